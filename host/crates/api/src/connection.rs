@@ -1,0 +1,30 @@
+//! The first line that a client of the daemon's socket sends: who it is and where it stands.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the preamble; a daemon refuses one that it does not know.
+pub const PREAMBLE_VERSION: u32 = 1;
+
+/// One line of JSON before the first MCP message. A client that sends none is taken to stand in the working
+/// directory of its process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preamble {
+    /// [`PREAMBLE_VERSION`]. This key tells a preamble from an MCP message.
+    pub hostler: u32,
+    /// Absolute working directory: decides the project.
+    pub cwd: String,
+    /// The client's `PATH`: where the names of executables are looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What sort of client, for the daemon's log: `mcp` or `cli`.
+    #[serde(default)]
+    pub client: String,
+}
+
+impl Preamble {
+    /// Reads a line as a preamble; `None` when it is something else, such as an MCP message.
+    #[must_use]
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
+    }
+}

@@ -1,0 +1,205 @@
+//! The log tools.
+
+use hostler_model::Stream;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Which streams to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum StreamFilter {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// Both, in the order in which they were read.
+    #[default]
+    Both,
+}
+
+/// Severity, from least to most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Level {
+    #[allow(missing_docs, reason = "the usual names")]
+    Trace,
+    #[allow(missing_docs, reason = "the usual names")]
+    Debug,
+    #[allow(missing_docs, reason = "the usual names")]
+    Info,
+    #[allow(missing_docs, reason = "the usual names")]
+    Warn,
+    #[allow(missing_docs, reason = "the usual names")]
+    Error,
+    #[allow(missing_docs, reason = "the usual names")]
+    Fatal,
+}
+
+/// Which end first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Order {
+    /// Oldest first.
+    #[default]
+    Asc,
+    /// Newest first.
+    Desc,
+}
+
+/// How lines are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum LogFormat {
+    /// One text: time, `E` for stderr, message.
+    #[default]
+    Text,
+    /// One record per line.
+    Records,
+}
+
+/// `get_logs`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct GetLogs {
+    /// Name, project/name or id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// A group, in place of a process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Which output (default both).
+    pub stream: StreamFilter,
+    /// Only lines of this level and above; needs a log parser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_level: Option<Level>,
+    /// Not before this time (RFC 3339), or this long ago ("10m").
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Not after this time, or this long ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Only this run (see get_process_info).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<u32>,
+    /// At most this many lines (default 100, at most 1000).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// next_cursor of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// asc: from the oldest; desc: from the newest. Without it: the newest lines, oldest of them first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+    /// text (default) or records.
+    pub format: LogFormat,
+    /// Project, when not the one of the client's directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+}
+
+/// `tail_logs`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct TailLogs {
+    /// Name, project/name or id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// A group, in place of a process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// How many of the newest lines (default 50, at most 1000).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u32>,
+    /// With a cursor: wait for newer lines.
+    pub follow: bool,
+    /// cursor of the answer before: only what is newer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Longest wait with follow (default 10000, at most 55000).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+    /// Wait until a line matches this regular expression; lines before it are answered too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_pattern: Option<String>,
+    /// text (default) or records.
+    pub format: LogFormat,
+    /// Project, when not the one of the client's directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LogRecord {
+    /// Its number in its run, from 1, without holes.
+    pub seq: u64,
+    /// Its run.
+    pub run: u32,
+    /// When it was read.
+    pub time: String,
+    /// project/name.
+    pub process: String,
+    /// Where it was written.
+    pub stream: Stream,
+    /// Its level, when a parser found one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// Its text, terminal escapes removed.
+    pub message: String,
+    /// The line is longer than one record and goes on in the next of its stream.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub continued: bool,
+    /// Parsed fields.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub fields: Map<String, Value>,
+}
+
+/// Answer of `get_logs`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LogPage {
+    /// The lines, with format=records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Vec<LogRecord>>,
+    /// The lines, with format=text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// How many lines this answer has.
+    pub count: u32,
+    /// Where to go on in the same order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    /// Whether lines that match were left out.
+    pub truncated: bool,
+    /// What was left out, and the next call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Answer of `tail_logs`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LogTail {
+    /// The lines, with format=records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Vec<LogRecord>>,
+    /// The lines, with format=text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// How many lines this answer has.
+    pub count: u32,
+    /// Pass it back to read on.
+    pub cursor: String,
+    /// False when a wait ended without what it waited for.
+    pub done: bool,
+    /// Whether the process can still write lines.
+    pub live: bool,
+    /// Whether older lines were left out.
+    pub truncated: bool,
+    /// What else to know, and the next call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}

@@ -1,0 +1,26 @@
+//! The pure heart of hostler: what a process is, which states it can be in, and what to do next.
+//!
+//! Nothing in this crate does I/O, reads a clock or draws a random number: time and jitter are arguments.
+//! That is what lets every policy be tested over thousands of random histories in milliseconds.
+
+pub mod dotenv;
+pub mod exit;
+pub mod ids;
+pub mod lifecycle;
+pub mod lines;
+pub mod nearest;
+pub mod restart;
+pub mod signal;
+pub mod spec;
+pub mod text;
+pub mod time;
+pub mod words;
+
+pub use exit::{Exit, Outcome};
+pub use ids::{Generation, InvalidName, Pid, ProcessId, ProcessName, RunNo};
+pub use lifecycle::{Desired, Lifecycle, State};
+pub use lines::Stream;
+pub use restart::RestartPolicy;
+pub use signal::Signal;
+pub use spec::ProcessSpec;
+pub use time::Timestamp;

@@ -1,0 +1,88 @@
+//! What is asked for: the declaration of a process, complete and with every default filled in.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::restart::RestartPolicy;
+use crate::signal::Signal;
+
+/// All that is needed to start a process again at any later time, on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessSpec {
+    /// The executable as it was given: a name to find on `search_path`, or a path.
+    pub command: String,
+    /// Its arguments, without the command itself.
+    pub args: Vec<String>,
+    /// Absolute working directory.
+    pub cwd: String,
+    /// `PATH` of whoever declared the process: where a bare command name is looked up.
+    pub search_path: String,
+    /// Variables set on top of the daemon's own environment and of `env_files`.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Files of `NAME=value` lines, absolute, read at each start, later ones win.
+    #[serde(default)]
+    pub env_files: Vec<String>,
+    /// Adds `.env`, `.env.local`, `.env.PROFILE` and `.env.PROFILE.local` of `cwd`, before `env_files`.
+    #[serde(default)]
+    pub env_profile: Option<String>,
+    /// When to start it again by itself.
+    pub restart: RestartPolicy,
+    /// How to end it.
+    pub stop: StopSpec,
+    /// What it may use.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How long it should live.
+    #[serde(default)]
+    pub lifetime: Lifetime,
+    /// Run on a pseudo terminal in place of pipes.
+    #[serde(default)]
+    pub pty: bool,
+    /// Set `no_new_privs`: neither it nor its children can gain rights through setuid programs.
+    #[serde(default)]
+    pub no_new_privs: bool,
+}
+
+/// How a process is asked to end, and how long it has for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopSpec {
+    /// The first, polite signal.
+    pub signal: Signal,
+    /// Time until SIGKILL, milliseconds.
+    pub grace_ms: u64,
+}
+
+impl Default for StopSpec {
+    fn default() -> Self {
+        Self { signal: Signal::TERM, grace_ms: 10_000 }
+    }
+}
+
+/// Limits that the kernel enforces for each process of the tree (`setrlimit`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// `RLIMIT_DATA`: heap and private mappings of one process, bytes.
+    pub memory_bytes: Option<u64>,
+    /// `RLIMIT_NOFILE`: open files of one process.
+    pub open_files: Option<u64>,
+    /// `RLIMIT_NPROC`: processes and threads of the user; the kernel does not hold root to it.
+    pub processes: Option<u64>,
+}
+
+/// How long a process should live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lifetime {
+    /// Until it is stopped; it outlives clients and the daemon.
+    #[default]
+    Persistent,
+    /// Until the client that started it disconnects.
+    Session,
+    /// Until nobody has asked about it for this many milliseconds.
+    Lease {
+        /// The time to live, renewed by each use.
+        ttl_ms: u64,
+    },
+}

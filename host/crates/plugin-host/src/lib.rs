@@ -1,0 +1,1 @@
+//! hostler plugin-host

@@ -1,0 +1,36 @@
+//! SQLite for everything that must last: projects, processes, runs and their output.
+//!
+//! All SQL runs on threads of the store; whoever calls awaits an answer. One thread writes, and commits
+//! whatever waits for it as one transaction; two others read, so that a long read never delays a write.
+//! An answer to a write means that it is committed, and that every later read sees it.
+
+mod blocks;
+mod error;
+mod ingest;
+mod job;
+mod lane;
+mod listing;
+mod logs;
+mod migrate;
+mod open;
+mod probe;
+mod processes;
+mod projects;
+mod reader;
+mod runs;
+mod sql;
+mod store;
+mod writer;
+
+#[cfg(test)]
+mod testing;
+
+pub use error::{OpenError, StoreError};
+pub use hostler_model::lines::Carry;
+pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition, NewRow};
+pub use listing::{Listing, UnreadableRow};
+pub use logs::{LogPage, LogPoint, LogQuery, LogRow, Order, RowFlags};
+pub use processes::{NewProcess, ProcessRecord};
+pub use projects::Project;
+pub use runs::{NewRun, RunKey, RunReason, RunRecord};
+pub use store::Store;

@@ -1,0 +1,287 @@
+//! Runs: each start of a process, to its end.
+
+use hostler_model::{Exit, Lifecycle, Pid, ProcessId, RunNo, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::error::StoreError;
+use crate::ingest::JournalPosition;
+use crate::listing::{Decoded, Listing, list};
+use crate::processes::{LifecycleRow, save_lifecycle};
+use crate::sql;
+use crate::store::Store;
+
+/// The number of a run in the store, unique over all processes and never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunKey(pub i64);
+
+/// Why a run was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RunReason {
+    /// Somebody asked for a start.
+    Start,
+    /// Somebody asked for a restart.
+    Restart,
+    /// The restart policy asked for it.
+    Policy,
+}
+
+impl RunReason {
+    /// As it is stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Restart => "restart",
+            Self::Policy => "policy",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Start, Self::Restart, Self::Policy].into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
+/// A run to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// Whose run it is.
+    pub process_id: ProcessId,
+    /// Its number.
+    pub run: RunNo,
+    /// The name of its run directory.
+    pub dir: String,
+    /// The kernel boot in which it is started.
+    pub boot_id: String,
+    /// Why it is started.
+    pub reason: RunReason,
+    /// The time of the decision.
+    pub now: Timestamp,
+}
+
+/// A run as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    /// Its number in the store.
+    pub key: RunKey,
+    /// Whose run it is.
+    pub process_id: ProcessId,
+    /// Its number.
+    pub run: RunNo,
+    /// The name of its run directory.
+    pub dir: String,
+    /// The kernel boot in which it was started.
+    pub boot_id: String,
+    /// The main process, once started.
+    pub pid: Option<Pid>,
+    /// Its start time in clock ticks since boot, which tells it from a later process with the same pid.
+    pub start_ticks: Option<u64>,
+    /// When the start was decided.
+    pub created_at: Timestamp,
+    /// When the program was executed.
+    pub started_at: Option<Timestamp>,
+    /// When the main process ended.
+    pub ended_at: Option<Timestamp>,
+    /// How.
+    pub exit: Option<Exit>,
+    /// Why it was started.
+    pub reason: RunReason,
+    /// A sentence for people about an unusual end.
+    pub end_note: Option<String>,
+    /// Processes it left behind that had to be ended.
+    pub descendants_ended: u32,
+    /// How far its journal is in the store.
+    pub position: JournalPosition,
+    /// The number of its next log row.
+    pub next_seq: u64,
+    /// Whether the journal is wholly in the store.
+    pub drained: bool,
+}
+
+impl Store {
+    /// Enters a new run and saves the lifecycle that goes with it, both or neither.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when the process has that run, [`StoreError::NotFound`] when it is gone.
+    pub async fn begin_run(&self, new: NewRun, lifecycle: &Lifecycle) -> Result<RunKey, StoreError> {
+        let row = LifecycleRow::new(lifecycle)?;
+        self.write(move |conn| begin(conn, &new, &row)).await
+    }
+
+    /// Notes that the program of a run was executed.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the run is gone.
+    pub async fn run_started(
+        &self,
+        run: RunKey,
+        pid: Pid,
+        start_ticks: Option<u64>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let ticks = start_ticks.map(sql::int);
+        self.write(move |conn| {
+            let changed = conn
+                .prepare_cached("UPDATE runs SET pid = ?2, start_ticks = ?3, started_at = ?4 WHERE id = ?1")?
+                .execute(params![run.0, pid.0, ticks, at.0])?;
+            if changed == 0 { Err(gone(run)) } else { Ok(()) }
+        })
+        .await
+    }
+
+    /// Notes the end of a run, when no process of its tree is left.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the run is gone.
+    pub async fn run_ended(
+        &self,
+        run: RunKey,
+        exit: &Exit,
+        descendants_ended: u32,
+        end_note: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let (json, at) = (sql::json("the exit", serde_json::to_string(exit))?, exit.at.0);
+        let note = end_note.map(str::to_owned);
+        self.write(move |conn| {
+            let changed = conn
+                .prepare_cached(
+                    "UPDATE runs SET exit = ?2, ended_at = ?3, descendants_ended = ?4, end_note = ?5
+                     WHERE id = ?1",
+                )?
+                .execute(params![run.0, json, at, descendants_ended, note])?;
+            if changed == 0 { Err(gone(run)) } else { Ok(()) }
+        })
+        .await
+    }
+
+    /// The newest runs of a process, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read; a row that this build cannot read is part of the listing.
+    pub async fn runs(&self, process: ProcessId, limit: usize) -> Result<Listing<RunRecord>, StoreError> {
+        let limit = sql::int(limit as u64);
+        self.read(move |conn| {
+            let mut statement =
+                conn.prepare_cached(&select("WHERE process_id = ?1 ORDER BY run DESC LIMIT ?2"))?;
+            list(&mut statement, params![process.0, limit], "runs", record)
+        })
+        .await
+    }
+
+    /// The runs that are not over or whose journal is not wholly in the store, oldest first: what a new
+    /// daemon has to look at.
+    ///
+    /// # Errors
+    /// When the database cannot be read; a row that this build cannot read is part of the listing.
+    pub async fn open_runs(&self) -> Result<Listing<RunRecord>, StoreError> {
+        self.read(|conn| {
+            let mut statement =
+                conn.prepare_cached(&select("WHERE drained = 0 OR ended_at IS NULL ORDER BY id"))?;
+            list(&mut statement, [], "runs", record)
+        })
+        .await
+    }
+
+    /// Deletes the oldest runs of a process with their output, all but the newest `keep`, and answers those
+    /// deleted. A run that is not over, or not drained, stays. A long log is deleted in pieces, so that
+    /// other writes need not wait for it.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn prune_runs(&self, process: ProcessId, keep: usize) -> Result<Vec<RunRecord>, StoreError> {
+        let keep = sql::int(keep as u64);
+        let old = self
+            .read(move |conn| {
+                let mut statement = conn.prepare_cached(&select(
+                    "WHERE process_id = ?1 AND drained = 1 AND ended_at IS NOT NULL AND run <=
+                     (SELECT run FROM runs WHERE process_id = ?1 ORDER BY run DESC LIMIT 1 OFFSET ?2)
+                     ORDER BY run",
+                ))?;
+                list(&mut statement, params![process.0, keep], "runs", record)
+            })
+            .await?;
+        for run in &old.rows {
+            let key = run.key;
+            self.delete_rows(key).await?;
+            self.write(move |conn| Ok(conn.execute("DELETE FROM runs WHERE id = ?1", [key.0])?)).await?;
+        }
+        Ok(old.rows)
+    }
+
+    /// Deletes the output of a run, oldest rows first, each piece in its own transaction.
+    pub(crate) async fn delete_rows(&self, run: RunKey) -> Result<(), StoreError> {
+        while self.write(move |conn| delete_piece(conn, run)).await? > 0 {}
+        Ok(())
+    }
+}
+
+/// Rows deleted at once: some tens of milliseconds of work for the writer.
+const PIECE: i64 = 20_000;
+
+fn delete_piece(conn: &Connection, run: RunKey) -> Result<usize, StoreError> {
+    let oldest: Option<i64> = conn
+        .prepare_cached("SELECT seq FROM log_rows WHERE run_id = ?1 ORDER BY seq LIMIT 1")?
+        .query_row([run.0], |row| row.get(0))
+        .optional()?;
+    let Some(oldest) = oldest else { return Ok(0) };
+    let deleted = conn
+        .prepare_cached("DELETE FROM log_rows WHERE run_id = ?1 AND seq < ?2")?
+        .execute(params![run.0, oldest.saturating_add(PIECE)])?;
+    Ok(deleted)
+}
+
+fn begin(conn: &Connection, new: &NewRun, lifecycle: &LifecycleRow) -> Result<RunKey, StoreError> {
+    save_lifecycle(conn, new.process_id, lifecycle, new.now)?;
+    conn.prepare_cached(
+        "INSERT INTO runs (process_id, run, dir, boot_id, reason, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        new.process_id.0,
+        new.run.0,
+        new.dir,
+        new.boot_id,
+        new.reason.as_str(),
+        new.now.0
+    ])
+    .map_err(|e| StoreError::or_duplicate(e, || format!("run {} of process {}", new.run, new.process_id)))?;
+    Ok(RunKey(conn.last_insert_rowid()))
+}
+
+/// A run that is not there.
+pub(crate) fn gone(run: RunKey) -> StoreError {
+    StoreError::NotFound(format!("run number {}", run.0))
+}
+
+fn select(rest: &str) -> String {
+    format!(
+        "SELECT id, process_id, run, dir, boot_id, pid, start_ticks, created_at, started_at, ended_at, exit,
+         reason, end_note, descendants_ended, journal_segment, journal_offset, next_seq, drained
+         FROM runs {rest}"
+    )
+}
+
+fn record(row: &Row<'_>) -> Decoded<RunRecord> {
+    let exit: Option<String> = row.get(10)?;
+    let reason: String = row.get(11)?;
+    Ok(RunRecord {
+        key: RunKey(row.get(0)?),
+        process_id: ProcessId(row.get(1)?),
+        run: RunNo(row.get(2)?),
+        dir: row.get(3)?,
+        boot_id: row.get(4)?,
+        pid: row.get::<_, Option<i32>>(5)?.map(Pid),
+        start_ticks: row.get::<_, Option<i64>>(6)?.map(sql::uint),
+        created_at: Timestamp(row.get(7)?),
+        started_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
+        ended_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
+        exit: exit.as_deref().map(serde_json::from_str).transpose()?,
+        reason: RunReason::parse(&reason).ok_or_else(|| format!("reason: {reason:?} is unknown"))?,
+        end_note: row.get(12)?,
+        descendants_ended: row.get(13)?,
+        position: JournalPosition { segment: sql::uint(row.get(14)?), offset: sql::uint(row.get(15)?) },
+        next_seq: sql::uint(row.get(16)?),
+        drained: row.get(17)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Measures ingest and reads. Run with
+//! `cargo test --release -p hostler-store --test throughput -- --ignored --nocapture`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement ends at the first failure, and its output is for people"
+)]
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use hostler_model::lines::Stream;
+use hostler_model::{Lifecycle, ProcessId, ProcessName, ProcessSpec, RestartPolicy, RunNo, Timestamp};
+use hostler_store::{
+    Carry, IngestBatch, JournalPosition, LogPoint, LogQuery, NewProcess, NewRow, NewRun, Order, RowFlags,
+    RunKey, RunReason, Store,
+};
+
+const BATCH: u64 = 4_000;
+const BATCHES: u64 = 500;
+
+fn spec() -> ProcessSpec {
+    ProcessSpec {
+        command: "node".into(),
+        args: Vec::new(),
+        cwd: "/".into(),
+        search_path: "/usr/bin".into(),
+        env: BTreeMap::new(),
+        env_files: Vec::new(),
+        restart: RestartPolicy::default(),
+        stop: Default::default(),
+        limits: Default::default(),
+        lifetime: Default::default(),
+        pty: false,
+        no_new_privs: false,
+    }
+}
+
+async fn prepare(store: &Store) -> (ProcessId, RunKey) {
+    let now = Timestamp(0);
+    let project = store.ensure_project("/", "root", now).await.unwrap();
+    let process = NewProcess {
+        project_id: project.id,
+        name: ProcessName::try_from("web".to_owned()).unwrap(),
+        spec: spec(),
+        lifecycle: Lifecycle::default(),
+        now,
+    };
+    let process_id = store.insert_process(process).await.unwrap();
+    let run = NewRun {
+        process_id,
+        run: RunNo(1),
+        dir: "1".into(),
+        boot_id: "boot".into(),
+        reason: RunReason::Start,
+        now,
+    };
+    (process_id, store.begin_run(run, &Lifecycle::default()).await.unwrap())
+}
+
+fn batch(run: RunKey, number: u64, rows: u64) -> IngestBatch {
+    let first = i64::try_from(number * rows).unwrap();
+    let row = |n: i64| NewRow {
+        time: Timestamp((first + n) * 1_000_000),
+        stream: if n == 7 { Stream::Stderr } else { Stream::Stdout },
+        level: 9,
+        flags: RowFlags::NONE,
+        raw: vec![b'x'; 100],
+    };
+    IngestBatch {
+        run,
+        position: JournalPosition { segment: 1, offset: number + 1 },
+        carry_stdout: Carry::default(),
+        carry_stderr: Carry::default(),
+        rows: (0..i64::try_from(rows).unwrap()).map(row).collect(),
+        drained: false,
+    }
+}
+
+fn private_kib() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+    let lines = text.lines().filter(|l| l.starts_with("Private_"));
+    lines.filter_map(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok()).sum()
+}
+
+#[test]
+#[ignore = "a measurement, not a check"]
+fn ingest_and_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = private_kib();
+    let store = Store::open(&dir.path().join("hostler.db"), Timestamp(0)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (process, run) = runtime.block_on(prepare(&store));
+    let mut spent = std::time::Duration::ZERO;
+    for number in 0..BATCHES {
+        let batch = vec![batch(run, number, BATCH)];
+        let start = Instant::now();
+        store.commit_ingest_blocking(batch).unwrap();
+        spent += start.elapsed();
+    }
+    let rows = BATCH * BATCHES;
+    println!("batches of {BATCH}: {:.0} rows/s", rows as f64 / spent.as_secs_f64());
+    let start = Instant::now();
+    for number in 0..2_000 {
+        store.commit_ingest_blocking(vec![batch(run, BATCHES + number, 1)]).unwrap();
+    }
+    println!("batches of 1: {:.0} rows/s", 2_000.0 / start.elapsed().as_secs_f64());
+    pages(&runtime, &store, process, rows);
+    println!("private memory of the store: {} KiB", private_kib().saturating_sub(before));
+    println!("size: {} bytes for {rows} rows", runtime.block_on(store.store_size_bytes()).unwrap());
+    runtime.block_on(store.shutdown());
+}
+
+fn pages(runtime: &tokio::runtime::Runtime, store: &Store, process: ProcessId, rows: u64) {
+    let newest = LogQuery::newest(process, 100);
+    let deep = LogQuery {
+        after: Some(LogPoint { run: RunNo(1), seq: rows / 2 }),
+        order: Order::Asc,
+        ..newest.clone()
+    };
+    let middle = i64::try_from(rows / 2).unwrap() * 1_000_000;
+    let time = LogQuery {
+        since: Some(Timestamp(middle)),
+        until: Some(Timestamp(middle + 50_000_000)),
+        ..newest.clone()
+    };
+    let stderr = LogQuery { stream: Some(Stream::Stderr), limit: 10, ..newest.clone() };
+    let head = LogQuery { limit: 1, ..newest.clone() };
+    for (name, query) in [
+        ("newest 1", head),
+        ("newest 100", newest),
+        ("deep 100", deep),
+        ("50 by time", time),
+        ("10 stderr", stderr),
+    ] {
+        let start = Instant::now();
+        for _ in 0..100 {
+            runtime.block_on(store.logs(query.clone())).unwrap();
+        }
+        println!("{name}: {:.1} µs", start.elapsed().as_secs_f64() * 1e4);
+    }
+    let start = Instant::now();
+    let count = runtime.block_on(store.count_rows(process)).unwrap();
+    println!("count of {count}: {:.1} µs", start.elapsed().as_secs_f64() * 1e6);
+}

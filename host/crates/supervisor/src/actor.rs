@@ -1,0 +1,484 @@
+//! The actor of one process: gathers what happens, lets the lifecycle decide, and carries the actions out.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::hash::{BuildHasher, Hasher};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_model::lifecycle::{Action, Context, Ending, Input, State};
+use hostler_model::restart::Jitter;
+use hostler_model::{Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
+use hostler_shim::control::{Command, Event, LaunchFailure, Scope, Status, Step};
+use hostler_shim::exit_record::{self, ExitRecord};
+use hostler_shim::launch::{JournalLimits, LaunchSpec, Stdio};
+use tokio::sync::{mpsc, watch};
+
+use crate::adopt::{self, Takeover};
+use crate::handle::{Accepted, ProcessHandle, Request, RunFacts, Snapshot};
+use crate::host::{Host, NewRun, RunKey};
+use crate::shim_client::{Received, ShimClient};
+use crate::shim_pool::ShimPool;
+
+/// The window of a pseudo terminal until somebody attaches to it.
+const PTY_SIZE: Stdio = Stdio::Pty { rows: 40, cols: 120 };
+
+/// What an actor begins with.
+#[derive(Debug)]
+pub struct Beginning {
+    /// Which process.
+    pub id: ProcessId,
+    /// Its declaration.
+    pub spec: ProcessSpec,
+    /// Its lifecycle: a new one, or what the records have.
+    pub lifecycle: Lifecycle,
+    /// The key of its newest run, if it had one.
+    pub last_run: Option<RunKey>,
+}
+
+struct Actor<H> {
+    id: ProcessId,
+    host: Arc<H>,
+    pool: ShimPool,
+    spec: ProcessSpec,
+    life: Lifecycle,
+    facts: RunFacts,
+    shim: Option<ShimClient>,
+    shim_pid: Option<i32>,
+    /// The pidfd of the main process and our copies of its streams: while they are open it cannot see a
+    /// broken pipe, whatever happens to its shim.
+    held: Vec<OwnedFd>,
+    timer: Option<tokio::time::Instant>,
+    requests: mpsc::UnboundedReceiver<Request>,
+    snapshots: watch::Sender<Snapshot>,
+}
+
+/// Starts the actor of a process and answers its handle. A process that was running is taken over first.
+pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> ProcessHandle {
+    let Beginning { id, spec, lifecycle, last_run } = beginning;
+    let facts = RunFacts {
+        run: lifecycle.last_run,
+        key: last_run,
+        launched: lifecycle.state.pid().is_some(),
+        exit: lifecycle.last_exit(),
+        closed: lifecycle.state.live_run().is_none(),
+        ..RunFacts::default()
+    };
+    let snapshot =
+        Snapshot { lifecycle: lifecycle.clone(), spec: spec.clone(), shim_pid: None, run: facts.clone() };
+    let (requests_in, requests) = mpsc::unbounded_channel();
+    let (snapshots, snapshots_out) = watch::channel(snapshot);
+    let actor = Actor {
+        id,
+        host,
+        pool,
+        spec,
+        life: lifecycle,
+        facts,
+        shim: None,
+        shim_pid: None,
+        held: Vec::new(),
+        timer: None,
+        requests,
+        snapshots,
+    };
+    tokio::spawn(actor.run());
+    ProcessHandle { id, requests: requests_in, snapshots: snapshots_out }
+}
+
+enum Happened {
+    Request(Option<Request>),
+    Shim(std::io::Result<Option<Received>>),
+    Timer,
+}
+
+impl<H: Host> Actor<H> {
+    async fn run(mut self) {
+        self.take_over().await;
+        loop {
+            let happened = tokio::select! {
+                request = self.requests.recv() => Happened::Request(request),
+                received = recv(&mut self.shim) => Happened::Shim(received),
+                () = until(self.timer) => Happened::Timer,
+            };
+            match happened {
+                Happened::Request(None | Some(Request::Detach)) => return,
+                Happened::Request(Some(request)) => self.on_request(request).await,
+                Happened::Shim(Ok(Some(received))) => self.on_event(received).await,
+                Happened::Shim(Ok(None)) => self.on_shim_gone().await,
+                Happened::Shim(Err(error)) => {
+                    tracing::warn!(process = %self.id, %error, "lost the connection to a shim");
+                    self.on_shim_gone().await;
+                }
+                Happened::Timer => {
+                    self.timer = None;
+                    self.apply(Input::TimerElapsed).await;
+                }
+            }
+        }
+    }
+
+    async fn on_request(&mut self, request: Request) {
+        let mut accepted = Accepted {
+            before: self.life.last_run,
+            was_at_rest: self.life.state.live_run().is_none(),
+            delivered: self.life.state.pid().is_some(),
+        };
+        let (reply, input) = match request {
+            Request::Start { spec, reply } => {
+                self.declare(spec);
+                (reply, Some(Input::Start))
+            }
+            Request::Stop { stop, reply } => (reply, Some(Input::Stop(stop))),
+            Request::Restart { spec, stop, reply } => {
+                self.declare(spec);
+                (reply, Some(Input::Restart(stop)))
+            }
+            Request::Kill { signal, reply } => (reply, Some(Input::Kill(signal))),
+            Request::Signal { signal, reply } => {
+                let scope = if signal.is_job_control() { Scope::Tree } else { Scope::Main };
+                accepted.delivered &= self.command(&Command::Signal { signal: signal.number(), scope });
+                (reply, None)
+            }
+            Request::Consumed { run, position } => {
+                if self.facts.key == Some(run) {
+                    self.command(&Command::Consumed(position));
+                }
+                return;
+            }
+            Request::Detach => return,
+        };
+        if let Some(input) = input {
+            self.apply(input).await;
+        }
+        // Whoever asked may have gone meanwhile; the request stands.
+        let _ = reply.send(accepted);
+    }
+
+    fn declare(&mut self, spec: Option<Box<ProcessSpec>>) {
+        if let Some(spec) = spec {
+            self.spec = *spec;
+        }
+    }
+
+    async fn on_event(&mut self, received: Received) {
+        match received.event {
+            Event::Launched(status) => self.on_launched(status, received.fds).await,
+            Event::LaunchFailed(failure) => self.on_launch_failed(explain(&failure)).await,
+            Event::Status(status) => self.on_attached(status, received.fds).await,
+            Event::JournalGrew => self.read_journal(),
+            Event::Exited(record) => self.on_exited(&record).await,
+            Event::Closed(record) => self.on_closed(&record, None).await,
+            Event::StdinAccepted(_) => {}
+            Event::Refused(reason) => {
+                tracing::warn!(process = %self.id, %reason, "a shim refused a command");
+            }
+        }
+    }
+
+    async fn on_launched(&mut self, status: Status, fds: Vec<OwnedFd>) {
+        self.hold(&status, fds);
+        self.apply(Input::Launched(Pid(status.pid))).await;
+        if let Some(key) = self.facts.key {
+            let at = Timestamp(status.started_unix_nanos);
+            self.host.run_started(key, Pid(status.pid), status.start_ticks, at).await;
+        }
+        let pool = self.pool.clone();
+        tokio::spawn(async move { pool.replenish() });
+    }
+
+    fn hold(&mut self, status: &Status, fds: Vec<OwnedFd>) {
+        self.held = fds;
+        self.shim_pid = Some(status.shim_pid);
+        self.facts.launched = true;
+    }
+
+    async fn on_attached(&mut self, status: Status, fds: Vec<OwnedFd>) {
+        self.hold(&status, fds);
+        self.read_journal();
+        if matches!(self.life.state, State::Starting { .. } | State::Stopping { pid: None, .. }) {
+            let fds = std::mem::take(&mut self.held);
+            self.on_launched(status, fds).await;
+        }
+        if let State::Stopping { how, .. } = self.life.state
+            && !status.stopping
+        {
+            self.end(how);
+        }
+        match status.exit {
+            Some(record) => self.on_exited(&record).await,
+            None => self.publish(),
+        }
+    }
+
+    async fn on_launch_failed(&mut self, why: String) {
+        self.facts.launch_error = Some(why.clone());
+        self.shim = None;
+        if let Some(key) = self.facts.key {
+            let exit = Exit::unknown(self.host.now());
+            self.host.run_ended(key, &exit, 0, Some(why.clone())).await;
+            self.host.journal_closed(self.id, key, &self.host.run_dir(self.id, self.facts.run));
+        }
+        self.apply_one(Input::LaunchFailed(why)).await;
+    }
+
+    async fn on_exited(&mut self, record: &ExitRecord) {
+        let exit = adopt::exit_of(record);
+        self.facts.exit = Some(exit);
+        self.apply(Input::MainExited(exit)).await;
+    }
+
+    async fn on_closed(&mut self, record: &ExitRecord, note: Option<String>) {
+        self.finish_run(adopt::exit_of(record), record.descendants_ended, note).await;
+    }
+
+    /// The tree is gone: the run is over, and the lifecycle goes on.
+    async fn finish_run(&mut self, exit: Exit, descendants_ended: u32, note: Option<String>) {
+        self.shim = None;
+        self.shim_pid = None;
+        self.held.clear();
+        self.facts.exit = Some(exit);
+        self.facts.closed = true;
+        self.facts.descendants_ended = descendants_ended;
+        if let Some(key) = self.facts.key {
+            self.host.journal_closed(self.id, key, &self.host.run_dir(self.id, self.facts.run));
+        }
+        let ended = self.facts.key;
+        self.apply(Input::MainExited(exit)).await;
+        self.apply(Input::Closed).await;
+        if let Some(key) = ended {
+            self.host.run_ended(key, &exit, descendants_ended, note).await;
+        }
+    }
+
+    /// The connection closed. After [`Event::Closed`] that is as it should be; otherwise the shim was killed.
+    async fn on_shim_gone(&mut self) {
+        self.shim = None;
+        if self.facts.is_over() {
+            return;
+        }
+        let dir = self.host.run_dir(self.id, self.facts.run);
+        if !self.facts.launched {
+            self.on_launch_failed("its shim ended before the program was executed".to_owned()).await;
+            return;
+        }
+        match exit_record::read(&dir) {
+            Ok(Some(record)) if record.closed => self.on_closed(&record, None).await,
+            found => {
+                let ended = self.end_orphans().await;
+                let known = found.ok().flatten().map(|record| adopt::exit_of(&record));
+                let exit = known.or(self.facts.exit).unwrap_or_else(|| Exit::unknown(self.host.now()));
+                let note = "its shim was killed; hostler ended the rest of its tree".to_owned();
+                self.finish_run(exit, ended, Some(note)).await;
+            }
+        }
+    }
+
+    /// Ends what a killed shim left behind.
+    async fn end_orphans(&mut self) -> u32 {
+        let Some(main) = self.life.state.pid() else { return 0 };
+        let ended = tokio::task::spawn_blocking(move || crate::proc::kill_tree(main.0)).await;
+        ended.unwrap_or(0)
+    }
+
+    async fn take_over(&mut self) {
+        let Some(run) = self.life.state.live_run() else {
+            if let State::Backoff { until, .. } = self.life.state {
+                self.set_timer(until);
+            }
+            return;
+        };
+        let dir = self.host.run_dir(self.id, run);
+        let starting = self.life.state.pid().is_none();
+        let (found, shim) = adopt::look(&dir, starting).await;
+        match adopt::plan(&self.life, found, self.host.now()) {
+            Takeover::None => {}
+            Takeover::Attach => self.shim = shim,
+            Takeover::LaunchAgain => self.launch_after_all(run).await,
+            Takeover::Ended { exit, descendants_ended, note } => {
+                if starting {
+                    self.apply(Input::Launched(Pid(0))).await;
+                }
+                self.finish_run(exit, descendants_ended, note).await;
+            }
+        }
+        self.publish();
+    }
+
+    async fn launch_after_all(&mut self, run: RunNo) {
+        if let State::Stopping { .. } = self.life.state {
+            self.apply(Input::LaunchFailed("the daemon ended before it was started".into())).await;
+            return;
+        }
+        if let Err(why) = self.launch(run).await {
+            self.on_launch_failed(why).await;
+        }
+    }
+
+    /// Feeds the lifecycle, and then what its actions bring about at once.
+    async fn apply(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            inputs.extend(self.step(input).await);
+        }
+    }
+
+    /// [`Self::apply`] for callers that `apply` itself may reach: only the immediate step; a launch that
+    /// follows from it runs in a task of its own turn.
+    async fn apply_one(&mut self, input: Input) {
+        Box::pin(self.apply(input)).await;
+    }
+
+    async fn step(&mut self, input: Input) -> Option<Input> {
+        let (desired, generation) = (self.life.desired, self.life.generation);
+        let context = Context { now: self.host.now(), jitter: jitter() };
+        let actions = self.life.apply(input, &self.spec.restart, context);
+        let launches = actions.iter().any(|a| matches!(a, Action::Launch(_)));
+        // What is wanted is on record before anything is done about it. A launch records it along with the run.
+        if self.life.desired != desired && !launches {
+            self.host.save(self.id, &self.life).await;
+        }
+        let mut follow_up = None;
+        for action in actions {
+            match action {
+                Action::Launch(run) => {
+                    follow_up = self.launch(run).await.err().map(|why| {
+                        self.facts.launch_error = Some(why.clone());
+                        Input::LaunchFailed(why)
+                    });
+                }
+                Action::End(how) => self.end(how),
+                Action::SetTimer(at) => self.set_timer(at),
+                Action::ClearTimer => self.timer = None,
+            }
+        }
+        self.publish();
+        if self.life.generation != generation && !launches {
+            self.host.save(self.id, &self.life).await;
+        }
+        follow_up
+    }
+
+    /// Asks a shim to start the program. The answer comes as an event.
+    async fn launch(&mut self, run: RunNo) -> Result<(), String> {
+        let automatic = self.life.restarts > 0;
+        self.facts = RunFacts { run, ..RunFacts::default() };
+        let dir = self.host.run_dir(self.id, run);
+        let new_run = NewRun { run, dir: dir.clone(), automatic, at: self.host.now() };
+        let key = self.host.begin_run(self.id, &new_run, &self.life).await;
+        let Some(key) = key else {
+            return Err("the database cannot record a new run now; `hostler daemon status` says why".into());
+        };
+        self.facts.key = Some(key);
+        let launched = self.ask_shim(dir.clone()).await;
+        if let Err(why) = &launched {
+            let exit = Exit::unknown(self.host.now());
+            self.host.run_ended(key, &exit, 0, Some(why.clone())).await;
+            self.host.journal_closed(self.id, key, &dir);
+        }
+        launched
+    }
+
+    async fn ask_shim(&mut self, dir: std::path::PathBuf) -> Result<(), String> {
+        let program = self.host.resolve(&self.spec).map_err(|e| e.0)?;
+        std::fs::create_dir_all(&dir).map_err(|e| format!("cannot make {}: {e}", dir.display()))?;
+        let spec = LaunchSpec {
+            run_dir: dir,
+            exec: program.exec,
+            argv: program.argv,
+            env: program.env,
+            cwd: self.spec.cwd.clone().into(),
+            stdio: if self.spec.pty { PTY_SIZE } else { Stdio::Pipes },
+            rlimits: program.rlimits,
+            no_new_privs: self.spec.no_new_privs,
+            leftover_grace_ms: grace(self.spec.stop.grace_ms),
+            journal: JournalLimits::default(),
+        };
+        let shim = self.pool.take().map_err(|e| format!("cannot start a shim: {e}"))?;
+        shim.launch(&spec).map_err(|e| format!("cannot reach the shim: {e}"))?;
+        self.shim = Some(shim);
+        Ok(())
+    }
+
+    fn end(&mut self, how: Ending) {
+        let (signal, scope) = match how {
+            Ending::Stop(stop) => (stop.signal, Scope::Main),
+            Ending::Kill(signal) => (signal, Scope::Tree),
+        };
+        self.command(&Command::Stop { signal: signal.number(), grace_ms: grace(how.grace_ms()), scope });
+    }
+
+    /// Sends a command; whether there was a shim to take it. One that does not take it is gone, which its
+    /// closed connection will say.
+    fn command(&mut self, command: &Command) -> bool {
+        self.shim.as_ref().is_some_and(|shim| shim.send(command).is_ok())
+    }
+
+    fn read_journal(&self) {
+        if let Some(key) = self.facts.key {
+            self.host.journal_grew(self.id, key, &self.host.run_dir(self.id, self.facts.run));
+        }
+    }
+
+    fn set_timer(&mut self, at: Timestamp) {
+        let wait = Duration::from_millis(at.ms_since(self.host.now()) + 1);
+        self.timer = Some(tokio::time::Instant::now() + wait);
+    }
+
+    fn publish(&self) {
+        self.snapshots.send_replace(Snapshot {
+            lifecycle: self.life.clone(),
+            spec: self.spec.clone(),
+            shim_pid: self.shim_pid,
+            run: self.facts.clone(),
+        });
+    }
+}
+
+fn grace(ms: u64) -> u32 {
+    u32::try_from(ms).unwrap_or(u32::MAX)
+}
+
+async fn recv(shim: &mut Option<ShimClient>) -> std::io::Result<Option<Received>> {
+    match shim {
+        Some(shim) => shim.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn until(timer: Option<tokio::time::Instant>) {
+    match timer {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => pending().await,
+    }
+}
+
+/// A draw for the backoff. The standard library seeds its hash keys from the system's randomness.
+fn jitter() -> Jitter {
+    let draw = std::hash::RandomState::new().build_hasher().finish() % 1001;
+    Jitter(u16::try_from(draw).unwrap_or(500))
+}
+
+/// A failed launch in words.
+fn explain(failure: &LaunchFailure) -> String {
+    let path = failure.path.display();
+    let error = std::io::Error::from_raw_os_error(failure.errno);
+    match (failure.step, failure.errno) {
+        (Step::Exec, libc::E2BIG) => format!(
+            "cannot execute {path}: arguments and environment are too long for the kernel (each at most \
+             128 KiB, together about 2 MiB); pass long input in a file"
+        ),
+        (Step::Exec, libc::ENOEXEC) => format!(
+            "cannot execute {path}: it is neither a program of this machine nor a script that begins with \
+             #!interpreter"
+        ),
+        (Step::Exec, libc::ENOENT) => format!(
+            "cannot execute {path}: the file, or the interpreter that its first line names, does not exist"
+        ),
+        (Step::Exec, _) => format!("cannot execute {path}: {error}"),
+        (Step::Chdir, _) => format!("cannot enter the working directory {path}: {error}"),
+        (Step::Rlimit, _) => format!("cannot set a limit for {path}: {error}"),
+        (Step::Prepare | Step::Fork | Step::Setup, _) => format!("cannot start {path}: {error}"),
+    }
+}

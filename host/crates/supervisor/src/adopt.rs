@@ -1,0 +1,158 @@
+//! After a start of the daemon: what became of the runs that its predecessor left.
+//!
+//! Looking ([`look`]) is apart from deciding ([`plan`]), so that every case of the latter is a plain test.
+
+use std::path::Path;
+
+use hostler_model::lifecycle::State;
+use hostler_model::{Exit, Lifecycle, Outcome, Pid, Signal, Timestamp};
+use hostler_shim::exit_record::{self, ExitRecord};
+
+use crate::shim_client::ShimClient;
+
+/// What was found of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Its shim lives.
+    Shim,
+    /// Its shim is gone and left a record of the exit.
+    Record(ExitRecord),
+    /// Neither.
+    Nothing,
+}
+
+/// What to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Takeover {
+    /// Nothing was running.
+    None,
+    /// Attach to its shim and go on.
+    Attach,
+    /// It ended meanwhile, in this way.
+    Ended {
+        /// How.
+        exit: Exit,
+        /// Descendants that were ended with it.
+        descendants_ended: u32,
+        /// What to say of it.
+        note: Option<String>,
+    },
+    /// The daemon died between deciding to start it and doing so: start it now.
+    LaunchAgain,
+}
+
+/// Decides what to do about a process whose lifecycle was read from the records.
+#[must_use]
+pub fn plan(lifecycle: &Lifecycle, found: Found, now: Timestamp) -> Takeover {
+    match (&lifecycle.state, found) {
+        (state, _) if state.live_run().is_none() => Takeover::None,
+        (_, Found::Shim) => Takeover::Attach,
+        (_, Found::Record(record)) => Takeover::Ended {
+            exit: exit_of(&record),
+            descendants_ended: record.descendants_ended,
+            note: (!record.closed).then(|| {
+                "its shim ended before the rest of its tree did; output after that is lost".to_owned()
+            }),
+        },
+        (State::Starting { .. } | State::Stopping { pid: None, .. }, Found::Nothing) => Takeover::LaunchAgain,
+        (_, Found::Nothing) => Takeover::Ended {
+            exit: Exit::unknown(now),
+            descendants_ended: 0,
+            note: Some("lost: shim and daemon ended together, or the machine restarted".to_owned()),
+        },
+    }
+}
+
+/// Looks what is left of a run. A shim binds its socket a moment after its process starts, so a run that was
+/// just being started is looked at with patience.
+pub(crate) async fn look(run_dir: &Path, starting: bool) -> (Found, Option<ShimClient>) {
+    let attempts = if starting && run_dir.exists() { 20 } else { 1 };
+    for attempt in 0..attempts {
+        if attempt > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        if let Ok(shim) = ShimClient::attach(run_dir) {
+            return (Found::Shim, Some(shim));
+        }
+        match exit_record::read(run_dir) {
+            Ok(Some(record)) => return (Found::Record(record), None),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, dir = %run_dir.display(), "unreadable exit record"),
+        }
+    }
+    (Found::Nothing, None)
+}
+
+/// The record of a shim as the model's exit.
+#[must_use]
+pub fn exit_of(record: &ExitRecord) -> Exit {
+    let outcome = match record.outcome {
+        exit_record::Outcome::Code(code) => Outcome::Code(code),
+        exit_record::Outcome::Signal { signal, core_dumped } => Signal::from_number(signal)
+            .map_or(Outcome::Unknown, |signal| Outcome::Signal { signal, core_dumped }),
+    };
+    Exit {
+        outcome,
+        at: Timestamp(record.at_unix_nanos),
+        user_us: record.user_us,
+        system_us: record.system_us,
+        max_rss_bytes: record.max_rss_bytes,
+    }
+}
+
+/// Whether a process of this number and start time lives.
+#[must_use]
+pub fn is_alive(pid: Pid, start_ticks: u64) -> bool {
+    crate::proc::start_ticks(pid.0) == Some(start_ticks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostler_model::lifecycle::{Ending, Then};
+    use hostler_model::spec::StopSpec;
+    use hostler_model::{Pid, RunNo};
+
+    const NOW: Timestamp = Timestamp(5);
+
+    fn with(state: State) -> Lifecycle {
+        Lifecycle { state, last_run: RunNo(3), ..Lifecycle::default() }
+    }
+
+    #[test]
+    fn every_state_has_its_takeover() {
+        let run = RunNo(3);
+        let starting = with(State::Starting { run, since: NOW });
+        let running = with(State::Running { run, pid: Pid(7), since: NOW });
+        let stopping = with(State::Stopping {
+            run,
+            pid: Some(Pid(7)),
+            since: NOW,
+            deadline: NOW,
+            how: Ending::Stop(StopSpec::default()),
+            then: Then::Rest,
+            exit: None,
+        });
+        let record = ExitRecord {
+            outcome: exit_record::Outcome::Code(3),
+            at_unix_nanos: 4,
+            user_us: 0,
+            system_us: 0,
+            max_rss_bytes: 0,
+            descendants_ended: 2,
+            closed: true,
+        };
+        let rest = with(State::Stopped { last: None });
+        assert_eq!(plan(&rest, Found::Record(record), NOW), Takeover::None);
+        for life in [&starting, &running, &stopping] {
+            assert_eq!(plan(life, Found::Shim, NOW), Takeover::Attach);
+            let ended = plan(life, Found::Record(record), NOW);
+            assert_eq!(ended, Takeover::Ended { exit: exit_of(&record), descendants_ended: 2, note: None });
+        }
+        assert_eq!(plan(&starting, Found::Nothing, NOW), Takeover::LaunchAgain);
+        for life in [&running, &stopping] {
+            assert!(matches!(plan(life, Found::Nothing, NOW), Takeover::Ended { exit, note: Some(_), .. }
+                if exit.outcome == Outcome::Unknown));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! How everybody else talks to the actor of a process.
+
+use std::time::Duration;
+
+use hostler_model::spec::StopSpec;
+use hostler_model::{Exit, Lifecycle, ProcessId, ProcessSpec, RunNo, Signal};
+use hostler_shim::journal::Position;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::host::RunKey;
+
+/// What an actor publishes after each change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The lifecycle.
+    pub lifecycle: Lifecycle,
+    /// The declaration.
+    pub spec: ProcessSpec,
+    /// The shim of the living run.
+    pub shim_pid: Option<i32>,
+    /// What is known of the newest run. Its facts only grow, so whoever waits cannot miss one.
+    pub run: RunFacts,
+}
+
+/// The newest run so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunFacts {
+    /// Its number; 0 before the first.
+    pub run: RunNo,
+    /// Its key in the records, once it has one.
+    pub key: Option<RunKey>,
+    /// The program was executed.
+    pub launched: bool,
+    /// The program could not be executed.
+    pub launch_error: Option<String>,
+    /// The main process ended.
+    pub exit: Option<Exit>,
+    /// No process of its tree is left.
+    pub closed: bool,
+    /// Descendants that outlived the main process and were ended.
+    pub descendants_ended: u32,
+}
+
+impl RunFacts {
+    /// Whether nothing more will happen in this run.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.closed || self.launch_error.is_some()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Request {
+    Start { spec: Option<Box<ProcessSpec>>, reply: oneshot::Sender<Accepted> },
+    Stop { stop: StopSpec, reply: oneshot::Sender<Accepted> },
+    Restart { spec: Option<Box<ProcessSpec>>, stop: StopSpec, reply: oneshot::Sender<Accepted> },
+    Kill { signal: Signal, reply: oneshot::Sender<Accepted> },
+    Signal { signal: Signal, reply: oneshot::Sender<Accepted> },
+    Consumed { run: RunKey, position: Position },
+    Detach,
+}
+
+/// A request was taken up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The run that was the newest before the request.
+    pub before: RunNo,
+    /// Whether the process was at rest before it.
+    pub was_at_rest: bool,
+    /// Whether a process was alive to get the signal.
+    pub delivered: bool,
+}
+
+/// A handle on a process; clones mean the same process.
+#[derive(Debug, Clone)]
+pub struct ProcessHandle {
+    pub(crate) id: ProcessId,
+    pub(crate) requests: mpsc::UnboundedSender<Request>,
+    pub(crate) snapshots: watch::Receiver<Snapshot>,
+}
+
+/// The actor has ended: the daemon is shutting down, or the process was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the process is no longer supervised: the daemon is shutting down or it was removed")]
+pub struct Gone;
+
+impl ProcessHandle {
+    /// Which process.
+    #[must_use]
+    pub fn id(&self) -> ProcessId {
+        self.id
+    }
+
+    /// What is now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshots.borrow().clone()
+    }
+
+    /// Wants it to run; with a new declaration for runs from now on.
+    ///
+    /// # Errors
+    /// When it is no longer supervised.
+    pub async fn start(&self, spec: Option<ProcessSpec>) -> Result<Accepted, Gone> {
+        self.ask(|reply| Request::Start { spec: spec.map(Box::new), reply }).await
+    }
+
+    /// Wants it to end.
+    ///
+    /// # Errors
+    /// When it is no longer supervised.
+    pub async fn stop(&self, stop: StopSpec) -> Result<Accepted, Gone> {
+        self.ask(|reply| Request::Stop { stop, reply }).await
+    }
+
+    /// Wants it to end and to start anew.
+    ///
+    /// # Errors
+    /// When it is no longer supervised.
+    pub async fn restart(&self, spec: Option<ProcessSpec>, stop: StopSpec) -> Result<Accepted, Gone> {
+        self.ask(|reply| Request::Restart { spec: spec.map(Box::new), stop, reply }).await
+    }
+
+    /// Ends the whole tree with this signal.
+    ///
+    /// # Errors
+    /// When it is no longer supervised.
+    pub async fn kill(&self, signal: Signal) -> Result<Accepted, Gone> {
+        self.ask(|reply| Request::Kill { signal, reply }).await
+    }
+
+    /// Sends a signal that is not meant to end it.
+    ///
+    /// # Errors
+    /// When it is no longer supervised.
+    pub async fn signal(&self, signal: Signal) -> Result<Accepted, Gone> {
+        self.ask(|reply| Request::Signal { signal, reply }).await
+    }
+
+    /// Tells its shim that the journal is stored up to a position.
+    pub fn consumed(&self, run: RunKey, position: Position) {
+        // An actor that is gone needs to know nothing.
+        let _ = self.requests.send(Request::Consumed { run, position });
+    }
+
+    /// Ends the actor and leaves the process running.
+    pub fn detach(&self) {
+        let _ = self.requests.send(Request::Detach);
+    }
+
+    /// Waits until a snapshot fulfils a condition; `None` after the timeout.
+    ///
+    /// # Errors
+    /// When it is no longer supervised.
+    pub async fn wait(
+        &self,
+        timeout: Duration,
+        mut condition: impl FnMut(&Snapshot) -> bool,
+    ) -> Result<Option<Snapshot>, Gone> {
+        let mut snapshots = self.snapshots.clone();
+        let waiting = snapshots.wait_for(|snapshot| condition(snapshot));
+        match tokio::time::timeout(timeout, waiting).await {
+            Ok(Ok(snapshot)) => Ok(Some(snapshot.clone())),
+            Ok(Err(_)) => Err(Gone),
+            Err(_elapsed) => Ok(None),
+        }
+    }
+
+    /// A receiver of its snapshots.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Snapshot> {
+        self.snapshots.clone()
+    }
+
+    async fn ask(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Accepted>) -> Request,
+    ) -> Result<Accepted, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+}

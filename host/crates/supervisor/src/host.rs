@@ -1,0 +1,95 @@
+//! What an actor asks of the daemon around it.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use hostler_model::{Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
+use hostler_shim::launch::Rlimit;
+
+/// The key of a run in the daemon's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunKey(pub i64);
+
+/// A program that was found and may be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Its path.
+    pub exec: PathBuf,
+    /// Its arguments, the zeroth included.
+    pub argv: Vec<OsString>,
+    /// Its whole environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// Its limits.
+    pub rlimits: Vec<Rlimit>,
+}
+
+/// Why a program is not run. The text is for the agent and the person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LaunchError(pub String);
+
+/// A run about to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// Its number.
+    pub run: RunNo,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Whether a restart policy began it rather than a request.
+    pub automatic: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The daemon, as an actor sees it. Records that cannot be written are the daemon's trouble: it says so and
+/// catches up, and no process waits for it.
+pub trait Host: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Timestamp;
+
+    /// Finds the program, checks the policy and assembles its environment.
+    ///
+    /// # Errors
+    /// When it is not there, not executable or not allowed.
+    fn resolve(&self, spec: &ProcessSpec) -> Result<Program, LaunchError>;
+
+    /// The directory of a run.
+    fn run_dir(&self, process: ProcessId, run: RunNo) -> PathBuf;
+
+    /// Records a run before it begins; `None` when that is not possible now.
+    fn begin_run(
+        &self,
+        process: ProcessId,
+        run: &NewRun,
+        lifecycle: &Lifecycle,
+    ) -> impl Future<Output = Option<RunKey>> + Send;
+
+    /// Records that the program runs.
+    fn run_started(
+        &self,
+        run: RunKey,
+        pid: Pid,
+        start_ticks: u64,
+        at: Timestamp,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// Records the end of a run.
+    fn run_ended(
+        &self,
+        run: RunKey,
+        exit: &Exit,
+        descendants_ended: u32,
+        note: Option<String>,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// Records the lifecycle.
+    fn save(&self, process: ProcessId, lifecycle: &Lifecycle) -> impl Future<Output = ()> + Send;
+
+    /// There is more in the journal of a run. Answered, once it is stored, with
+    /// [`crate::ProcessHandle::consumed`].
+    fn journal_grew(&self, process: ProcessId, run: RunKey, dir: &Path);
+
+    /// The journal of a run is complete, and nobody writes to it any more.
+    fn journal_closed(&self, process: ProcessId, run: RunKey, dir: &Path);
+}

@@ -1,0 +1,15 @@
+//! Supervision: one actor per process, which holds its lifecycle and is the only one to talk to its shim.
+//!
+//! The crate knows nothing of databases, clients or policy: what it needs of them it asks its [`Host`].
+
+pub mod actor;
+pub mod adopt;
+pub mod handle;
+pub mod host;
+pub mod proc;
+mod shim_client;
+pub mod shim_pool;
+
+pub use handle::{ProcessHandle, Snapshot};
+pub use host::{Host, LaunchError, Program, RunKey};
+pub use shim_pool::ShimPool;

@@ -1,0 +1,217 @@
+//! What the kernel tells of processes in `/proc`: trees, their use of memory and CPU, their ports.
+//! Everything here may vanish while it is looked at; what vanished is left out.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// Its parent's.
+    pub ppid: i32,
+    /// CPU time used so far, clock ticks.
+    pub cpu_ticks: u64,
+    /// Resident memory, bytes.
+    pub rss_bytes: u64,
+    /// Start time, clock ticks since boot.
+    pub start_ticks: u64,
+}
+
+/// Clock ticks of a second.
+#[must_use]
+pub fn ticks_per_second() -> u64 {
+    rustix::param::clock_ticks_per_second()
+}
+
+/// Start time of a process, clock ticks since boot; `None` when there is none of this number.
+#[must_use]
+pub fn start_ticks(pid: i32) -> Option<u64> {
+    read(pid).map(|p| p.start_ticks)
+}
+
+/// Time since the machine's boot, clock ticks.
+#[must_use]
+pub fn uptime_ticks() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let hz = ticks_per_second();
+    now.tv_sec as u64 * hz + now.tv_nsec as u64 * hz / 1_000_000_000
+}
+
+/// Reads one process; zombies count as gone.
+#[must_use]
+pub fn read(pid: i32) -> Option<Process> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may contain anything, so the fields are counted from its end.
+    let after = stat.get(stat.iter().rposition(|b| *b == b')')? + 2..)?;
+    let fields: Vec<&str> = std::str::from_utf8(after).ok()?.split_ascii_whitespace().collect();
+    // proc(5) numbers the state as field 3.
+    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    if *fields.first()? == "Z" {
+        return None;
+    }
+    Some(Process {
+        pid,
+        ppid: i32::try_from(number(4)?).ok()?,
+        cpu_ticks: number(14)? + number(15)?,
+        start_ticks: number(22)?,
+        rss_bytes: number(24)? * rustix::param::page_size() as u64,
+    })
+}
+
+/// All living descendants of a process, itself left out.
+#[must_use]
+pub fn descendants(root: i32) -> Vec<Process> {
+    let mut found: Vec<Process> = Vec::new();
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop() {
+        for pid in children(parent) {
+            // A zombie still may have children that are read under its number.
+            parents.push(pid);
+            found.extend(read(pid));
+        }
+    }
+    found
+}
+
+fn children(pid: i32) -> Vec<i32> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = tasks.flatten().filter_map(|t| fs::read_to_string(t.path().join("children")).ok());
+    lists
+        .flat_map(|l| l.split_ascii_whitespace().filter_map(|n| n.parse().ok()).collect::<Vec<i32>>())
+        .collect()
+}
+
+/// Command line of a process, words separated by blanks.
+#[must_use]
+pub fn command_line(pid: i32) -> Option<String> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words: Vec<_> =
+        bytes.split(|b| *b == 0).filter(|w| !w.is_empty()).map(String::from_utf8_lossy).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// How many files a process has open; `None` when that may not be seen.
+#[must_use]
+pub fn open_files(pid: i32) -> Option<u64> {
+    Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count() as u64)
+}
+
+/// TCP sockets that listen: inode to port, of this network namespace.
+#[derive(Debug, Default)]
+pub struct Listeners(HashMap<u64, u16>);
+
+impl Listeners {
+    /// Reads them all.
+    #[must_use]
+    pub fn read() -> Self {
+        let mut listeners = HashMap::new();
+        for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+            let Ok(text) = fs::read_to_string(table) else { continue };
+            listeners.extend(text.lines().skip(1).filter_map(listener));
+        }
+        Self(listeners)
+    }
+
+    /// Ports on which one of these processes listens, in order.
+    #[must_use]
+    pub fn ports_of(&self, pids: impl IntoIterator<Item = i32>) -> Vec<u16> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let ports: HashSet<u16> =
+            pids.into_iter().flat_map(sockets).filter_map(|inode| self.0.get(&inode).copied()).collect();
+        let mut ports: Vec<u16> = ports.into_iter().collect();
+        ports.sort_unstable();
+        ports
+    }
+
+    /// Who listens on a port: `None` when nobody does, `Some(None)` when its process may not be seen.
+    #[must_use]
+    pub fn holder(&self, port: u16) -> Option<Option<i32>> {
+        let inodes: HashSet<u64> = self.0.iter().filter(|(_, p)| **p == port).map(|(i, _)| *i).collect();
+        if inodes.is_empty() {
+            return None;
+        }
+        let all = fs::read_dir("/proc").ok()?;
+        let mut pids = all.flatten().filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok());
+        Some(pids.find(|pid| sockets(*pid).any(|inode| inodes.contains(&inode))))
+    }
+}
+
+/// `sl local_address rem_address st … inode`: the inode and port of a socket in state LISTEN (0A).
+fn listener(line: &str) -> Option<(u64, u16)> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    if *fields.get(3)? != "0A" {
+        return None;
+    }
+    let port = u16::from_str_radix(fields.get(1)?.rsplit(':').next()?, 16).ok()?;
+    Some((fields.get(9)?.parse().ok()?, port))
+}
+
+fn sockets(pid: i32) -> impl Iterator<Item = u64> {
+    fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|fd| fs::read_link(fd.path()).ok())
+        .filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
+}
+
+/// Kills a process and all its descendants; how many descendants there were. Used for a tree that lost its
+/// shim: everyone is stopped first, so that nobody escapes by forking.
+#[must_use]
+pub fn kill_tree(root: i32) -> u32 {
+    let mut ended: HashSet<i32> = HashSet::new();
+    // Each round sees what was born before the round before it stopped everyone.
+    for _ in 0..8 {
+        let mut pids: Vec<i32> = descendants(root).into_iter().map(|p| p.pid).collect();
+        pids.push(root);
+        let fresh: Vec<i32> = pids.into_iter().filter(|pid| ended.insert(*pid)).collect();
+        if fresh.is_empty() {
+            break;
+        }
+        for pid in &fresh {
+            send(*pid, Signal::STOP);
+        }
+    }
+    for pid in &ended {
+        send(*pid, Signal::KILL);
+    }
+    ended.len() as u32 - 1
+}
+
+fn send(pid: i32, signal: Signal) {
+    let Some(pid) = Pid::from_raw(pid) else { return };
+    if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {
+        let _ = pidfd_send_signal(pidfd, signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_seen_with_its_port() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let me = std::process::id() as i32;
+        let listeners = Listeners::read();
+        assert!(listeners.ports_of([me]).contains(&port));
+        assert_eq!(listeners.holder(port), Some(Some(me)));
+        let process = read(me).unwrap();
+        assert!(process.rss_bytes > 0 && process.start_ticks > 0 && process.start_ticks <= uptime_ticks());
+        assert!(open_files(me).unwrap() > 0 && command_line(me).is_some());
+    }
+
+    #[test]
+    fn nobody_is_nobody() {
+        assert_eq!(read(i32::MAX), None);
+        assert!(descendants(i32::MAX).is_empty());
+        assert_eq!(command_line(i32::MAX), None);
+    }
+}

@@ -1,0 +1,79 @@
+//! The daemon's end of a shim's control socket.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use hostler_shim::channel::Channel;
+use hostler_shim::control::{Command, Event, MAX_PACKET};
+use hostler_shim::launch::LaunchSpec;
+use rustix::fs::MemfdFlags;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::process::Child;
+
+/// A connection to a shim.
+pub(crate) struct ShimClient {
+    channel: AsyncFd<Channel>,
+    buffer: Vec<u8>,
+    /// The shim, when it is a child of this process: it must be reaped. Dropping it leaves that to the runtime.
+    _child: Option<Child>,
+}
+
+/// An event and the descriptors that came with it.
+pub(crate) struct Received {
+    pub event: Event,
+    pub fds: Vec<OwnedFd>,
+}
+
+impl ShimClient {
+    pub(crate) fn new(channel: Channel, child: Option<Child>) -> io::Result<Self> {
+        // SAFETY: the channel owns its descriptor and neither closes nor replaces it before it is dropped.
+        #[allow(unsafe_code, reason = "tokio leaves it to the caller that the descriptor stays open")]
+        let channel = unsafe { AsyncFd::register_with_interest(channel, Interest::READABLE)? };
+        Ok(Self { channel, buffer: vec![0; 4096], _child: child })
+    }
+
+    /// Connects to the shim of a run and asks for its state.
+    pub(crate) fn attach(run_dir: &Path) -> io::Result<Self> {
+        let channel = Channel::connect(run_dir)?;
+        channel.send(&Command::Attach.encode(), &[])?;
+        Self::new(channel, None)
+    }
+
+    /// Asks it to start a program.
+    pub(crate) fn launch(&self, spec: &LaunchSpec) -> io::Result<()> {
+        let file = rustix::fs::memfd_create("hostler-launch", MemfdFlags::CLOEXEC)?;
+        let mut file = std::fs::File::from(file);
+        io::Write::write_all(&mut file, &spec.encode())?;
+        io::Seek::rewind(&mut file)?;
+        self.channel.get_ref().send(&Command::Launch.encode(), &[file.as_fd()])
+    }
+
+    /// Sends a command. Commands are few and small: a shim that does not take one is not there any more.
+    pub(crate) fn send(&self, command: &Command) -> io::Result<()> {
+        self.channel.get_ref().send(&command.encode(), &[])
+    }
+
+    /// The next event; `None` when the shim is gone. May be cancelled.
+    pub(crate) async fn recv(&mut self) -> io::Result<Option<Received>> {
+        // Grown only for the odd long message, so that a thousand idle shims do not take 64 MB.
+        debug_assert!(self.buffer.len() <= MAX_PACKET);
+        loop {
+            let mut ready = self.channel.readable().await?;
+            let mut fds = Vec::new();
+            let received = ready.try_io(|c| c.get_ref().recv(&mut self.buffer, &mut fds));
+            let length = match received {
+                Ok(Ok(0)) => return Ok(None),
+                Ok(Ok(length)) => length,
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+                Ok(Err(error)) => return Err(error),
+                Err(_would_block) => continue,
+            };
+            match Event::decode(&self.buffer[..length]) {
+                Ok(event) => return Ok(Some(Received { event, fds })),
+                Err(error) => tracing::warn!(%error, "a shim sent what is not an event"),
+            }
+        }
+    }
+}
