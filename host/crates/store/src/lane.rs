@@ -77,11 +77,15 @@ impl Lane {
 
     /// Lets the threads finish what is queued and waits until they have ended.
     pub(crate) async fn close(&self) {
+        let workers = self.take_workers();
         if let Some(sender) = &self.sender {
-            // An error means that it is closed already.
-            drop(sender.send(Message::Close).await);
+            // One for each: a thread that waits for its next message holds the queue, so only its own message
+            // can reach it. An error means that it is closed already.
+            for _ in &workers {
+                drop(sender.send(Message::Close).await);
+            }
         }
-        for worker in self.take_workers() {
+        for worker in workers {
             // Closed without a message is how it ends; see `Worker::ended`.
             drop(worker.ended.await);
             join(worker.thread);

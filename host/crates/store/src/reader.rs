@@ -10,7 +10,7 @@ use crate::lane::{self, Queue};
 pub(crate) fn run(conn: Connection, queue: &Queue) {
     while let Some(message) = lane::next(queue) {
         match message {
-            Message::Close => lane::refuse_more(queue),
+            Message::Close => return,
             // A read that nobody waits for has no effect worth having.
             Message::Job(job) if job.is_abandoned() => {}
             Message::Job(mut job) => {

@@ -1,0 +1,22 @@
+//! The contract between a shim and the daemon: what is sent, and what is written to disk.
+//!
+//! A shim (`hostler-shim`, the binary of this package) is the parent of one supervised process. This library
+//! is what both sides share: the launch request, the control messages, the journal of the output and the
+//! record of the exit. Each format begins with a version, and readers skip what they do not know, so that an
+//! old shim works with a new daemon.
+
+pub mod channel;
+pub mod control;
+pub mod exit_record;
+pub mod journal;
+pub mod launch;
+pub mod wire;
+
+/// Version of everything that this library sends and writes.
+pub const FORMAT_VERSION: u16 = 1;
+
+/// Name of the control socket in the run directory.
+pub const CONTROL_SOCKET: &str = "control.sock";
+
+/// Name of the file that says which processes belong to the run: `pid start_ticks shim_pid boot_id`.
+pub const PID_FILE: &str = "pid";

@@ -1,0 +1,379 @@
+//! The loop of a shim whose process runs.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hostler_shim::channel::{Channel, Listener};
+use hostler_shim::control::{Command, Event, Scope, Status};
+use hostler_shim::exit_record::{self, ExitRecord};
+use hostler_shim::journal::{Kind, Position, Stream};
+use hostler_shim::launch::LaunchSpec;
+use hostler_shim::{FORMAT_VERSION, PID_FILE};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::ending::Ending;
+use crate::output::Output;
+use crate::pages::Pages;
+use crate::spawn::{Child, Streams};
+use crate::stdin::Stdin;
+use crate::sys::{self, Reaped};
+
+/// Everything a shim knows.
+struct Shim {
+    /// The daemon, while there is one.
+    daemon: Option<Channel>,
+    listener: Option<Listener>,
+    signals: OwnedFd,
+    run_dir: PathBuf,
+    pid: i32,
+    pidfd: Option<OwnedFd>,
+    start_ticks: u64,
+    started_unix_nanos: i64,
+    /// The process's side of its terminal, when it has one.
+    terminal: Option<OwnedFd>,
+    output: Output,
+    stdin: Stdin,
+    exit: Option<ExitRecord>,
+    exit_file: Option<File>,
+    ending: Ending,
+    leftover_grace: Duration,
+    /// The daemon was told that the journal grew and has not answered yet, or has not asked for anything yet.
+    notified: bool,
+    /// How far the journal went when it was told. A daemon that answers without having got on is not told the
+    /// same again: it would answer the same again.
+    told: Position,
+    packet: Pages,
+    no_children: bool,
+}
+
+/// The large buffers of a shim, for a piece of output and for a packet.
+pub(crate) struct Buffers {
+    pub chunk: Pages,
+    pub packet: Pages,
+}
+
+const ONE_PAGE: usize = 4096;
+
+/// Names of the descriptors that are waited for; smaller numbers are outputs.
+const SIGNALS: usize = 2;
+const DAEMON: usize = 3;
+const LISTENER: usize = 4;
+const STDIN: usize = 5;
+
+/// What a look at the descriptors found.
+#[derive(Default)]
+struct Ready {
+    daemon: bool,
+    listener: bool,
+    signals: bool,
+    stdin: bool,
+    sources: [bool; 2],
+}
+
+/// Looks after the process until its tree is gone.
+pub(crate) fn run(daemon: Channel, signals: OwnedFd, spec: LaunchSpec, child: Child, buffers: Buffers) {
+    let mut shim = Shim::new(daemon, signals, &spec, child, buffers);
+    shim.tell(&Event::Launched(shim.status()), true);
+    shim.settle_in();
+    drop(spec);
+    sys::trim_memory();
+    // A child may have ended before its signal was listened for.
+    shim.reap();
+    while !shim.no_children {
+        let ready = shim.wait();
+        shim.handle(&ready);
+    }
+    shim.close();
+}
+
+impl Shim {
+    fn new(daemon: Channel, signals: OwnedFd, spec: &LaunchSpec, child: Child, buffers: Buffers) -> Self {
+        let (sources, stdin, terminal) = match child.streams {
+            Streams::Pipes { stdout, stderr, stdin } => {
+                (vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)], Some(stdin), None)
+            }
+            Streams::Pty { master, terminal } => {
+                let input = master.try_clone().ok();
+                (vec![(Stream::Stdout, master)], input, Some(terminal))
+            }
+        };
+        Self {
+            daemon: Some(daemon),
+            listener: None,
+            signals,
+            run_dir: spec.run_dir.clone(),
+            pid: child.pid,
+            pidfd: child.pidfd,
+            start_ticks: child.start_ticks,
+            started_unix_nanos: child.started_unix_nanos,
+            terminal,
+            output: Output::new(spec.run_dir.clone(), spec.journal, sources, buffers.chunk),
+            stdin: Stdin::new(stdin),
+            exit: None,
+            exit_file: None,
+            ending: Ending::default(),
+            leftover_grace: Duration::from_millis(u64::from(spec.leftover_grace_ms)),
+            notified: false,
+            told: Position::default(),
+            packet: buffers.packet,
+            no_children: false,
+        }
+    }
+
+    /// What can wait until the process runs.
+    fn settle_in(&mut self) {
+        self.exit_file = exit_record::preallocate(&self.run_dir).ok();
+        self.listener = Listener::bind(&self.run_dir).ok();
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let line = format!("{} {} {} {boot_id}", self.pid, self.start_ticks, std::process::id());
+        let _ = std::fs::write(self.run_dir.join(PID_FILE), line);
+    }
+
+    fn main(&self) -> Option<i32> {
+        if self.exit.is_none() { Some(self.pid) } else { None }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            version: FORMAT_VERSION,
+            shim_pid: std::process::id() as i32,
+            pid: self.pid,
+            start_ticks: self.start_ticks,
+            started_unix_nanos: self.started_unix_nanos,
+            exit: self.exit,
+            stopping: self.ending.is_under_way(),
+            has_pidfd: self.pidfd.is_some(),
+        }
+    }
+
+    /// Sends an event to the daemon. One that leaves no room for it by not reading is let go, to come again; one
+    /// that is dead is noticed when its last commands were read.
+    fn tell(&mut self, event: &Event, with_fds: bool) {
+        let Some(daemon) = &self.daemon else { return };
+        let mut fds: Vec<BorrowedFd<'_>> = Vec::new();
+        if with_fds {
+            fds.extend(self.pidfd.as_ref().map(AsFd::as_fd));
+            fds.extend(self.output.fds());
+            if self.terminal.is_none() {
+                fds.extend(self.stdin.fd().map(AsFd::as_fd));
+            }
+        }
+        let sent = daemon.send(&event.encode(), &fds);
+        if sent.is_err_and(|e| e.kind() == ErrorKind::WouldBlock) {
+            self.daemon = None;
+        }
+    }
+
+    fn wait(&self) -> Ready {
+        let mut wanted: Vec<(usize, PollFd<'_>)> = Vec::with_capacity(6);
+        wanted.push((SIGNALS, PollFd::new(&self.signals, PollFlags::IN)));
+        wanted.extend(self.daemon.iter().map(|d| (DAEMON, PollFd::new(d, PollFlags::IN))));
+        wanted.extend(self.listener.iter().map(|l| (LISTENER, PollFd::new(l, PollFlags::IN))));
+        wanted.extend(self.stdin.waiting().map(|s| (STDIN, PollFd::from_borrowed_fd(s, PollFlags::OUT))));
+        let sources = self.output.wanted(self.daemon.is_some());
+        wanted.extend(sources.map(|(at, fd)| (at, PollFd::from_borrowed_fd(fd, PollFlags::IN))));
+        let (names, mut fds): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
+        let _ = poll(&mut fds, self.timeout().as_ref());
+        let mut ready = Ready::default();
+        for (name, fd) in names.into_iter().zip(&fds) {
+            if fd.revents().is_empty() {
+                continue;
+            }
+            match name {
+                SIGNALS => ready.signals = true,
+                DAEMON => ready.daemon = true,
+                LISTENER => ready.listener = true,
+                STDIN => ready.stdin = true,
+                source => ready.sources[source] = true,
+            }
+        }
+        ready
+    }
+
+    fn timeout(&self) -> Option<Timespec> {
+        let due = [self.ending.due(), self.output.due()].into_iter().flatten().min()?;
+        let left = due.saturating_duration_since(Instant::now());
+        Some(Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) })
+    }
+
+    fn handle(&mut self, ready: &Ready) {
+        for source in 0..ready.sources.len() {
+            if ready.sources[source] {
+                let daemon_there = self.daemon.is_some();
+                self.output.pump(source, daemon_there);
+            }
+        }
+        self.output.on_time();
+        self.notify();
+        if ready.daemon {
+            self.obey();
+        }
+        if ready.listener
+            && let Some(Ok(newcomer)) = self.listener.as_ref().map(Listener::accept)
+        {
+            // The newest daemon is the one: an older one is dead or about to be.
+            self.daemon = Some(newcomer);
+            self.notified = true;
+        }
+        if ready.stdin {
+            self.stdin.flush();
+        }
+        if ready.signals {
+            let mut buffer = [0_u8; 128 * 4];
+            while rustix::io::read(&self.signals, &mut buffer).is_ok_and(|n| n > 0) {}
+            self.reap();
+        }
+        let main = self.main();
+        self.ending.on_time(main);
+    }
+
+    /// Tells the daemon that there is more to read, once until it has read.
+    fn notify(&mut self) {
+        if self.notified || self.daemon.is_none() {
+            return;
+        }
+        if let Some(position) = self.output.news().filter(|p| *p > self.told) {
+            self.notified = true;
+            self.told = position;
+            self.tell(&Event::JournalGrew, false);
+        }
+    }
+
+    fn obey(&mut self) {
+        while let Some(daemon) = &self.daemon {
+            let mut fds = Vec::new();
+            match daemon.recv(&mut self.packet, &mut fds) {
+                Ok(0) => self.daemon = None,
+                Ok(length) => match Command::decode(&self.packet[..length]) {
+                    Ok(command) => {
+                        // Input is rare; most packets fit the first page.
+                        if length > ONE_PAGE {
+                            self.packet.release();
+                        }
+                        self.carry_out(command);
+                    }
+                    Err(reason) => self.tell(&Event::Refused(reason.to_string()), false),
+                },
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => self.daemon = None,
+            }
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        let main = self.main();
+        match command {
+            Command::Launch => self.tell(&Event::Refused("already launched".into()), false),
+            Command::Attach => {
+                self.tell(&Event::Status(self.status()), true);
+                self.notified = false;
+                self.told = Position::default();
+                self.notify();
+            }
+            Command::Stop { signal, grace_ms, scope } => {
+                self.ending.stop(signal, Duration::from_millis(u64::from(grace_ms)), scope, main);
+            }
+            Command::Signal { signal, scope } => signal_without_ending(signal, scope, main),
+            Command::Write(data) => {
+                let taken = self.stdin.write(&data);
+                self.tell(&Event::StdinAccepted(taken), false);
+            }
+            Command::CloseStdin => self.stdin.close(self.terminal.as_ref()),
+            Command::Resize { rows, cols } => {
+                if let Some(terminal) = &self.terminal {
+                    let _ = crate::spawn::resize(terminal, rows, cols);
+                }
+            }
+            Command::Consumed(position) => {
+                if self.output.consumed(position) {
+                    self.told = Position::default();
+                }
+                self.notified = false;
+                self.notify();
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        loop {
+            match sys::reap(-1) {
+                Ok(Some(reaped)) if reaped.pid == self.pid && self.exit.is_none() => self.main_ended(&reaped),
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                Err(_) => {
+                    self.no_children = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn main_ended(&mut self, reaped: &Reaped) {
+        let record = ExitRecord {
+            outcome: reaped.outcome,
+            at_unix_nanos: unix_nanos(),
+            user_us: reaped.user_us,
+            system_us: reaped.system_us,
+            max_rss_bytes: reaped.max_rss_bytes,
+            descendants_ended: 0,
+            closed: false,
+        };
+        self.exit = Some(record);
+        self.write_exit(&record);
+        self.tell(&Event::Exited(record), false);
+        self.ending.main_gone(self.leftover_grace);
+    }
+
+    fn write_exit(&mut self, record: &ExitRecord) {
+        if self.exit_file.is_none() {
+            // There was no room for it at the launch.
+            self.exit_file = exit_record::preallocate(&self.run_dir).ok();
+        }
+        if let Some(file) = &self.exit_file {
+            let _ = file.write_all_at(&record.to_bytes(), 0);
+        }
+    }
+
+    /// The tree is gone: everything is written down, and then this process ends too.
+    fn close(&mut self) {
+        self.output.drain();
+        let Some(mut record) = self.exit else { return };
+        record.closed = true;
+        record.descendants_ended = self.ending.count();
+        self.output.note(Kind::Exit, &record.to_bytes());
+        self.output.note(Kind::Closed, &[]);
+        self.write_exit(&record);
+        // The daemon first: what a process that ends leaves in the page cache is safe from everything but a
+        // crash of the machine, and a restart need not wait for the disk.
+        self.tell(&Event::Closed(record), false);
+        self.output.sync();
+        if let Some(file) = &self.exit_file {
+            let _ = file.sync_data();
+        }
+    }
+}
+
+fn signal_without_ending(signal: i32, scope: Scope, main: Option<i32>) {
+    match (scope, main) {
+        (Scope::Main, Some(main)) => {
+            let _ = crate::tree::signal(main, signal);
+        }
+        (Scope::Main, None) => {}
+        (Scope::Tree, _) => {
+            for pid in crate::tree::descendants() {
+                let _ = crate::tree::signal(pid, signal);
+            }
+        }
+    }
+}
+
+/// Wall-clock time, nanoseconds since the epoch.
+pub(crate) fn unix_nanos() -> i64 {
+    let now = clock_gettime(ClockId::Realtime);
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
+}

@@ -1,0 +1,124 @@
+//! From a launch request to a running process.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use hostler_shim::control::{LaunchFailure, Step};
+use hostler_shim::launch::{LaunchSpec, Resource, Stdio};
+use rustix::fs::{Mode, OFlags};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::pty::OpenptFlags;
+
+use crate::sys::{self, Program};
+
+/// A process that runs, and our ends of its streams.
+pub(crate) struct Child {
+    pub pid: i32,
+    pub pidfd: Option<OwnedFd>,
+    pub start_ticks: u64,
+    pub started_unix_nanos: i64,
+    pub streams: Streams,
+}
+
+/// Our ends.
+pub(crate) enum Streams {
+    Pipes {
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+        stdin: OwnedFd,
+    },
+    Pty {
+        master: OwnedFd,
+        /// Held, so that the terminal lives on when every process has closed it and one opens it again.
+        terminal: OwnedFd,
+    },
+}
+
+/// Starts the process.
+pub(crate) fn launch(spec: &LaunchSpec) -> Result<Child, LaunchFailure> {
+    let failure = |step, errno, path: &Path| LaunchFailure { step, errno, path: path.to_owned() };
+    let prepare = |e: io::Error| failure(Step::Prepare, e.raw_os_error().unwrap_or(libc::EIO), &spec.run_dir);
+    let (streams, theirs) = open_streams(spec.stdio).map_err(prepare)?;
+    let program = program(spec, &theirs).map_err(|errno| failure(Step::Exec, errno, &spec.exec))?;
+    let pid = sys::fork_exec(&program).map_err(|(step, errno)| {
+        let path = if step == Step::Chdir { &spec.cwd } else { &spec.exec };
+        failure(step, errno, path)
+    })?;
+    Ok(Child {
+        pid,
+        pidfd: sys::pidfd(pid).ok(),
+        start_ticks: sys::start_ticks(pid).unwrap_or(0),
+        started_unix_nanos: crate::run::unix_nanos(),
+        streams,
+    })
+}
+
+fn program(spec: &LaunchSpec, theirs: &[OwnedFd]) -> Result<Program, i32> {
+    let path = |p: &PathBuf| sys::c_string(p.as_os_str().as_bytes());
+    let stdio = match theirs {
+        [terminal] => [terminal.as_raw_fd(); 3],
+        [stdin, stdout, stderr] => [stdin.as_raw_fd(), stdout.as_raw_fd(), stderr.as_raw_fd()],
+        _ => return Err(libc::EINVAL),
+    };
+    Ok(Program {
+        exec: path(&spec.exec)?,
+        argv: spec.argv.iter().map(|a| sys::c_string(a.as_bytes())).collect::<Result<_, _>>()?,
+        env: spec
+            .env
+            .iter()
+            .map(|(name, value)| sys::c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
+            .collect::<Result<_, _>>()?,
+        cwd: path(&spec.cwd)?,
+        stdio,
+        terminal: matches!(spec.stdio, Stdio::Pty { .. }),
+        rlimits: spec
+            .rlimits
+            .iter()
+            .map(|l| sys::rlimit(resource_number(l.resource), l.soft, l.hard))
+            .collect(),
+        no_new_privs: spec.no_new_privs,
+    })
+}
+
+fn resource_number(resource: Resource) -> i32 {
+    let number = match resource {
+        Resource::Data => libc::RLIMIT_DATA,
+        Resource::OpenFiles => libc::RLIMIT_NOFILE,
+        Resource::Processes => libc::RLIMIT_NPROC,
+    };
+    number as i32
+}
+
+/// Our ends and theirs (stdin, stdout, stderr, or the terminal alone). Ours never block.
+fn open_streams(stdio: Stdio) -> io::Result<(Streams, Vec<OwnedFd>)> {
+    match stdio {
+        Stdio::Pipes => {
+            let (stdin_read, stdin) = pipe_with(PipeFlags::CLOEXEC)?;
+            let (stdout, stdout_write) = pipe_with(PipeFlags::CLOEXEC)?;
+            let (stderr, stderr_write) = pipe_with(PipeFlags::CLOEXEC)?;
+            for ours in [&stdin, &stdout, &stderr] {
+                rustix::io::ioctl_fionbio(ours, true)?;
+            }
+            Ok((Streams::Pipes { stdout, stderr, stdin }, vec![stdin_read, stdout_write, stderr_write]))
+        }
+        Stdio::Pty { rows, cols } => {
+            let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+            rustix::pty::grantpt(&master)?;
+            rustix::pty::unlockpt(&master)?;
+            rustix::io::ioctl_fionbio(&master, true)?;
+            let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+            let terminal = rustix::fs::open(sys::pts_name(&master)?, flags, Mode::empty())?;
+            resize(&master, rows, cols)?;
+            let held = terminal.try_clone()?;
+            Ok((Streams::Pty { master, terminal: held }, vec![terminal]))
+        }
+    }
+}
+
+/// Sets the size of a terminal's window.
+pub(crate) fn resize(master: &OwnedFd, rows: u16, cols: u16) -> io::Result<()> {
+    let size = rustix::termios::Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 };
+    Ok(rustix::termios::tcsetwinsize(master, size)?)
+}

@@ -1,0 +1,330 @@
+//! The calls that only Linux has, and the only unsafe code of the shim.
+#![allow(unsafe_code, reason = "fork, execve, signals and prctl have no safe form")]
+
+use std::cell::Cell;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use hostler_shim::channel::Channel;
+use hostler_shim::control::Step;
+use hostler_shim::exit_record::Outcome;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, PidfdFlags};
+
+/// Descriptor of the channel, when the daemon left no other open.
+const CHANNEL: RawFd = 3;
+const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4;
+
+/// Makes this process independent of its parent: own session, subreaper, signals blocked, `/` as directory,
+/// and takes the channel from descriptor 0.
+pub(crate) fn detach() -> io::Result<Channel> {
+    // First of all: a signal that comes a moment too early must not end the parent of a process.
+    block_signals();
+    // A session leader cannot become one again; that is no failure.
+    let _ = rustix::process::setsid();
+    let _ = rustix::process::chdir("/");
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let channel = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), CHANNEL)?;
+    // Whatever else the daemon left open would stay open for as long as the process runs, its terminal and
+    // its lock files among them.
+    close_from(channel.as_raw_fd() + 1, 0);
+    if channel.as_raw_fd() > CHANNEL {
+        close_range(CHANNEL, channel.as_raw_fd() - 1, 0);
+    }
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    Channel::from_fd(channel)
+}
+
+/// Blocks all signals, so that only SIGKILL ends the shim before its tree.
+fn block_signals() {
+    // SAFETY: the set is initialized by sigfillset before use.
+    unsafe {
+        // Whoever inherits that children are ignored never learns how they ended.
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &all, std::ptr::null_mut());
+    }
+}
+
+/// A descriptor that is readable when a child changed.
+pub(crate) fn child_signals() -> io::Result<OwnedFd> {
+    // SAFETY: the set is initialized by sigemptyset before use; the descriptor is checked and owned by nobody
+    // else.
+    unsafe {
+        let mut child: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut child);
+        libc::sigaddset(&mut child, libc::SIGCHLD);
+        let fd = libc::signalfd(-1, &child, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(fd)) }
+    }
+}
+
+/// Waits until a descriptor can be read.
+pub(crate) fn wait_readable(fd: &impl AsFd) {
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    let _ = poll(&mut fds, None);
+}
+
+/// Keeps the heap small: what is large for a moment, such as the reader that counts what is dropped, is given
+/// back at once.
+pub(crate) fn frugal_memory() {
+    // SAFETY: plain calls. Setting a threshold also keeps the allocator from raising it by itself.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 16 * 1024);
+        libc::mallopt(libc::M_TOP_PAD, 0);
+    }
+}
+
+/// Gives back what was freed.
+pub(crate) fn trim_memory() {
+    // SAFETY: a plain call.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// A program with everything that its start needs, made before the fork: after it nothing may allocate.
+pub(crate) struct Program {
+    pub exec: CString,
+    pub argv: Vec<CString>,
+    pub env: Vec<CString>,
+    pub cwd: CString,
+    /// Becomes its descriptors 0, 1 and 2.
+    pub stdio: [RawFd; 3],
+    /// Make descriptor 0 its controlling terminal.
+    pub terminal: bool,
+    pub rlimits: Vec<(i32, libc::rlimit)>,
+    pub no_new_privs: bool,
+}
+
+/// What the new process finds in the memory that it shares with this one until it executes.
+struct Start<'a> {
+    program: &'a Program,
+    argv: Vec<*const libc::c_char>,
+    env: Vec<*const libc::c_char>,
+    failure: Cell<Option<(Step, i32)>>,
+}
+
+/// Size of the new process's stack until it executes, 16-byte units.
+const STACK: usize = 2048;
+
+/// Forks and executes; the pid, or the step that failed and the kernel's error number.
+///
+/// As `vfork` and `posix_spawn` do, without a copy of the address space: several times faster, and nothing
+/// that is written afterwards has to be copied. This process stands still until the other one has executed.
+pub(crate) fn fork_exec(program: &Program) -> Result<i32, (Step, i32)> {
+    let (argv, env) = (pointers(&program.argv), pointers(&program.env));
+    let start = Start { program, argv, env, failure: Cell::new(None) };
+    // On the heap: this process's own stack would keep for ever what it once had.
+    let mut stack = Vec::<u128>::with_capacity(STACK);
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack grows down from its end and, like `start`, lives until the child has executed or is
+    // gone, for CLONE_VFORK holds this thread so long. All signals are blocked, so no handler runs in the child.
+    let pid = unsafe {
+        let top = stack.as_mut_ptr().add(STACK).cast();
+        libc::clone(start_program, top, flags, (&raw const start).cast_mut().cast())
+    };
+    if pid < 0 {
+        return Err((Step::Fork, last_errno()));
+    }
+    match start.failure.get() {
+        Some(failure) => {
+            let _ = reap(pid);
+            Err(failure)
+        }
+        None => Ok(pid),
+    }
+}
+
+/// The child's first function.
+extern "C" fn start_program(start: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: it is the `start` of `fork_exec`, which waits.
+    let start = unsafe { &*start.cast::<Start<'_>>() };
+    let step = become_program(start.program, &start.argv, &start.env);
+    start.failure.set(Some((step, last_errno())));
+    // SAFETY: leaves without running anything of the parent's.
+    unsafe { libc::_exit(127) }
+}
+
+fn last_errno() -> i32 {
+    io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+}
+
+fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// In the child: everything up to the program's first instruction. Returns only when a step failed.
+fn become_program(program: &Program, argv: &[*const libc::c_char], env: &[*const libc::c_char]) -> Step {
+    // SAFETY: plain system calls on values prepared before the fork; the pointers end with null.
+    unsafe {
+        libc::setsid();
+        for (target, fd) in program.stdio.iter().enumerate() {
+            if libc::dup2(*fd, target as i32) < 0 {
+                return Step::Setup;
+            }
+        }
+        close_from(3, CLOSE_RANGE_CLOEXEC);
+        if program.terminal && libc::ioctl(0, libc::TIOCSCTTY, 0) < 0 {
+            return Step::Setup;
+        }
+        for (resource, limit) in &program.rlimits {
+            if libc::setrlimit(*resource as _, limit) < 0 {
+                return Step::Rlimit;
+            }
+        }
+        if program.no_new_privs && libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 {
+            return Step::Setup;
+        }
+        if libc::chdir(program.cwd.as_ptr()) < 0 {
+            return Step::Chdir;
+        }
+        default_signals();
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+        libc::execve(program.exec.as_ptr(), argv.as_ptr(), env.as_ptr());
+    }
+    Step::Exec
+}
+
+/// Sets every signal back to its default. The C library keeps two for itself and refuses to touch them, even
+/// when they were inherited as ignored; the kernel does not.
+fn default_signals() {
+    // As the kernel lays it out: handler, flags, restorer, mask.
+    let default = [0_usize; 4];
+    for signal in 1..=64 {
+        // SAFETY: the kernel reads 32 bytes of a local; a number that it refuses changes nothing.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                std::ptr::null::<usize>(),
+                8_usize,
+            )
+        };
+    }
+}
+
+/// Closes descriptors from this one on, or with a flag lets execution close them.
+fn close_from(first: RawFd, flags: libc::c_uint) {
+    close_range(first, RawFd::MAX, flags);
+}
+
+fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) {
+    // SAFETY: called before anything owns the descriptors that it closes. A kernel that does not have it leaves
+    // open what a careless parent left open, and no more.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
+}
+
+/// A limit, clamped to the hard limit that this process is under.
+pub(crate) fn rlimit(resource: i32, soft: u64, hard: u64) -> (i32, libc::rlimit) {
+    let mut current = libc::rlimit { rlim_cur: 0, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: writes into a local of the right type.
+    unsafe { libc::getrlimit(resource as _, &mut current) };
+    let hard = hard.min(current.rlim_max);
+    (resource, libc::rlimit { rlim_cur: soft.min(hard), rlim_max: hard })
+}
+
+/// A child that ended.
+pub(crate) struct Reaped {
+    pub pid: i32,
+    pub outcome: Outcome,
+    pub user_us: u64,
+    pub system_us: u64,
+    pub max_rss_bytes: u64,
+}
+
+/// Reaps one child that has ended: any (-1) or this one. `Err(ECHILD)` when there are no children at all.
+pub(crate) fn reap(pid: i32) -> io::Result<Option<Reaped>> {
+    let mut status = 0;
+    // SAFETY: writes into locals of the right types.
+    let (got, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        let flags = if pid == -1 { libc::WNOHANG } else { 0 };
+        (libc::wait4(pid, &mut status, flags, &mut usage), usage)
+    };
+    match got {
+        0 => Ok(None),
+        got if got < 0 => Err(io::Error::last_os_error()),
+        pid => {
+            let outcome = if libc::WIFSIGNALED(status) {
+                Outcome::Signal { signal: libc::WTERMSIG(status), core_dumped: libc::WCOREDUMP(status) }
+            } else {
+                Outcome::Code(libc::WEXITSTATUS(status))
+            };
+            let micros = |t: libc::timeval| t.tv_sec as u64 * 1_000_000 + t.tv_usec as u64;
+            Ok(Some(Reaped {
+                pid,
+                outcome,
+                user_us: micros(usage.ru_utime),
+                system_us: micros(usage.ru_stime),
+                max_rss_bytes: usage.ru_maxrss as u64 * 1024,
+            }))
+        }
+    }
+}
+
+/// Sends a signal by number; only to a child that is not reaped yet, whose number cannot be reused.
+pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: a plain system call.
+    if unsafe { libc::kill(pid, signal) } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// A stable handle on a process.
+pub(crate) fn pidfd(pid: i32) -> io::Result<OwnedFd> {
+    let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(rustix::process::pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+/// Sends a signal through a handle.
+pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    // SAFETY: the descriptor is open for the duration of the call and no info is passed. The number may be a
+    // real-time signal, which rustix's type does not take.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Clock ticks since boot at which a process started.
+pub(crate) fn start_ticks(pid: i32) -> Option<u64> {
+    let mut buffer = [0; STAT];
+    let stat = read_stat(pid, &mut buffer)?;
+    // The name in parentheses may contain anything: count from its end. Field 22, and field 3 is the next.
+    let after = &stat[stat.iter().rposition(|b| *b == b')')? + 2..];
+    std::str::from_utf8(after).ok()?.split(' ').nth(19)?.parse().ok()
+}
+
+/// Room for `/proc/PID/stat`, bytes.
+pub(crate) const STAT: usize = 1024;
+
+/// `/proc/PID/stat`, in one read.
+pub(crate) fn read_stat(pid: i32, buffer: &mut [u8; STAT]) -> Option<&[u8]> {
+    let path = format!("/proc/{pid}/stat");
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let length = rustix::io::read(file, &mut buffer[..]).ok()?;
+    Some(&buffer[..length])
+}
+
+/// A string for the kernel; what contains a NUL byte cannot be one.
+pub(crate) fn c_string(bytes: &[u8]) -> Result<CString, i32> {
+    CString::new(bytes).map_err(|_| libc::EINVAL)
+}
+
+/// The name of a pseudo terminal's other side.
+pub(crate) fn pts_name(master: &OwnedFd) -> io::Result<CString> {
+    let name = rustix::pty::ptsname(master, Vec::new())?;
+    Ok(CStr::to_owned(&name))
+}

@@ -1,0 +1,10 @@
+//! One file per command.
+
+pub(super) mod info;
+pub(super) mod kill;
+pub(super) mod logs;
+pub(super) mod ps;
+pub(super) mod restart;
+pub(super) mod spec_args;
+pub(super) mod start;
+pub(super) mod stop;

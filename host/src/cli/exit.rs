@@ -1,0 +1,45 @@
+//! Exit codes and failures of the command line.
+
+use hostler_api::{ErrorKind, ToolError};
+
+/// Shown below the help.
+pub(super) const HELP: &str = "\
+Exit codes: 0 done; 1 it failed (for example the process did not start); 2 wrong usage or a bad argument;
+3 no such process; 4 forbidden by the policy; 5 the daemon cannot be reached or started.
+HOSTLER_HOME moves all state, the policy included.";
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// For the person; empty when the output has said it already.
+    pub(super) message: String,
+    /// The exit code.
+    pub(super) code: u8,
+}
+
+impl Failure {
+    /// The operation failed.
+    pub(super) fn failed(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 1 }
+    }
+
+    /// The daemon cannot be reached or started.
+    pub(super) fn unreachable(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 5 }
+    }
+}
+
+impl From<ToolError> for Failure {
+    fn from(error: ToolError) -> Self {
+        let code = match error.kind {
+            ErrorKind::InvalidInput => 2,
+            ErrorKind::NotFound => 3,
+            ErrorKind::Forbidden => 4,
+            ErrorKind::Conflict | ErrorKind::NotConfigured | ErrorKind::Internal => 1,
+        };
+        Self { message: error.message, code }
+    }
+}
+
+/// What every command answers.
+pub(super) type Outcome = Result<(), Failure>;

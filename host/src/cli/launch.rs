@@ -1,0 +1,72 @@
+//! Finding the daemon, and starting one when there is none.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+
+use hostler_api::connection::{PREAMBLE_VERSION, Preamble};
+
+use super::exit::Failure;
+use crate::daemon::boot::READY;
+use crate::daemon::home::Home;
+use crate::daemon::socket_path;
+
+/// Connects to the daemon of a home, starting one when there is none, and introduces this client.
+pub(super) fn connect(home: &Home, client: &str) -> Result<UnixStream, Failure> {
+    if let Ok(stream) = try_connect(home, client) {
+        return Ok(stream);
+    }
+    start_daemon(home)?;
+    try_connect(home, client).map_err(|e| {
+        let socket = home.socket();
+        Failure::unreachable(format!("the daemon runs, but {} does not answer: {e}", socket.display()))
+    })
+}
+
+/// Connects to a daemon that runs, and introduces this client.
+///
+/// # Errors
+/// When none does.
+pub(super) fn try_connect(home: &Home, client: &str) -> std::io::Result<UnixStream> {
+    let socket = home.socket();
+    let (_dir, path) = socket_path(&socket)?;
+    let mut stream = UnixStream::connect(path)?;
+    let preamble = Preamble {
+        hostler: PREAMBLE_VERSION,
+        cwd: std::env::current_dir()?.to_string_lossy().into_owned(),
+        path: std::env::var("PATH").ok(),
+        client: client.to_owned(),
+    };
+    let mut line = serde_json::to_vec(&preamble)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    Ok(stream)
+}
+
+/// Starts a daemon in the background and waits until clients can connect.
+pub(super) fn start_daemon(home: &Home) -> Result<(), Failure> {
+    let failed = |what: &str| {
+        Failure::unreachable(format!("the daemon did not start: {what} (its log: {})", home.log().display()))
+    };
+    let program = std::env::current_exe().map_err(|e| failed(&e.to_string()))?;
+    let mut child = Command::new(program)
+        .args(["daemon", "run", "--detach"])
+        .env(crate::daemon::home::VARIABLE, home.root())
+        .env(crate::daemon::home::POLICY_VARIABLE, home.policy())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| failed(&e.to_string()))?;
+    let Some(stdout) = child.stdout.take() else { return Err(failed("it has no stdout")) };
+    let mut report = BufReader::new(stdout);
+    let mut text = String::new();
+    let _ = report.read_line(&mut text);
+    if text.trim_end() == READY {
+        return Ok(());
+    }
+    let _ = report.read_to_string(&mut text);
+    let _ = child.wait();
+    let text = text.trim();
+    Err(failed(if text.is_empty() { "it ended without a word" } else { text }))
+}

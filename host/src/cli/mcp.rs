@@ -1,0 +1,210 @@
+//! `hostler mcp`: MCP on stdin and stdout, carried to the daemon and back.
+//!
+//! Lines go through as they are. What this pump adds: it starts the daemon when there is none; when the
+//! daemon goes away, it answers what was in flight with an error that says to retry, and at the next message
+//! connects again and repeats the handshake, so that the client need not know; and it ends as soon as stdin
+//! has ended and every answer is out.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, Stdin, Stdout};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::exit::{Failure, Outcome};
+use super::launch;
+use crate::daemon::home::Home;
+
+/// After the end of stdin, the daemon cuts waits short and answers; this is for a daemon that hangs.
+const LAST_ANSWERS: Duration = Duration::from_secs(6);
+
+/// JSON-RPC's code for a server error of its own.
+const RETRY_CODE: i32 = -32_001;
+
+pub(super) fn run() -> Outcome {
+    let home = Home::find().map_err(Failure::unreachable)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::failed(e.to_string()))?;
+    let outcome = runtime.block_on(Pump::new(home).run());
+    let code = match outcome {
+        Ok(()) => 0,
+        Err(failure) => {
+            eprintln!("hostler: {}", failure.message);
+            failure.code
+        }
+    };
+    // The thread that reads stdin cannot be woken: leaving without it is the way out.
+    std::process::exit(code.into())
+}
+
+/// As much of a message as the pump needs to know.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    method: Option<&'a str>,
+}
+
+struct Daemon {
+    lines: Lines<BufReader<OwnedReadHalf>>,
+    writer: OwnedWriteHalf,
+}
+
+struct Pump {
+    home: Home,
+    stdin: Lines<BufReader<Stdin>>,
+    stdout: Stdout,
+    daemon: Option<Daemon>,
+    /// Ids of requests without an answer, as the client wrote them.
+    in_flight: BTreeSet<String>,
+    /// The client's handshake, to be repeated to another daemon.
+    initialize: Option<String>,
+    initialized: Option<String>,
+}
+
+enum Came {
+    FromClient(std::io::Result<Option<String>>),
+    FromDaemon(std::io::Result<Option<String>>),
+}
+
+impl Pump {
+    fn new(home: Home) -> Self {
+        Self {
+            home,
+            stdin: BufReader::new(tokio::io::stdin()).lines(),
+            stdout: tokio::io::stdout(),
+            daemon: None,
+            in_flight: BTreeSet::new(),
+            initialize: None,
+            initialized: None,
+        }
+    }
+
+    async fn run(mut self) -> Outcome {
+        // At once, so that a client's first request does not pay for the start of the daemon.
+        self.daemon = Some(self.connect()?);
+        loop {
+            let came = tokio::select! {
+                line = self.stdin.next_line() => Came::FromClient(line),
+                line = from_daemon(&mut self.daemon) => Came::FromDaemon(line),
+            };
+            match came {
+                Came::FromClient(Ok(Some(line))) => self.carry_in(line).await?,
+                Came::FromClient(Ok(None)) => return self.finish().await,
+                Came::FromClient(Err(e)) if e.kind() == std::io::ErrorKind::InvalidData => {
+                    self.answer_unreadable().await?;
+                }
+                Came::FromClient(Err(_)) => return self.finish().await,
+                Came::FromDaemon(Ok(Some(line))) => self.carry_out(&line).await?,
+                Came::FromDaemon(Ok(None) | Err(_)) => self.lost_daemon().await?,
+            }
+        }
+    }
+
+    fn connect(&self) -> Result<Daemon, Failure> {
+        let stream = launch::connect(&self.home, "mcp")?;
+        let failed = |e: std::io::Error| Failure::unreachable(e.to_string());
+        stream.set_nonblocking(true).map_err(failed)?;
+        let (reader, writer) = UnixStream::from_std(stream).map_err(failed)?.into_split();
+        Ok(Daemon { lines: BufReader::new(reader).lines(), writer })
+    }
+
+    async fn carry_in(&mut self, line: String) -> Outcome {
+        if let Ok(Envelope { id, method: Some(method) }) = serde_json::from_str(&line) {
+            match method {
+                "initialize" => self.initialize = Some(line.clone()),
+                "notifications/initialized" => self.initialized = Some(line.clone()),
+                _ => {}
+            }
+            if let Some(id) = id {
+                self.in_flight.insert(id.get().to_owned());
+            }
+        }
+        if self.daemon.is_none() {
+            self.reconnect(&line).await?;
+        }
+        let Some(daemon) = &mut self.daemon else { return Ok(()) };
+        if write_line(&mut daemon.writer, &line).await.is_err() {
+            self.lost_daemon().await?;
+        }
+        Ok(())
+    }
+
+    /// Connects anew and repeats the handshake, unless `line` is its beginning.
+    async fn reconnect(&mut self, line: &str) -> Outcome {
+        let mut daemon = self.connect()?;
+        let lost = |e: std::io::Error| Failure::unreachable(format!("lost the new daemon: {e}"));
+        if let Some(initialize) = self.initialize.as_ref().filter(|i| *i != line) {
+            write_line(&mut daemon.writer, initialize).await.map_err(lost)?;
+            // The client has had its answer to this long ago.
+            daemon.lines.next_line().await.map_err(lost)?;
+            if let Some(initialized) = self.initialized.as_ref().filter(|i| *i != line) {
+                write_line(&mut daemon.writer, initialized).await.map_err(lost)?;
+            }
+        }
+        self.daemon = Some(daemon);
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, line: &str) -> Outcome {
+        if let Ok(Envelope { id: Some(id), method: None }) = serde_json::from_str(line) {
+            self.in_flight.remove(id.get());
+        }
+        write_line(&mut self.stdout, line).await.map_err(|e| Failure::failed(format!("stdout: {e}")))
+    }
+
+    /// What was asked gets an answer, whatever becomes of the daemon.
+    async fn lost_daemon(&mut self) -> Outcome {
+        self.daemon = None;
+        for id in std::mem::take(&mut self.in_flight) {
+            let id: serde_json::Value = serde_json::from_str(&id).unwrap_or_default();
+            let message = "the hostler daemon ended while this request was at work; processes run on. It may or may \
+                           not have been carried out: look with list_processes, then retry";
+            let answer =
+                json!({"jsonrpc": "2.0", "id": id, "error": {"code": RETRY_CODE, "message": message}});
+            self.carry_out(&answer.to_string()).await?;
+        }
+        Ok(())
+    }
+
+    async fn answer_unreadable(&mut self) -> Outcome {
+        let answer = json!({"jsonrpc": "2.0", "id": null,
+            "error": {"code": -32700, "message": "a message is not valid UTF-8"}});
+        self.carry_out(&answer.to_string()).await
+    }
+
+    /// Stdin has ended: waits for the answers that are due, and no longer.
+    async fn finish(mut self) -> Outcome {
+        if let Some(daemon) = &mut self.daemon {
+            // The daemon sees the end, and tells waiting calls to answer now.
+            let _ = daemon.writer.shutdown().await;
+        }
+        let deadline = tokio::time::Instant::now() + LAST_ANSWERS;
+        while !self.in_flight.is_empty() && self.daemon.is_some() {
+            match tokio::time::timeout_at(deadline, from_daemon(&mut self.daemon)).await {
+                Ok(Ok(Some(line))) => self.carry_out(&line).await?,
+                Ok(Ok(None) | Err(_)) | Err(_) => self.lost_daemon().await?,
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn from_daemon(daemon: &mut Option<Daemon>) -> std::io::Result<Option<String>> {
+    match daemon {
+        Some(daemon) => daemon.lines.next_line().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn write_line(writer: &mut (impl AsyncWriteExt + Unpin), line: &str) -> std::io::Result<()> {
+    writer.write_all(line.as_bytes()).await?;
+    writer.write_all(b"\n").await?;
+    writer.flush().await
+}

@@ -1,0 +1,102 @@
+//! The command line: arguments and rendering only. Every command is an MCP client of the daemon's socket.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the renderer for people and pipes")]
+
+mod client;
+mod commands;
+mod daemon;
+mod demo;
+mod demo_programs;
+mod doctor;
+mod exit;
+mod launch;
+mod mcp;
+mod render;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use exit::Failure;
+
+/// Start, stop, watch and explain processes: for agents through MCP, and for you.
+#[derive(Parser)]
+#[command(name = "hostler", version, about, after_help = exit::HELP, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a process, or a stopped one again
+    Start(commands::start::Args),
+    /// Stop processes and all their descendants
+    Stop(commands::stop::Args),
+    /// Restart a process
+    Restart(commands::restart::Args),
+    /// Kill a process tree, or send it a signal
+    Kill(commands::kill::Args),
+    /// List processes
+    Ps(commands::ps::Args),
+    /// Show all about one process
+    Info(commands::info::Args),
+    /// Show or follow the output of a process
+    Logs(commands::logs::Args),
+    /// Serve MCP on stdin and stdout: the command for an agent's configuration
+    Mcp,
+    /// Control the daemon
+    Daemon(daemon::Args),
+    /// See it work: a tour in a private home, as an agent sees it
+    Demo,
+    /// Check that everything hostler needs is there
+    Doctor,
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// A program that the demo supervises
+    #[command(hide = true)]
+    DemoProgram(demo_programs::Args),
+}
+
+/// Parses the arguments, runs the command, and answers the exit code.
+pub(crate) fn main() -> ExitCode {
+    restore_sigpipe();
+    let outcome = match Cli::parse().command {
+        Command::Start(args) => commands::start::run(args),
+        Command::Stop(args) => commands::stop::run(args),
+        Command::Restart(args) => commands::restart::run(args),
+        Command::Kill(args) => commands::kill::run(args),
+        Command::Ps(args) => commands::ps::run(args),
+        Command::Info(args) => commands::info::run(args),
+        Command::Logs(args) => commands::logs::run(args),
+        Command::Mcp => mcp::run(),
+        Command::Daemon(args) => daemon::run(args),
+        Command::Demo => demo::run(),
+        Command::Doctor => doctor::run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "hostler", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::DemoProgram(args) => demo_programs::run(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { message, code }) => {
+            if !message.is_empty() {
+                eprintln!("hostler: {message}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// `hostler logs | head` ends quietly, as every tool of a pipeline does.
+fn restore_sigpipe() {
+    // SAFETY: restores the default disposition before any thread is started.
+    #[allow(unsafe_code, reason = "the standard library ignores SIGPIPE and has no stable way back")]
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
+}

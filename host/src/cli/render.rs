@@ -1,0 +1,187 @@
+//! How results look: tables and colour for a terminal, plain text for a pipe.
+
+use std::io::IsTerminal;
+
+use hostler_api::logs::LogRecord;
+use hostler_api::process::ProcessInfo;
+use hostler_api::view::{ExitView, ProcessView, Status};
+use hostler_model::Stream;
+use serde_json::Value;
+
+/// The tool's result, as one line.
+pub(super) fn json(value: &Value) {
+    println!("{value}");
+}
+
+/// A remark beside the result.
+pub(super) fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// One process on one line.
+pub(super) fn one_line(process: &ProcessView) {
+    let pid = process.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    let reason = process.status_reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
+    println!("{} {}{pid}{reason}", process.name, coloured(process.status));
+}
+
+/// Processes as a table.
+pub(super) fn table(processes: &[ProcessView], with_project: bool) {
+    let mut head = vec!["NAME", "STATUS", "PID", "UPTIME", "RESTARTS", "CPU%", "MEMORY", "PORTS", "COMMAND"];
+    if with_project {
+        head.insert(0, "PROJECT");
+    }
+    let mut rows: Vec<Vec<String>> = vec![head.into_iter().map(str::to_owned).collect()];
+    rows.extend(processes.iter().map(|p| row(p, with_project)));
+    let columns = rows[0].len();
+    let widths: Vec<usize> =
+        (0..columns).map(|c| rows.iter().map(|r| r[c].chars().count()).max().unwrap_or(0)).collect();
+    for (at, cells) in rows.iter().enumerate() {
+        let mut line = String::new();
+        for (c, cell) in cells.iter().enumerate() {
+            let is_status = at > 0 && c == usize::from(with_project) + 1;
+            let shown = if is_status { coloured(processes[at - 1].status) } else { cell.clone() };
+            line.push_str(&shown);
+            if c + 1 < columns {
+                line.push_str(&" ".repeat(widths[c] + 2 - cell.chars().count()));
+            }
+        }
+        println!("{}", line.trim_end());
+    }
+}
+
+fn row(p: &ProcessView, with_project: bool) -> Vec<String> {
+    let dash = || "-".to_owned();
+    let ports: Vec<String> = p.ports.iter().map(u16::to_string).collect();
+    let command =
+        std::iter::once(&p.command).chain(&p.args).map(String::as_str).collect::<Vec<_>>().join(" ");
+    let mut cells = vec![
+        p.name.clone(),
+        p.status.as_str().to_owned(),
+        p.pid.map_or_else(dash, |pid| pid.to_string()),
+        p.uptime_ms.map_or_else(dash, duration),
+        p.restarts.to_string(),
+        p.cpu_percent.map_or_else(dash, |c| format!("{c:.1}")),
+        p.memory_bytes.map_or_else(dash, bytes),
+        if ports.is_empty() { dash() } else { ports.join(",") },
+        hostler_model::text::clip(command, 60),
+    ];
+    if with_project {
+        cells.insert(0, p.project.clone());
+    }
+    cells
+}
+
+/// All about one process.
+pub(super) fn info(info: &ProcessInfo) {
+    let p = &info.process;
+    one_line(p);
+    let field = |name: &str, value: String| println!("  {name:<10} {value}");
+    field("id", format!("{} in project {}", p.id, p.project));
+    field("command", std::iter::once(&p.command).chain(&p.args).cloned().collect::<Vec<_>>().join(" "));
+    if let Some(cwd) = info.specification.get("cwd").and_then(Value::as_str) {
+        field("cwd", cwd.to_owned());
+    }
+    if let Some(uptime) = p.uptime_ms {
+        field("uptime", duration(uptime));
+    }
+    field("restarts", p.restarts.to_string());
+    if let (Some(cpu), Some(memory)) = (p.cpu_percent, p.memory_bytes) {
+        field("uses", format!("{cpu:.1} % of a core, {}", bytes(memory)));
+    }
+    if !p.ports.is_empty() {
+        field("ports", p.ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", "));
+    }
+    if let Some(files) = info.open_files {
+        field("files", format!("{files} open"));
+    }
+    field("log", format!("{} lines kept", info.log_lines));
+    for limit in &info.limits {
+        field("limit", format!("{} {} ({})", limit.limit, limit.value, limit.enforced_by));
+    }
+    for process in &info.tree {
+        field("tree", format!("{} <- {}  {}", process.pid, process.ppid, process.command));
+    }
+    for run in &info.runs {
+        let end = run.exit.as_ref().map_or_else(|| "running".to_owned(), exit);
+        let at = run.started_at.as_deref().unwrap_or("never executed");
+        field("run", format!("{}  {at}  {end}  ({})", run.run, run.reason));
+    }
+}
+
+/// An end in words.
+pub(super) fn exit(exit: &ExitView) -> String {
+    match (exit.code, &exit.signal) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => signal.clone(),
+        (None, None) => "an unknown end".to_owned(),
+    }
+}
+
+/// A line of a log.
+pub(super) fn log_line(line: &LogRecord) -> String {
+    let time = line.time.get(11..23).unwrap_or(&line.time);
+    let is_error = line.stream == Stream::Stderr;
+    if is_terminal() {
+        let colour = if is_error { "31" } else { "0" };
+        return format!("\x1b[2m{time}\x1b[0m \x1b[{colour}m{}\x1b[0m", line.message);
+    }
+    format!("{time} {} {}", if is_error { 'E' } else { ' ' }, line.message)
+}
+
+fn coloured(status: Status) -> String {
+    let colour = match status {
+        Status::Running => "32",
+        Status::Starting | Status::Stopping | Status::Backoff => "33",
+        Status::Failed => "31",
+        Status::Stopped | Status::Exited => "2",
+    };
+    if is_terminal() {
+        format!("\x1b[{colour}m{}\x1b[0m", status.as_str())
+    } else {
+        status.as_str().to_owned()
+    }
+}
+
+/// Colour is for terminals, and not for who asked for none (<https://no-color.org>).
+fn is_terminal() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+fn duration(ms: u64) -> String {
+    let s = ms / 1000;
+    match s {
+        0 => format!("{ms}ms"),
+        1..60 => format!("{s}s"),
+        60..3600 => format!("{}m{:02}s", s / 60, s % 60),
+        3600..86_400 => format!("{}h{:02}m", s / 3600, s / 60 % 60),
+        _ => format!("{}d{:02}h", s / 86_400, s / 3600 % 24),
+    }
+}
+
+fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let (mut value, mut unit) = (n as f64, 0);
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{n} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(
+            (duration(950), duration(61_000), duration(90_000_000)),
+            ("950ms".into(), "1m01s".into(), "1d01h".into())
+        );
+        assert_eq!(
+            (bytes(512), bytes(1536), bytes(3 << 30)),
+            ("512 B".into(), "1.5 KiB".into(), "3.0 GiB".into())
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! Boot and shutdown: the order of everything, in one place.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hostler_store::{Listing, ProcessRecord, RunRecord, Store};
+use hostler_supervisor::actor::Beginning;
+use hostler_supervisor::{RunKey, ShimPool};
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::home::Home;
+use super::ingest::Ingest;
+use super::instance::{Instance, NotAlone};
+use super::recorder::Degraded;
+use super::registry::Registry;
+use super::service::{Leases, Service, lifetimes_watch};
+use super::{logging, shim_program, socket};
+
+/// How long connections may take to end at a shutdown.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What a daemon that starts in the background writes to its stdout once clients can connect. A failure is
+/// written there as well, as its text.
+pub(crate) const READY: &str = "ready";
+
+/// Runs the daemon until it is told to end.
+///
+/// # Errors
+/// Why it could not start, for whoever started it.
+pub(crate) fn run(home: &Home) -> Result<(), String> {
+    home.create().map_err(|e| format!("cannot use {}: {e}", home.root().display()))?;
+    let _instance = match Instance::acquire(home) {
+        Ok(instance) => instance,
+        // Two starts at once: the other one is the daemon, which is all that was wanted.
+        Err(NotAlone::Running(_)) => {
+            report(READY);
+            return Ok(());
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    logging::start(home).map_err(|e| format!("cannot write {}: {e}", home.log().display()))?;
+    raise_file_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .thread_stack_size(1 << 20)
+        .enable_all()
+        .build()
+        .map_err(|e| format!("cannot start the runtime: {e}"))?;
+    let outcome = runtime.block_on(main(home));
+    runtime.shutdown_timeout(DRAIN);
+    outcome
+}
+
+async fn main(home: &Home) -> Result<(), String> {
+    let started = Instant::now();
+    let shim = shim_program::unpack(home).map_err(|e| format!("cannot unpack the shim: {e}"))?;
+    let store = Store::open(&home.database(), super::now()).map_err(|e| e.to_string())?;
+    let registry = Arc::new(Registry::default());
+    let degraded = Degraded::default();
+    let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone())
+        .map_err(|e| format!("cannot start the ingest: {e}"))?;
+    let service = Arc::new(Service {
+        home: home.clone(),
+        store: store.clone(),
+        registry,
+        pool: ShimPool::new(shim),
+        ingest: ingest.clone(),
+        boot_id: boot_id(),
+        degraded,
+        sampler: Arc::default(),
+        leases: Leases::default(),
+        declaring: tokio::sync::Mutex::new(()),
+        stop_requested: tokio::sync::Notify::new(),
+        started,
+    });
+    take_over(&service).await?;
+    let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
+    tracing::info!(pid = std::process::id(), elapsed = ?started.elapsed(), "ready");
+    report(READY);
+    serve(&service, listener).await;
+    tracing::info!("shutting down; processes run on");
+    for entry in service.registry.all() {
+        entry.handle.detach();
+    }
+    ingest.stop();
+    let _ = tokio::task::spawn_blocking(move || ingest_thread.join()).await;
+    store.shutdown().await;
+    let _ = std::fs::remove_file(home.socket());
+    Ok(())
+}
+
+async fn serve(service: &Arc<Service>, listener: UnixListener) {
+    let shutdown = CancellationToken::new();
+    let connections = TaskTracker::new();
+    let leases = tokio::spawn(lifetimes_watch(service.leases.clone(), Arc::downgrade(service)));
+    let accepting =
+        tokio::spawn(socket::serve(listener, service.clone(), shutdown.clone(), connections.clone()));
+    told_to_end(service).await;
+    shutdown.cancel();
+    leases.abort();
+    let _ = accepting.await;
+    connections.close();
+    if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {
+        tracing::warn!(open = connections.len(), "clients did not disconnect in time");
+    }
+}
+
+/// SIGTERM, SIGINT, or a client's request.
+async fn told_to_end(service: &Service) {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("cannot listen for signals");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = service.stop_requested.notified() => {}
+    }
+}
+
+/// Makes every recorded process known, takes over those that run, and catches up with what was written
+/// while no daemon was there.
+async fn take_over(service: &Arc<Service>) -> Result<(), String> {
+    let processes = service.store.processes().await.map_err(|e| format!("cannot read the processes: {e}"))?;
+    let open = service.store.open_runs().await.map_err(|e| format!("cannot read the runs: {e}"))?;
+    warn_unreadable(&processes);
+    for record in processes.rows {
+        let runs = service.store.runs(record.id, 1).await.map_err(|e| e.to_string())?;
+        let newest = runs.rows.into_iter().find(|r| r.run == record.lifecycle.last_run);
+        let last_run = newest.map(|r| RunKey(r.key.0));
+        let ProcessRecord { id, project, name, spec, lifecycle, .. } = record;
+        service.adopt_entry(project, name, Beginning { id, spec, lifecycle, last_run });
+    }
+    for run in &open.rows {
+        catch_up(service, run);
+    }
+    Ok(())
+}
+
+/// A run that is not the newest of its process, or whose process rests, has no shim: its journal is complete.
+fn catch_up(service: &Service, run: &RunRecord) {
+    let Some(entry) = service.registry.get(run.process_id) else { return };
+    let dir = service.home.runs().join(&run.dir);
+    if entry.handle.snapshot().lifecycle.state.live_run() == Some(run.run) {
+        service.ingest.grew(run.process_id, run.key, dir);
+    } else {
+        service.ingest.closed(run.process_id, run.key, dir);
+    }
+}
+
+fn warn_unreadable<T>(listing: &Listing<T>) {
+    for row in &listing.unreadable {
+        tracing::error!(table = row.table, id = row.id, reason = %row.reason, "left out an unreadable row");
+    }
+}
+
+/// Each process takes some four descriptors here. Children get the limit back that this process began with.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    super::resolve::remember_file_limit(limit.current);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+/// Tells whoever started the daemon how it went. A stdout that nobody reads is no failure.
+pub(crate) fn report(text: &str) {
+    let mut stdout = std::io::stdout();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    if let Ok(null) = std::fs::File::options().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(&null);
+    }
+}
+
+/// The pid of the daemon of a home, if one runs.
+pub(crate) fn running_pid(home: &Home) -> Option<i32> {
+    Instance::holder(home)
+}
+
+fn boot_id() -> Arc<str> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().into()
+}

@@ -1,0 +1,116 @@
+//! Where everything is kept.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use hostler_model::{ProcessId, RunNo};
+
+/// The variable that moves all state, policy included.
+pub(crate) const VARIABLE: &str = "HOSTLER_HOME";
+
+/// Set by a client for the daemon that it starts: where the client looked for the policy.
+pub(crate) const POLICY_VARIABLE: &str = "HOSTLER_POLICY_FILE";
+
+/// The directory of all state, readable by its user only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Home {
+    root: PathBuf,
+    policy: PathBuf,
+}
+
+impl Home {
+    /// `$HOSTLER_HOME`, or `hostler` in the user's state directory with the policy in the configuration
+    /// directory (XDG Base Directory Specification).
+    ///
+    /// # Errors
+    /// When no directory can be named, or it is not absolute.
+    pub(crate) fn find() -> Result<Self, String> {
+        if let Some(root) = std::env::var_os(VARIABLE).filter(|v| !v.is_empty()) {
+            let mut home = Self::at(PathBuf::from(root))?;
+            if let Some(policy) = std::env::var_os(POLICY_VARIABLE) {
+                home.policy = PathBuf::from(policy);
+            }
+            return Ok(home);
+        }
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let base = |variable: &str, below: &str| {
+            std::env::var_os(variable)
+                .map(PathBuf::from)
+                .filter(|p| p.is_absolute())
+                .or_else(|| home.as_ref().map(|h| h.join(below)))
+                .ok_or_else(|| {
+                    format!("neither {VARIABLE}, {variable} nor HOME is set; set {VARIABLE} to a directory")
+                })
+        };
+        Ok(Self {
+            root: base("XDG_STATE_HOME", ".local/state")?.join("hostler"),
+            policy: base("XDG_CONFIG_HOME", ".config")?.join("hostler/policy.toml"),
+        })
+    }
+
+    /// A home in this directory.
+    ///
+    /// # Errors
+    /// When the path is not absolute and the working directory is gone.
+    pub(crate) fn at(root: PathBuf) -> Result<Self, String> {
+        let root = std::path::absolute(&root).map_err(|e| format!("{VARIABLE}={}: {e}", root.display()))?;
+        Ok(Self { policy: root.join("policy.toml"), root })
+    }
+
+    /// Makes the directory, for this user only.
+    ///
+    /// # Errors
+    /// When it cannot be made, belongs to somebody else or is open to others.
+    pub(crate) fn create(&self) -> io::Result<()> {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let make = |path: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        make(&self.root)?;
+        let meta = std::fs::metadata(&self.root)?;
+        if meta.uid() != rustix::process::geteuid().as_raw() {
+            let message = format!("{} belongs to another user", self.root.display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+        }
+        if meta.mode() & 0o077 != 0 {
+            std::fs::set_permissions(&self.root, std::fs::Permissions::from_mode(0o700))?;
+        }
+        make(&self.root.join("runs"))
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.root.join("daemon.sock")
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.root.join("daemon.lock")
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root.join("daemon.log")
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.root.join("hostler.db")
+    }
+
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.root.join("bin")
+    }
+
+    pub(crate) fn policy(&self) -> &Path {
+        &self.policy
+    }
+
+    /// Name of a run's directory below [`Self::runs`].
+    pub(crate) fn run_dir_name(process: ProcessId, run: RunNo) -> String {
+        format!("{process}-{run}")
+    }
+
+    pub(crate) fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+}

@@ -1,0 +1,332 @@
+//! From the journals into the store: one thread reads what grew, splits it into lines and commits them with
+//! the journal's position in one transaction. What came meanwhile is the next group.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hostler_model::lines::{Line, Splitter};
+use hostler_model::{ProcessId, Stream, Timestamp};
+use hostler_shim::journal::{self, Gap, Kind, Position, Reader};
+use hostler_store::{
+    IngestBatch, Ingested, JournalPosition, LogPoint, NewRow, RowFlags, RunKey, Store, StoreError,
+};
+
+use super::recorder::Degraded;
+use super::registry::Registry;
+
+/// Most output that is read of one run for one transaction, bytes: it bounds memory, and keeps one chatty
+/// process from delaying the others.
+const BUDGET: usize = 4 << 20;
+
+/// How long after a failed commit it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+const DEGRADED: &str = "output is journaled but not stored";
+
+/// The way to the ingest thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Ingest {
+    news: Sender<News>,
+}
+
+#[derive(Debug)]
+enum News {
+    Grew { process: ProcessId, run: RunKey, dir: PathBuf },
+    Closed { process: ProcessId, run: RunKey, dir: PathBuf },
+    Stop,
+}
+
+impl Ingest {
+    /// Starts the thread. It ends, everything that is known stored, after [`Self::stop`].
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn start(
+        store: Store,
+        registry: Arc<Registry>,
+        degraded: Degraded,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (news, inbox) = channel();
+        let worker = Worker { store, registry, degraded, tails: BTreeMap::new() };
+        let thread = std::thread::Builder::new().name("ingest".into()).spawn(move || worker.run(&inbox))?;
+        Ok((Self { news }, thread))
+    }
+
+    /// There is more in the journal of a run.
+    pub(crate) fn grew(&self, process: ProcessId, run: RunKey, dir: PathBuf) {
+        let _ = self.news.send(News::Grew { process, run, dir });
+    }
+
+    /// The journal of a run is complete; its directory goes when it is stored.
+    pub(crate) fn closed(&self, process: ProcessId, run: RunKey, dir: PathBuf) {
+        let _ = self.news.send(News::Closed { process, run, dir });
+    }
+
+    /// Ends the thread.
+    pub(crate) fn stop(&self) {
+        let _ = self.news.send(News::Stop);
+    }
+}
+
+struct Worker {
+    store: Store,
+    registry: Arc<Registry>,
+    degraded: Degraded,
+    tails: BTreeMap<RunKey, Tail>,
+}
+
+/// Where the thread stands in the journal of one run.
+struct Tail {
+    process: ProcessId,
+    dir: PathBuf,
+    /// What to go on from; read from the store at first and after a failed commit.
+    state: Option<TailState>,
+    dirty: bool,
+    closed: bool,
+}
+
+struct TailState {
+    position: Position,
+    splitter: Splitter,
+}
+
+/// What was read of one run for a transaction.
+struct Reading {
+    batch: IngestBatch,
+    next: TailState,
+    /// There is more than the budget allowed.
+    more: bool,
+    drained: bool,
+}
+
+impl Worker {
+    fn run(mut self, inbox: &Receiver<News>) {
+        let mut stopping = false;
+        while !stopping {
+            stopping = self.hear(inbox);
+            while self.tails.values().any(|t| t.dirty) {
+                if self.round().is_err() {
+                    break;
+                }
+                // New output joins the next group.
+                while let Ok(news) = inbox.try_recv() {
+                    stopping |= self.note(news);
+                }
+            }
+        }
+    }
+
+    /// Waits for news; whether to stop.
+    fn hear(&mut self, inbox: &Receiver<News>) -> bool {
+        let retry = self.tails.values().any(|t| t.dirty);
+        let first = if retry {
+            match inbox.recv_timeout(RETRY) {
+                Ok(news) => Some(news),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return true,
+            }
+        } else {
+            match inbox.recv() {
+                Ok(news) => Some(news),
+                Err(_) => return true,
+            }
+        };
+        let mut stop = false;
+        for news in first.into_iter().chain(inbox.try_iter()) {
+            stop |= self.note(news);
+        }
+        stop
+    }
+
+    fn note(&mut self, news: News) -> bool {
+        let (process, run, dir, closed) = match news {
+            News::Grew { process, run, dir } => (process, run, dir, false),
+            News::Closed { process, run, dir } => (process, run, dir, true),
+            News::Stop => return true,
+        };
+        let tail =
+            self.tails.entry(run).or_insert(Tail { process, dir, state: None, dirty: true, closed: false });
+        tail.dirty = true;
+        tail.closed |= closed;
+        false
+    }
+
+    /// One transaction with what all runs have.
+    fn round(&mut self) -> Result<(), StoreError> {
+        let mut readings = Vec::new();
+        let dirty: Vec<RunKey> = self.tails.iter().filter(|(_, t)| t.dirty).map(|(run, _)| *run).collect();
+        for run in dirty {
+            match self.read(run) {
+                Ok(Some(reading)) => readings.push(reading),
+                Ok(None) => drop(self.tails.remove(&run)),
+                Err(error) => {
+                    self.degraded.note::<(), _>(DEGRADED, &Err(&error));
+                    return Err(error);
+                }
+            }
+        }
+        let batches = readings.iter_mut().map(|r| take_batch(&mut r.batch)).collect();
+        let committed = self.store.commit_ingest_blocking(batches);
+        self.degraded.note(DEGRADED, &committed);
+        match committed {
+            Ok(answers) => {
+                for (reading, answer) in readings.into_iter().zip(answers) {
+                    self.settle(reading, &answer);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // What was read is read again from where the store is.
+                self.tails.values_mut().filter(|t| t.dirty).for_each(|t| t.state = None);
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads on in one journal; `None` when its run is gone or wholly stored.
+    fn read(&mut self, run: RunKey) -> Result<Option<Reading>, StoreError> {
+        let Some(tail) = self.tails.get_mut(&run) else { return Ok(None) };
+        let state = match tail.state.take() {
+            Some(state) => state,
+            None => match self.store.ingest_state_blocking(run) {
+                Ok(stored) if stored.drained => return Ok(None),
+                Ok(stored) => TailState {
+                    position: Position { segment: stored.position.segment, offset: stored.position.offset },
+                    splitter: Splitter::resume(stored.carry_stdout, stored.carry_stderr),
+                },
+                Err(StoreError::NotFound(_)) => return Ok(None),
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(Some(read_journal(run, &tail.dir, state, tail.closed)))
+    }
+
+    /// After the commit: the shim may forget, and whoever waits for lines is told.
+    fn settle(&mut self, reading: Reading, answer: &Ingested) {
+        let run = reading.batch.run;
+        let Some(tail) = self.tails.get_mut(&run) else { return };
+        let position = reading.next.position;
+        let drained = reading.drained;
+        tail.state = Some(reading.next);
+        tail.dirty = reading.more;
+        let (process, dir) = (tail.process, tail.dir.clone());
+        if let Ingested::Behind { .. } = answer {
+            tail.state = None;
+            tail.dirty = true;
+            return;
+        }
+        let gone = matches!(answer, Ingested::RunGone);
+        if gone || drained {
+            self.tails.remove(&run);
+            remove_dir(&dir);
+        }
+        let Some(entry) = self.registry.get(process) else { return };
+        entry.handle.consumed(hostler_supervisor::RunKey(run.0), position);
+        let newest = match answer {
+            Ingested::Stored { rows: Some(rows) } => Some(*rows.end()),
+            _ => None,
+        };
+        if newest.is_some() || drained {
+            let number = entry.handle.snapshot().run;
+            entry.logs.send_modify(|mark| {
+                if let Some(seq) = newest
+                    && number.key == Some(hostler_supervisor::RunKey(run.0))
+                {
+                    mark.newest = Some(LogPoint { run: number.run, seq });
+                }
+                if drained {
+                    mark.drained = mark.drained.max(Some(run));
+                }
+            });
+        }
+    }
+}
+
+fn take_batch(batch: &mut IngestBatch) -> IngestBatch {
+    IngestBatch {
+        run: batch.run,
+        position: batch.position,
+        carry_stdout: std::mem::take(&mut batch.carry_stdout),
+        carry_stderr: std::mem::take(&mut batch.carry_stderr),
+        rows: std::mem::take(&mut batch.rows),
+        drained: batch.drained,
+    }
+}
+
+fn read_journal(run: RunKey, dir: &Path, state: TailState, closed: bool) -> Reading {
+    let TailState { mut position, mut splitter } = state;
+    let (mut rows, mut bytes, mut more) = (Vec::new(), 0, false);
+    match Reader::open(dir, position) {
+        Ok(mut reader) => loop {
+            match reader.next() {
+                Ok(Some(record)) => {
+                    bytes += record.payload.len();
+                    let time = Timestamp(record.wall_ns);
+                    match record.kind {
+                        Kind::Output => {
+                            splitter.push(stream(record.stream), time, record.payload, |l| rows.push(row(l)))
+                        }
+                        Kind::Gap => rows.push(gap(time, Gap::from_bytes(record.payload))),
+                        Kind::Exit | Kind::Closed => {}
+                    }
+                    position = reader.position();
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::error!(%error, dir = %dir.display(), "cannot read a journal");
+                    break;
+                }
+            }
+            if bytes >= BUDGET {
+                more = true;
+                break;
+            }
+        },
+        // A process that never wrote, or whose shim could not make the folder.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::error!(%error, dir = %dir.display(), "cannot open a journal"),
+    }
+    let drained = closed && !more;
+    if drained {
+        splitter.finish(|l| rows.push(row(l)));
+    }
+    let batch = IngestBatch {
+        run,
+        position: JournalPosition { segment: position.segment, offset: position.offset },
+        carry_stdout: splitter.carry(Stream::Stdout).clone(),
+        carry_stderr: splitter.carry(Stream::Stderr).clone(),
+        rows,
+        drained,
+    };
+    Reading { batch, next: TailState { position, splitter }, more, drained }
+}
+
+fn stream(stream: journal::Stream) -> Stream {
+    match stream {
+        journal::Stream::Stdout => Stream::Stdout,
+        journal::Stream::Stderr => Stream::Stderr,
+    }
+}
+
+fn row(line: Line) -> NewRow {
+    let flags = if line.continued { RowFlags::CONTINUED } else { RowFlags::NONE };
+    NewRow { time: line.time, stream: line.stream, level: 0, flags, raw: line.raw }
+}
+
+fn gap(time: Timestamp, gap: Gap) -> NewRow {
+    let text = format!("[{} bytes of output in {} lines were lost here]", gap.bytes, gap.lines);
+    let time = if time.0 == 0 { super::now() } else { time };
+    NewRow { time, stream: Stream::Stderr, level: 0, flags: RowFlags::GAP, raw: text.into_bytes() }
+}
+
+fn remove_dir(dir: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(dir)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, dir = %dir.display(), "cannot remove a run's directory");
+    }
+}

@@ -1,0 +1,33 @@
+//! The daemon: the composition root. `boot` wires everything in one place; `service` has one function per
+//! operation of the API; the rest are the parts.
+
+pub(crate) mod boot;
+pub(crate) mod home;
+mod ingest;
+mod instance;
+mod logging;
+mod policy;
+mod recorder;
+mod registry;
+mod resolve;
+pub(crate) mod service;
+mod shim_program;
+mod socket;
+
+pub(crate) use socket::reachable as socket_path;
+
+use hostler_model::Timestamp;
+
+/// Wall-clock time.
+pub(crate) fn now() -> Timestamp {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    Timestamp(now.tv_sec * 1_000_000_000 + now.tv_nsec)
+}
+
+/// Checks the policy of a home; whether there is one.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_policy(home: &home::Home) -> Result<bool, String> {
+    policy::Policy::load(home.policy()).map(|_| home.policy().exists())
+}

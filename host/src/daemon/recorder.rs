@@ -1,0 +1,122 @@
+//! What the supervisor's actors ask of the daemon: records in the store, programs by policy, journals to ingest.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use hostler_model::{Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
+use hostler_store::{NewRun, RunReason, Store, StoreError};
+use hostler_supervisor::{Host, LaunchError, Program, RunKey};
+
+use super::home::Home;
+use super::ingest::Ingest;
+use super::resolve;
+
+/// Implements [`Host`] for the processes of one project.
+pub(crate) struct Recorder {
+    pub(crate) home: Home,
+    pub(crate) project_root: PathBuf,
+    pub(crate) store: Store,
+    pub(crate) ingest: Ingest,
+    pub(crate) boot_id: Arc<str>,
+    pub(crate) degraded: Degraded,
+}
+
+/// What does not work as it should, by part. `hostler daemon status` shows it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Degraded(Arc<Mutex<HashMap<&'static str, String>>>);
+
+impl Degraded {
+    /// Notes the outcome of something: a failure degrades its part, a success heals it.
+    pub(crate) fn note<T, E: std::fmt::Display>(&self, part: &'static str, outcome: &Result<T, E>) {
+        let mut parts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match outcome {
+            Ok(_) => drop(parts.remove(part)),
+            Err(error) => {
+                tracing::error!(part, %error, "degraded");
+                parts.insert(part, format!("{part}: {error}"));
+            }
+        }
+    }
+
+    /// All of it, in words.
+    pub(crate) fn list(&self) -> Vec<String> {
+        let parts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut list: Vec<String> = parts.values().cloned().collect();
+        list.sort();
+        list
+    }
+}
+
+const RECORDS: &str = "records of processes are not written";
+
+impl Recorder {
+    fn noted<T>(&self, outcome: Result<T, StoreError>) -> Option<T> {
+        self.degraded.note(RECORDS, &outcome);
+        outcome.ok()
+    }
+}
+
+impl Host for Recorder {
+    fn now(&self) -> Timestamp {
+        super::now()
+    }
+
+    fn resolve(&self, spec: &ProcessSpec) -> Result<Program, LaunchError> {
+        resolve::resolve(&self.home, &self.project_root, spec)
+    }
+
+    fn run_dir(&self, process: ProcessId, run: RunNo) -> PathBuf {
+        self.home.runs().join(Home::run_dir_name(process, run))
+    }
+
+    async fn begin_run(
+        &self,
+        process: ProcessId,
+        run: &hostler_supervisor::host::NewRun,
+        lifecycle: &Lifecycle,
+    ) -> Option<RunKey> {
+        let new = NewRun {
+            process_id: process,
+            run: run.run,
+            dir: Home::run_dir_name(process, run.run),
+            boot_id: self.boot_id.to_string(),
+            reason: if run.automatic { RunReason::Policy } else { RunReason::Start },
+            now: run.at,
+        };
+        match self.store.begin_run(new, lifecycle).await {
+            // The daemon died between this and the launch, and does it again.
+            Err(StoreError::Duplicate(_)) => {
+                let runs = self.noted(self.store.runs(process, 1).await)?;
+                runs.rows.first().filter(|r| r.run == run.run).map(|r| RunKey(r.key.0))
+            }
+            outcome => self.noted(outcome).map(|key| RunKey(key.0)),
+        }
+    }
+
+    async fn run_started(&self, run: RunKey, pid: Pid, start_ticks: u64, at: Timestamp) {
+        let key = hostler_store::RunKey(run.0);
+        self.noted(self.store.run_started(key, pid, Some(start_ticks), at).await);
+    }
+
+    async fn run_ended(&self, run: RunKey, exit: &Exit, descendants_ended: u32, note: Option<String>) {
+        let key = hostler_store::RunKey(run.0);
+        self.noted(self.store.run_ended(key, exit, descendants_ended, note.as_deref()).await);
+    }
+
+    async fn save(&self, process: ProcessId, lifecycle: &Lifecycle) {
+        match self.store.save_lifecycle(process, lifecycle, super::now()).await {
+            // Removed meanwhile: there is nothing to keep.
+            Err(StoreError::NotFound(_)) => {}
+            outcome => drop(self.noted(outcome)),
+        }
+    }
+
+    fn journal_grew(&self, process: ProcessId, run: RunKey, dir: &Path) {
+        self.ingest.grew(process, hostler_store::RunKey(run.0), dir.to_owned());
+    }
+
+    fn journal_closed(&self, process: ProcessId, run: RunKey, dir: &Path) {
+        self.ingest.closed(process, hostler_store::RunKey(run.0), dir.to_owned());
+    }
+}

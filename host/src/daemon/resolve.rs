@@ -1,0 +1,209 @@
+//! From a declaration to a program that can be executed: found, allowed, with its whole environment.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use hostler_model::ProcessSpec;
+use hostler_model::nearest::nearest;
+use hostler_model::spec::Limits;
+use hostler_shim::launch::{Resource, Rlimit};
+use hostler_supervisor::{LaunchError, Program};
+
+use super::home::Home;
+use super::policy::{Candidate, Policy};
+
+/// Resolves a declaration of a project.
+///
+/// # Errors
+/// What is missing or forbidden, and what to do about it.
+pub(crate) fn resolve(home: &Home, project: &Path, spec: &ProcessSpec) -> Result<Program, LaunchError> {
+    let cwd = Path::new(&spec.cwd);
+    check_cwd(cwd).map_err(LaunchError)?;
+    let env = environment(spec, cwd).map_err(LaunchError)?;
+    let search_path = env.get("PATH").map_or("", String::as_str);
+    let exec = find(&spec.command, cwd, search_path).map_err(LaunchError)?;
+    let policy = Policy::load(home.policy())
+        .map_err(|e| LaunchError(format!("nothing may run until the policy is repaired: {e}")))?;
+    policy
+        .judge(&candidate(&exec, spec, project), home.policy())
+        .map_err(|e| LaunchError(format!("not allowed: {e}")))?;
+    let argv = std::iter::once(&spec.command).chain(&spec.args).map(OsString::from).collect();
+    Ok(Program {
+        exec,
+        argv,
+        env: env.into_iter().map(|(n, v)| (n.into(), v.into())).collect(),
+        rlimits: rlimits(&spec.limits),
+    })
+}
+
+/// Checks that a directory can be worked in.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_cwd(cwd: &Path) -> Result<(), String> {
+    match std::fs::metadata(cwd) {
+        Ok(meta) if meta.is_dir() => Ok(()),
+        Ok(_) => {
+            Err(format!("the working directory {} is a file; give its directory in `cwd`", cwd.display()))
+        }
+        Err(e) => {
+            Err(format!("the working directory {} cannot be used: {e}; give another in `cwd`", cwd.display()))
+        }
+    }
+}
+
+/// Finds an executable as a shell does: a name on the search path, or a path relative to the directory.
+fn find(command: &str, cwd: &Path, search_path: &str) -> Result<PathBuf, String> {
+    if command.contains('\0') {
+        return Err(format!("the command {command:?} contains a NUL byte"));
+    }
+    if command.contains('/') {
+        let path = cwd.join(command);
+        return check_executable(&path).map(|()| path);
+    }
+    let dirs: Vec<PathBuf> = search_dirs(search_path).collect();
+    let mut reason = None;
+    for dir in &dirs {
+        let path = dir.join(command);
+        match check_executable(&path) {
+            Ok(()) => return Ok(path),
+            Err(e) if path.exists() => reason = Some(e),
+            Err(_) => {}
+        }
+    }
+    Err(reason.unwrap_or_else(|| not_found(command, cwd, &dirs)))
+}
+
+fn search_dirs(search_path: &str) -> impl Iterator<Item = PathBuf> {
+    // A relative directory would depend on who looks.
+    std::env::split_paths(search_path).filter(|p| p.is_absolute()).collect::<Vec<_>>().into_iter()
+}
+
+fn check_executable(path: &Path) -> Result<(), String> {
+    let shown = path.display();
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => Err(format!("{shown} is a directory, not an executable")),
+        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => Err(format!(
+            "{shown} is not executable; run `chmod +x {shown}`, or name its interpreter as the command and \
+             the file in `args`"
+        )),
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(format!("{shown} does not exist")),
+        Err(e) => Err(format!("{shown} cannot be executed: {e}")),
+    }
+}
+
+fn not_found(command: &str, cwd: &Path, dirs: &[PathBuf]) -> String {
+    let shown: String = command.chars().take(100).collect();
+    if check_executable(&cwd.join(command)).is_ok() {
+        return format!(
+            "no executable `{shown}` on PATH, but there is one in the working directory: use `./{shown}`"
+        );
+    }
+    let mut names: Vec<String> = Vec::new();
+    for dir in dirs {
+        let Ok(entries) = std::fs::read_dir(dir) else { continue };
+        names.extend(entries.flatten().filter_map(|e| e.file_name().into_string().ok()));
+    }
+    let searched: Vec<String> = dirs.iter().map(|d| d.display().to_string()).collect();
+    let near = nearest(command, names.iter().map(String::as_str));
+    let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+    format!("no executable `{shown}` on PATH ({}){hint}", searched.join(":"))
+}
+
+fn candidate(exec: &Path, spec: &ProcessSpec, project: &Path) -> Candidate {
+    let real = |p: &Path| std::fs::canonicalize(p).unwrap_or_else(|_| p.to_owned());
+    // The directory's links are followed too, so that `dir/../x` and linked directories mean what they are.
+    let asked = match (exec.parent(), exec.file_name()) {
+        (Some(dir), Some(name)) => real(dir).join(name),
+        _ => exec.to_owned(),
+    };
+    Candidate {
+        asked,
+        real: real(exec),
+        args: spec.args.clone(),
+        path_dirs: search_dirs(&spec.search_path).map(|d| real(&d)).collect(),
+        project: real(project),
+    }
+}
+
+/// The daemon's own environment, the client's PATH, the files and the variables, later ones over earlier ones.
+fn environment(spec: &ProcessSpec, cwd: &Path) -> Result<BTreeMap<String, String>, String> {
+    let mut env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)))
+        .filter(|(n, _)| !n.starts_with("HOSTLER_"))
+        .collect();
+    env.insert("PATH".to_owned(), spec.search_path.clone());
+    env.insert("PWD".to_owned(), spec.cwd.clone());
+    let profile = spec.env_profile.iter().flat_map(|p| profile_files(cwd, p)).filter(|f| f.exists());
+    for file in profile.chain(spec.env_files.iter().map(PathBuf::from)) {
+        let text = std::fs::read_to_string(&file)
+            .map_err(|e| format!("the environment file {} cannot be read: {e}", file.display()))?;
+        let variables = hostler_model::dotenv::parse(&text)
+            .map_err(|e| format!("the environment file {}: {e}", file.display()))?;
+        env.extend(variables);
+    }
+    env.extend(spec.env.clone());
+    Ok(env)
+}
+
+fn profile_files(cwd: &Path, profile: &str) -> [PathBuf; 4] {
+    [".env".to_owned(), ".env.local".to_owned(), format!(".env.{profile}"), format!(".env.{profile}.local")]
+        .map(|name| cwd.join(name))
+}
+
+/// The limit of open files that this process began with, before it raised its own.
+static FILE_LIMIT: OnceLock<Option<u64>> = OnceLock::new();
+
+/// Remembers it, for the processes that are started.
+pub(crate) fn remember_file_limit(soft: Option<u64>) {
+    let _ = FILE_LIMIT.set(soft);
+}
+
+fn rlimits(limits: &Limits) -> Vec<Rlimit> {
+    let mut all = Vec::new();
+    let mut add = |resource, value: Option<u64>| {
+        all.extend(value.map(|v| Rlimit { resource, soft: v, hard: v }));
+    };
+    add(Resource::Data, limits.memory_bytes);
+    add(Resource::Processes, limits.processes);
+    add(Resource::OpenFiles, limits.open_files);
+    if let (None, Some(Some(soft))) = (limits.open_files, FILE_LIMIT.get()) {
+        let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+        all.push(Rlimit { resource: Resource::OpenFiles, soft: *soft, hard: hard.unwrap_or(u64::MAX) });
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executables_are_found_and_problems_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("plain"), "x").unwrap();
+        std::fs::write(path("prog"), "x").unwrap();
+        std::fs::set_permissions(path("prog"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::create_dir(path("dir")).unwrap();
+        let search = dir.path().to_str().unwrap();
+        let here = dir.path();
+        assert_eq!(find("prog", Path::new("/"), search), Ok(path("prog")));
+        assert_eq!(find("./prog", here, ""), Ok(here.join("./prog")));
+        for (command, search, wanted) in [
+            ("prgo", search, "did you mean `prog`"),
+            ("prog", "", "use `./prog`"),
+            ("plain", search, "chmod +x"),
+            ("./dir", search, "is a directory"),
+            ("./gone", search, "does not exist"),
+            ("a\0b", search, "NUL"),
+        ] {
+            let message = find(command, here, search).unwrap_err();
+            assert!(message.contains(wanted), "{command}: {message}");
+        }
+    }
+}

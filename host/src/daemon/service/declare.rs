@@ -1,0 +1,175 @@
+//! From the arguments of a start to a complete declaration.
+
+use std::path::Path;
+
+use hostler_api::ToolError;
+use hostler_api::process::{LifetimeKind, RestartArgs, SpecArgs};
+use hostler_model::restart::RestartPolicy;
+use hostler_model::spec::{Lifetime, Limits, StopSpec};
+use hostler_model::{ProcessSpec, words};
+use hostler_store::Project;
+
+use super::not_configured;
+
+/// Time to live of a lease that does not say.
+const DEFAULT_LEASE_MS: u64 = 600_000;
+
+/// A new declaration.
+///
+/// # Errors
+/// Names the argument.
+pub(super) fn new_spec(
+    args: &SpecArgs,
+    project: &Project,
+    search_path: &str,
+) -> Result<ProcessSpec, ToolError> {
+    let blank = ProcessSpec {
+        command: String::new(),
+        args: Vec::new(),
+        cwd: project.root.clone(),
+        search_path: search_path.to_owned(),
+        env: Default::default(),
+        env_files: Vec::new(),
+        env_profile: None,
+        restart: RestartPolicy::default(),
+        stop: StopSpec::default(),
+        limits: Limits::default(),
+        lifetime: Lifetime::default(),
+        pty: false,
+        no_new_privs: false,
+    };
+    changed_spec(blank, args, project)
+}
+
+/// A declaration with the given arguments changed.
+///
+/// # Errors
+/// Names the argument.
+pub(super) fn changed_spec(
+    mut spec: ProcessSpec,
+    args: &SpecArgs,
+    project: &Project,
+) -> Result<ProcessSpec, ToolError> {
+    refuse_unconfigured(args)?;
+    if let Some(cwd) = &args.cwd {
+        spec.cwd = absolute(Path::new(&project.root), cwd);
+    }
+    if let Some(command) = &args.command {
+        (spec.command, spec.args) = command_line(command, Path::new(&spec.cwd))?;
+        spec.args.extend(args.args.iter().flatten().cloned());
+    } else if let Some(new_args) = &args.args {
+        spec.args.clone_from(new_args);
+    }
+    if let Some(env) = &args.env {
+        check_env(env.keys(), env.values())?;
+        spec.env.clone_from(env);
+    }
+    if let Some(files) = &args.env_files {
+        spec.env_files = files.iter().map(|f| absolute(Path::new(&spec.cwd), f)).collect();
+    }
+    if let Some(profile) = &args.env_profile {
+        spec.env_profile = Some(profile.clone());
+    }
+    if let Some(restart) = &args.restart {
+        spec.restart = restart_policy(spec.restart, restart);
+    }
+    if let Some(stop) = &args.stop {
+        if let Some(signal) = &stop.signal {
+            spec.stop.signal =
+                signal.parse().map_err(|e| ToolError::invalid(format!("`stop.signal`: {e}")))?;
+        }
+        spec.stop.grace_ms = stop.grace_ms.unwrap_or(spec.stop.grace_ms);
+    }
+    if let Some(limits) = &args.limits {
+        spec.limits = Limits {
+            memory_bytes: limits.memory_bytes.or(spec.limits.memory_bytes),
+            open_files: limits.open_files.or(spec.limits.open_files),
+            processes: limits.processes.or(spec.limits.processes),
+        };
+    }
+    spec.lifetime = lifetime(spec.lifetime, args)?;
+    spec.pty = args.pty.unwrap_or(spec.pty);
+    spec.no_new_privs = args.no_new_privs.unwrap_or(spec.no_new_privs);
+    Ok(spec)
+}
+
+/// What needs parts that are not there is refused rather than ignored.
+fn refuse_unconfigured(args: &SpecArgs) -> Result<(), ToolError> {
+    if let Some(check) = args.health.iter().flatten().next() {
+        return Err(not_configured(&format!(
+            "`health`: no plugin `{}` is configured, nor any other; leave `health` out, and wait with `wait_for_log`",
+            check.plugin
+        )));
+    }
+    if let Some(parser) = args.log.iter().flat_map(|l| &l.parsers).next() {
+        return Err(not_configured(&format!(
+            "`log.parsers`: no plugin `{parser}` is configured, nor any other; leave it out: every line is kept raw"
+        )));
+    }
+    if args.group.is_some() {
+        return Err(not_configured("`group`: groups are not configured; leave it out"));
+    }
+    if args.limits.is_some_and(|l| l.cpu_percent.is_some()) {
+        return Err(not_configured(
+            "`limits.cpu_percent` is not enforced on this system; memory_bytes, open_files and processes are",
+        ));
+    }
+    Ok(())
+}
+
+/// One text is a command line, unless there is a file of that very name.
+fn command_line(command: &str, cwd: &Path) -> Result<(String, Vec<String>), ToolError> {
+    if command.contains('/') && command.contains(' ') && cwd.join(command).is_file() {
+        return Ok((command.to_owned(), Vec::new()));
+    }
+    let mut words = words::split(command).map_err(|e| ToolError::invalid(format!("`command`: {e}")))?;
+    let program = words.remove(0);
+    Ok((program, words))
+}
+
+fn check_env<'a>(
+    names: impl Iterator<Item = &'a String>,
+    values: impl Iterator<Item = &'a String>,
+) -> Result<(), ToolError> {
+    for name in names {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(ToolError::invalid(format!("`env`: {name:?} is not a name of a variable")));
+        }
+    }
+    for value in values {
+        if value.contains('\0') {
+            return Err(ToolError::invalid(
+                "`env`: a value contains a NUL byte, which the kernel cannot pass on",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn absolute(base: &Path, path: &str) -> String {
+    let joined = match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => base.join(path),
+    };
+    joined.to_string_lossy().into_owned()
+}
+
+fn restart_policy(base: RestartPolicy, args: &RestartArgs) -> RestartPolicy {
+    RestartPolicy {
+        when: args.policy.unwrap_or(base.when),
+        max_restarts: args.max_restarts.unwrap_or(base.max_restarts),
+        window_ms: args.window_ms.unwrap_or(base.window_ms),
+        backoff_initial_ms: args.backoff_initial_ms.unwrap_or(base.backoff_initial_ms),
+        backoff_max_ms: args.backoff_max_ms.unwrap_or(base.backoff_max_ms),
+    }
+}
+
+fn lifetime(base: Lifetime, args: &SpecArgs) -> Result<Lifetime, ToolError> {
+    match (args.lifetime, args.lease_ms) {
+        (None, None) => Ok(base),
+        (Some(LifetimeKind::Persistent), None) => Ok(Lifetime::Persistent),
+        (Some(LifetimeKind::Session), None) => Ok(Lifetime::Session),
+        (Some(LifetimeKind::Lease), ttl) => Ok(Lifetime::Lease { ttl_ms: ttl.unwrap_or(DEFAULT_LEASE_MS) }),
+        (_, Some(_)) => Err(ToolError::invalid("`lease_ms` goes with `lifetime: lease` only")),
+    }
+}

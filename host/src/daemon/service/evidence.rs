@@ -1,0 +1,107 @@
+//! Why a start failed: all that is known, in one answer.
+
+use std::time::Duration;
+
+use hostler_api::process::{Evidence, EvidenceLine};
+use hostler_api::view::ExitView;
+use hostler_model::RunNo;
+use hostler_model::text::{clip, readable};
+use hostler_store::{LogQuery, LogRow};
+use hostler_supervisor::Snapshot;
+
+use super::{Service, ports};
+use crate::daemon::registry::Entry;
+
+const LINES: usize = 20;
+const LINE_CHARS: usize = 500;
+/// How long the last lines of a process that just ended may take to be stored.
+const DRAIN: Duration = Duration::from_secs(2);
+
+impl Service {
+    /// The evidence of a run that failed.
+    pub(super) async fn evidence(&self, entry: &Entry, run: RunNo) -> Evidence {
+        self.drained(entry, run).await;
+        let snapshot = entry.handle.snapshot();
+        let rows = self.last_lines(entry, run).await;
+        let last_lines: Vec<EvidenceLine> = rows
+            .iter()
+            .map(|r| EvidenceLine { stream: r.stream, message: clip(readable(&r.raw), LINE_CHARS) })
+            .collect();
+        let facts = Some(&snapshot.run).filter(|facts| facts.run == run);
+        let error = facts.and_then(|f| f.launch_error.clone());
+        let exit = match facts {
+            Some(facts) => facts.exit,
+            // It has been restarted meanwhile; the records know how that run ended.
+            None => self.recorded_exit(entry, run).await,
+        };
+        let port_holder = self.port_holder(&last_lines, &snapshot).await;
+        Evidence { exit: exit.as_ref().map(ExitView::from), last_lines, error, port_holder }
+    }
+
+    /// Waits until all that the run wrote is stored.
+    async fn drained(&self, entry: &Entry, run: RunNo) {
+        let mut logs = entry.logs.subscribe();
+        let snapshot = entry.handle.snapshot();
+        let Some(key) = snapshot.run.key.filter(|_| snapshot.run.run == run && snapshot.run.is_over()) else {
+            return;
+        };
+        let key = Some(hostler_store::RunKey(key.0));
+        let _ = tokio::time::timeout(DRAIN, logs.wait_for(|mark| mark.drained >= key)).await;
+    }
+
+    async fn last_lines(&self, entry: &Entry, run: RunNo) -> Vec<LogRow> {
+        let query = LogQuery { run: Some(run), ..LogQuery::newest(entry.id, LINES) };
+        let mut rows = self.store.logs(query).await.map(|page| page.rows).unwrap_or_default();
+        rows.reverse();
+        rows
+    }
+
+    async fn recorded_exit(&self, entry: &Entry, run: RunNo) -> Option<hostler_model::Exit> {
+        let runs = self.store.runs(entry.id, 10).await.ok()?;
+        runs.rows.into_iter().find(|r| r.run == run)?.exit
+    }
+
+    async fn port_holder(
+        &self,
+        lines: &[EvidenceLine],
+        snapshot: &Snapshot,
+    ) -> Option<hostler_api::process::PortHolder> {
+        let lines: Vec<String> = lines.iter().map(|l| l.message.clone()).collect();
+        let mut hints = snapshot.spec.args.clone();
+        hints.extend(snapshot.spec.env.iter().filter(|(n, _)| n.contains("PORT")).map(|(_, v)| v.clone()));
+        let wanted = ports::wanted_ports(&lines, &hints);
+        if wanted.is_empty() {
+            return None;
+        }
+        let registry = self.registry.clone();
+        tokio::task::spawn_blocking(move || ports::holder(&registry, &wanted)).await.ok().flatten()
+    }
+}
+
+/// The evidence in words, for a reader who sees only text.
+pub(crate) fn in_words(evidence: &Evidence) -> String {
+    let mut text = String::new();
+    if let Some(error) = &evidence.error {
+        text.push_str(&format!("\n{error}"));
+    }
+    if let Some(holder) = &evidence.port_holder {
+        let who = match (&holder.process, &holder.pid, &holder.command) {
+            (Some(process), _, _) => {
+                format!("`{process}`, which hostler runs: stop_process it or choose another port")
+            }
+            (None, Some(pid), Some(command)) => format!("pid {pid} ({command}), which hostler does not run"),
+            _ => "a process that this user may not see".to_owned(),
+        };
+        text.push_str(&format!("\nport {} is held by {who}", holder.port));
+    }
+    if !evidence.last_lines.is_empty() {
+        text.push_str("\nlast lines:");
+        for line in &evidence.last_lines {
+            let mark = if line.stream == hostler_model::Stream::Stderr { "E" } else { " " };
+            text.push_str(&format!("\n{mark} {}", line.message));
+        }
+    } else if evidence.error.is_none() {
+        text.push_str("\nit wrote nothing");
+    }
+    text
+}

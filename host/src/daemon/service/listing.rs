@@ -1,0 +1,169 @@
+//! Lists of processes, and all about one of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use globset::{Glob, GlobMatcher};
+use hostler_api::ToolError;
+use hostler_api::process::{
+    Detail, GetProcessInfo, LimitInForce, ListProcesses, ProcessInfo, ProcessList, TreeProcess,
+};
+use hostler_model::ProcessId;
+use hostler_model::spec::Limits;
+use hostler_supervisor::{Snapshot, proc};
+
+use super::sampling::Usage;
+use super::{Client, Service, not_configured, store_error, views};
+use crate::daemon::registry::Entry;
+
+const DEFAULT_LIMIT: u32 = 100;
+const MAX_LIMIT: u32 = 500;
+const DEFAULT_RUNS: u32 = 5;
+const MAX_RUNS: u32 = 50;
+const COMMAND_CHARS: usize = 200;
+
+impl Service {
+    /// `list_processes`.
+    ///
+    /// # Errors
+    /// When an argument is wrong.
+    pub(crate) async fn list(
+        &self,
+        client: &Client,
+        request: ListProcesses,
+    ) -> Result<ProcessList, ToolError> {
+        if request.group.is_some() {
+            return Err(not_configured("`group`: groups are not configured; leave it out"));
+        }
+        let project = self.project(client, request.project.as_deref()).await?;
+        let glob = request.name.as_deref().map(glob).transpose()?;
+        let start = offset(request.cursor.as_deref())?;
+        let mut found: Vec<(Arc<Entry>, Snapshot)> = self
+            .registry
+            .all()
+            .into_iter()
+            .filter(|e| request.all_projects || e.project.id == project.id)
+            .filter(|e| glob.as_ref().is_none_or(|g| g.is_match(e.name.as_str())))
+            .map(|e| (e.handle.snapshot(), e))
+            .map(|(s, e)| (e, s))
+            .filter(|(_, s)| request.status.is_none_or(|wanted| views::status(&s.lifecycle.state) == wanted))
+            .collect();
+        found.sort_by(|(a, _), (b, _)| (&a.project.name, &a.name).cmp(&(&b.project.name, &b.name)));
+        let limit = request.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT) as usize;
+        let total = found.len();
+        let page: Vec<_> = found.into_iter().skip(start).take(limit).collect();
+        let usage = match request.detail {
+            Detail::Concise => HashMap::new(),
+            Detail::Full => self.usage(&page).await,
+        };
+        let processes =
+            page.iter().map(|(e, s)| views::process_view(e, s, usage.get(&e.id))).collect::<Vec<_>>();
+        let end = start + processes.len();
+        let next_cursor = (end < total).then(|| format!("o{end}"));
+        let note = note(&processes, &request, &project.name, total, end);
+        Ok(ProcessList { processes, next_cursor, note })
+    }
+
+    async fn usage(&self, page: &[(Arc<Entry>, Snapshot)]) -> HashMap<ProcessId, Usage> {
+        let trees: Vec<_> = page.iter().filter_map(|(e, s)| Some((e.id, s.shim_pid?))).collect();
+        let sampler = self.sampler.clone();
+        tokio::task::spawn_blocking(move || sampler.measure(&trees)).await.unwrap_or_default()
+    }
+
+    /// `get_process_info`.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub(crate) async fn info(
+        &self,
+        client: &Client,
+        request: GetProcessInfo,
+    ) -> Result<ProcessInfo, ToolError> {
+        let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
+        let limit = request.runs.unwrap_or(DEFAULT_RUNS).min(MAX_RUNS) as usize;
+        let runs = self.store.runs(entry.id, limit).await.map_err(store_error)?;
+        let log_lines = self.store.count_rows(entry.id).await.map_err(store_error)?;
+        let snapshot = entry.handle.snapshot();
+        let page = [(entry.clone(), snapshot.clone())];
+        let usage = self.usage(&page).await.remove(&entry.id);
+        let details = tokio::task::spawn_blocking(move || (tree_view(usage.as_ref()), usage)).await;
+        let ((tree, open_files), usage) = details.map_err(|e| ToolError::internal(e.to_string()))?;
+        Ok(ProcessInfo {
+            process: views::process_view(&entry, &snapshot, usage.as_ref()),
+            specification: views::specification(&snapshot.spec),
+            runs: runs.rows.iter().map(views::run_view).collect(),
+            tree,
+            open_files,
+            limits: limits_in_force(&snapshot.spec.limits),
+            plugins: Vec::new(),
+            log_lines,
+        })
+    }
+}
+
+fn glob(pattern: &str) -> Result<GlobMatcher, ToolError> {
+    Glob::new(pattern)
+        .map(|g| g.compile_matcher())
+        .map_err(|e| ToolError::invalid(format!("`name`: {e}; use a glob such as \"web*\"")))
+}
+
+fn offset(cursor: Option<&str>) -> Result<usize, ToolError> {
+    match cursor {
+        None => Ok(0),
+        Some(text) => text.strip_prefix('o').and_then(|n| n.parse().ok()).ok_or_else(|| {
+            ToolError::invalid(format!(
+                "`cursor`: {text:?} is not a cursor of list_processes; leave it out to begin"
+            ))
+        }),
+    }
+}
+
+fn note(
+    processes: &[hostler_api::view::ProcessView],
+    request: &ListProcesses,
+    project: &str,
+    total: usize,
+    end: usize,
+) -> Option<String> {
+    if end < total {
+        return Some(format!("{} more; call again with cursor \"o{end}\"", total - end));
+    }
+    if !processes.is_empty() || total > 0 {
+        return None;
+    }
+    let filtered = request.status.is_some() || request.name.is_some();
+    let advice = if filtered { "none match the filters" } else { "start_process with a `command` makes one" };
+    let scope = if request.all_projects { "no project".to_owned() } else { format!("project {project}") };
+    let elsewhere = if request.all_projects { "" } else { "; `all_projects` shows those of other projects" };
+    Some(format!("no processes in {scope}: {advice}{elsewhere}"))
+}
+
+/// The tree as shown, and how many files it has open.
+fn tree_view(usage: Option<&Usage>) -> (Vec<TreeProcess>, Option<u64>) {
+    let Some(usage) = usage else { return (Vec::new(), None) };
+    let tree = usage
+        .tree
+        .iter()
+        .map(|p| TreeProcess {
+            pid: p.pid,
+            ppid: p.ppid,
+            command: hostler_model::text::clip(proc::command_line(p.pid).unwrap_or_default(), COMMAND_CHARS),
+            memory_bytes: p.rss_bytes,
+        })
+        .collect();
+    (tree, Some(usage.tree.iter().filter_map(|p| proc::open_files(p.pid)).sum()))
+}
+
+fn limits_in_force(limits: &Limits) -> Vec<LimitInForce> {
+    let limit = |name: &str, value: Option<u64>, by: &str| {
+        value.map(|value| LimitInForce { limit: name.to_owned(), value, enforced_by: by.to_owned() })
+    };
+    [
+        limit("memory_bytes", limits.memory_bytes, "RLIMIT_DATA, for each process of the tree"),
+        limit("open_files", limits.open_files, "RLIMIT_NOFILE, for each process of the tree"),
+        limit("processes", limits.processes, "RLIMIT_NPROC, over all processes of the user; root is exempt"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

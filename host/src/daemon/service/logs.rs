@@ -1,0 +1,320 @@
+//! Reading output: pages of it, its tail, and what is newer.
+
+use std::time::Duration;
+
+use hostler_api::ToolError;
+use hostler_api::logs::{GetLogs, LogFormat, LogPage, LogRecord, LogTail, Order, StreamFilter, TailLogs};
+use hostler_api::time::{parse_instant, rfc3339, time_of_day};
+use hostler_model::text::{clip, readable};
+use hostler_model::{RunNo, Stream, Timestamp};
+use hostler_store::{LogPoint, LogQuery, LogRow};
+use regex::Regex;
+use tokio::time::Instant;
+
+use super::waiting::{LONGEST, new_lines, pattern_of};
+use super::{Client, Patience, Service, not_configured, store_error};
+use crate::daemon::registry::Entry;
+
+/// An answer has at most about this many characters of output.
+const ANSWER_CHARS: usize = 10_000;
+/// One line is cut here.
+const LINE_CHARS: usize = 2_000;
+const DEFAULT_LINES: u32 = 100;
+const DEFAULT_TAIL: u32 = 50;
+const MAX_LINES: u32 = 1_000;
+const DEFAULT_WAIT: Duration = Duration::from_secs(10);
+/// Lines are longer on disk than shown: terminal escapes, long lines.
+const READ_BYTES: usize = 8 << 20;
+
+impl Service {
+    /// `get_logs`.
+    ///
+    /// # Errors
+    /// When an argument is wrong or there is no such process.
+    pub(crate) async fn logs(&self, client: &Client, request: GetLogs) -> Result<LogPage, ToolError> {
+        if request.min_level.is_some() {
+            return Err(not_configured(
+                "`min_level`: no log parser is configured, so lines have no level; leave it out",
+            ));
+        }
+        let entry = self.logged(client, &request.project, &request.process, &request.group).await?;
+        let limit = request.limit.unwrap_or(DEFAULT_LINES).clamp(1, MAX_LINES) as usize;
+        let query = query(&entry, &request, limit)?;
+        let newest_first = query.order == hostler_store::Order::Desc;
+        let page = self.store.logs(query).await.map_err(store_error)?;
+        let shown = Shown::fit(&page.rows, request.format);
+        let cut = shown.rows < page.rows.len();
+        let truncated = page.more || cut;
+        let last = page.rows[..shown.rows].last();
+        let next_cursor = last.filter(|_| truncated).map(|row| cursor(row.point()));
+        // Without an order it is a tail: the newest, as they are read, oldest first.
+        let as_tail = newest_first && request.order.is_none();
+        let mut rows: Vec<&LogRow> = page.rows[..shown.rows].iter().collect();
+        if as_tail {
+            rows.reverse();
+        }
+        let note = page_note(&entry, &request, truncated, next_cursor.as_deref(), rows.is_empty());
+        let count = rows.len() as u32;
+        let (lines, text) = render(&entry, &rows, request.format);
+        Ok(LogPage { lines, text, count, next_cursor, truncated, note })
+    }
+
+    /// `tail_logs`.
+    ///
+    /// # Errors
+    /// When an argument is wrong or there is no such process.
+    pub(crate) async fn tail(
+        &self,
+        client: &Client,
+        request: TailLogs,
+        patience: &Patience,
+    ) -> Result<LogTail, ToolError> {
+        let pattern = request.until_pattern.as_deref().map(|p| pattern_of("until_pattern", p)).transpose()?;
+        let entry = self.logged(client, &request.project, &request.process, &request.group).await?;
+        let lines = request.lines.unwrap_or(DEFAULT_TAIL).clamp(1, MAX_LINES) as usize;
+        let wait = request.wait_ms.map_or(DEFAULT_WAIT, Duration::from_millis).min(LONGEST);
+        let Some(text) = &request.cursor else {
+            return self.first_tail(&entry, &request, lines, pattern.as_ref(), wait, patience).await;
+        };
+        let after = parse_cursor(text)?;
+        let waits = request.follow || pattern.is_some();
+        let wait = if waits { wait } else { Duration::ZERO };
+        self.newer(&entry, &request, after, lines, pattern.as_ref(), wait, patience).await
+    }
+
+    /// The newest lines, and for a pattern that is not among them, what comes after.
+    async fn first_tail(
+        &self,
+        entry: &Entry,
+        request: &TailLogs,
+        lines: usize,
+        pattern: Option<&Regex>,
+        wait: Duration,
+        patience: &Patience,
+    ) -> Result<LogTail, ToolError> {
+        let query = LogQuery { max_bytes: READ_BYTES, ..LogQuery::newest(entry.id, lines) };
+        let page = self.store.logs(query).await.map_err(store_error)?;
+        let shown = Shown::fit(&page.rows, request.format);
+        let newest = page.rows.first().map_or(LogPoint { run: RunNo(0), seq: 0 }, LogRow::point);
+        let found = pattern.is_none_or(|p| page.rows.iter().any(|r| p.is_match(&readable(&r.raw))));
+        let empty_follow = request.follow && page.rows.is_empty();
+        if !found || empty_follow {
+            return self.newer(entry, request, newest, lines, pattern, wait, patience).await;
+        }
+        let rows: Vec<&LogRow> = page.rows[..shown.rows].iter().rev().collect();
+        let truncated = page.more || shown.rows < page.rows.len();
+        Ok(tail(entry, request.format, &rows, newest, true, truncated))
+    }
+
+    /// What is newer than a point; waits for it, and for a pattern.
+    #[allow(clippy::too_many_arguments, reason = "the parts of one request")]
+    async fn newer(
+        &self,
+        entry: &Entry,
+        request: &TailLogs,
+        after: LogPoint,
+        lines: usize,
+        pattern: Option<&Regex>,
+        wait: Duration,
+        patience: &Patience,
+    ) -> Result<LogTail, ToolError> {
+        let deadline = Instant::now() + wait;
+        let mut logs = entry.logs.subscribe();
+        let mut snapshots = entry.handle.watch();
+        loop {
+            logs.mark_unchanged();
+            let is_live = !snapshots.borrow_and_update().lifecycle.state.is_at_rest();
+            let query = LogQuery { limit: lines, max_bytes: READ_BYTES, ..new_lines(entry.id, None, after) };
+            let page = self.store.logs(query).await.map_err(store_error)?;
+            let matched = pattern.map(|p| page.rows.iter().position(|r| p.is_match(&readable(&r.raw))));
+            let full = page.more;
+            let done = match matched {
+                Some(at) => at.is_some(),
+                None => !page.rows.is_empty() || wait.is_zero(),
+            };
+            let late = Instant::now() >= deadline || patience.cut_short.is_cancelled();
+            if done || full || late || !is_live {
+                let upto = matched.flatten().map_or(page.rows.len(), |at| at + 1);
+                let rows = &page.rows[..upto];
+                let shown = Shown::fit(rows, request.format).rows;
+                let newest = rows[..shown].last().map_or(after, LogRow::point);
+                let rows: Vec<&LogRow> = rows[..shown].iter().collect();
+                return Ok(tail(entry, request.format, &rows, newest, done, full || shown < upto));
+            }
+            tokio::select! {
+                _ = logs.changed() => {}
+                _ = snapshots.changed() => {}
+                () = tokio::time::sleep_until(deadline) => {}
+                () = patience.cut_short.cancelled() => {}
+            }
+        }
+    }
+
+    async fn logged(
+        &self,
+        client: &Client,
+        project: &Option<String>,
+        process: &Option<String>,
+        group: &Option<String>,
+    ) -> Result<std::sync::Arc<Entry>, ToolError> {
+        match (process, group) {
+            (Some(process), None) => self.entry(client, project.as_deref(), process).await,
+            (None, Some(_)) => Err(not_configured("`group`: groups are not configured; give `process`")),
+            (Some(_), Some(_)) => Err(ToolError::invalid("give either `process` or `group`, not both")),
+            (None, None) => {
+                Err(ToolError::invalid("the argument `process` is missing: name, project/name or id"))
+            }
+        }
+    }
+}
+
+fn query(entry: &Entry, request: &GetLogs, limit: usize) -> Result<LogQuery, ToolError> {
+    let now = crate::daemon::now();
+    let time = |field: &str, text: &Option<String>| -> Result<Option<Timestamp>, ToolError> {
+        text.as_deref().map(|t| parse_instant(field, t, now)).transpose()
+    };
+    let point = request.cursor.as_deref().map(parse_cursor).transpose()?;
+    let ascending = request.order == Some(Order::Asc);
+    Ok(LogQuery {
+        run: request.run.map(RunNo),
+        stream: match request.stream {
+            StreamFilter::Stdout => Some(Stream::Stdout),
+            StreamFilter::Stderr => Some(Stream::Stderr),
+            StreamFilter::Both => None,
+        },
+        since: time("since", &request.since)?,
+        until: time("until", &request.until)?,
+        after: point.filter(|_| ascending),
+        before: point.filter(|_| !ascending),
+        order: if ascending { hostler_store::Order::Asc } else { hostler_store::Order::Desc },
+        max_bytes: READ_BYTES,
+        ..LogQuery::newest(entry.id, limit)
+    })
+}
+
+/// How many of the rows fit into one answer.
+struct Shown {
+    rows: usize,
+}
+
+impl Shown {
+    fn fit(rows: &[LogRow], format: LogFormat) -> Self {
+        // What a line costs beside its text: time and mark, or the keys of a record.
+        let overhead = if format == LogFormat::Text { 16 } else { 120 };
+        let mut used = 0;
+        let fitting = rows.iter().take_while(|row| {
+            let first = used == 0;
+            used += row.raw.len().min(LINE_CHARS) + overhead;
+            first || used <= ANSWER_CHARS
+        });
+        Self { rows: fitting.count() }
+    }
+}
+
+fn render(entry: &Entry, rows: &[&LogRow], format: LogFormat) -> (Option<Vec<LogRecord>>, Option<String>) {
+    match format {
+        LogFormat::Records => {
+            let process = entry.full_name();
+            (Some(rows.iter().map(|r| record(&process, r)).collect()), None)
+        }
+        LogFormat::Text => {
+            let lines: Vec<String> = rows.iter().map(|r| text_line(r)).collect();
+            (None, Some(lines.join("\n")))
+        }
+    }
+}
+
+fn record(process: &str, row: &LogRow) -> LogRecord {
+    LogRecord {
+        seq: row.seq,
+        run: row.run.0,
+        time: rfc3339(row.time),
+        process: process.to_owned(),
+        stream: row.stream,
+        level: None,
+        message: message(row),
+        continued: row.flags.is_continued(),
+        fields: serde_json::Map::new(),
+    }
+}
+
+fn text_line(row: &LogRow) -> String {
+    let mark = if row.stream == Stream::Stderr { 'E' } else { ' ' };
+    format!("{} {mark} {}", time_of_day(row.time), message(row))
+}
+
+fn message(row: &LogRow) -> String {
+    clip(readable(&row.raw), LINE_CHARS)
+}
+
+fn tail(
+    entry: &Entry,
+    format: LogFormat,
+    rows: &[&LogRow],
+    newest: LogPoint,
+    done: bool,
+    truncated: bool,
+) -> LogTail {
+    let live = !entry.handle.snapshot().lifecycle.state.is_at_rest();
+    let (lines, text) = render(entry, rows, format);
+    let cursor = cursor(newest);
+    let note = if !done && !live {
+        Some(format!("`{}` has ended, so no more lines will come; get_process_info says how", entry.name))
+    } else if !done {
+        Some(format!(
+            "not yet; go on with tail_logs {{\"process\": \"{}\", \"cursor\": \"{cursor}\", \"follow\": true}}",
+            entry.name
+        ))
+    } else {
+        None
+    };
+    LogTail { lines, text, count: rows.len() as u32, cursor, done, live, truncated, note }
+}
+
+fn page_note(
+    entry: &Entry,
+    request: &GetLogs,
+    truncated: bool,
+    next: Option<&str>,
+    empty: bool,
+) -> Option<String> {
+    if let (true, Some(next)) = (truncated, next) {
+        let which = match request.order {
+            Some(Order::Asc) => "newer",
+            Some(Order::Desc) | None => "older",
+        };
+        let order = match request.order {
+            Some(Order::Asc) => ", \"order\": \"asc\"",
+            Some(Order::Desc) => ", \"order\": \"desc\"",
+            None => "",
+        };
+        return Some(format!(
+            "there are {which} lines; the next page is get_logs {{\"process\": \"{}\", \"cursor\": \"{next}\"{order}}}, with the same filters",
+            entry.name
+        ));
+    }
+    let filtered = request.since.is_some()
+        || request.until.is_some()
+        || request.run.is_some()
+        || request.cursor.is_some()
+        || request.stream != StreamFilter::Both;
+    match (empty, filtered) {
+        (true, true) => Some("no line matches".to_owned()),
+        (true, false) => Some(format!("`{}` has written nothing yet", entry.name)),
+        (false, _) => None,
+    }
+}
+
+/// A place in the output of a process: `RUN.SEQ`.
+fn cursor(point: LogPoint) -> String {
+    format!("{}.{}", point.run, point.seq)
+}
+
+fn parse_cursor(text: &str) -> Result<LogPoint, ToolError> {
+    let parts = text.split_once('.').and_then(|(run, seq)| Some((run.parse().ok()?, seq.parse().ok()?)));
+    parts.map(|(run, seq)| LogPoint { run: RunNo(run), seq }).ok_or_else(|| {
+        ToolError::invalid(format!(
+            "`cursor`: {text:?} is not a cursor of get_logs or tail_logs; leave it out to begin with the newest lines"
+        ))
+    })
+}

@@ -1,0 +1,207 @@
+//! One function per operation of the API. Nothing here knows of MCP or of sockets.
+
+mod declare;
+mod evidence;
+mod lifetimes;
+mod listing;
+mod logs;
+mod operate;
+mod ports;
+mod sampling;
+mod views;
+mod waiting;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use hostler_api::daemon::DaemonStatus;
+use hostler_api::{ErrorKind, ToolError};
+use hostler_model::ProcessId;
+use hostler_model::nearest::nearest;
+use hostler_store::{Project, Store, StoreError};
+use hostler_supervisor::ShimPool;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use evidence::in_words;
+pub(crate) use lifetimes::{Leases, Session, watch_leases as lifetimes_watch};
+use sampling::Sampler;
+
+use super::home::Home;
+use super::ingest::Ingest;
+use super::recorder::{Degraded, Recorder};
+use super::registry::{Entry, Registry};
+
+/// The parts of a running daemon.
+pub(crate) struct Service {
+    pub(crate) home: Home,
+    pub(crate) store: Store,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) pool: ShimPool,
+    pub(crate) ingest: Ingest,
+    pub(crate) boot_id: Arc<str>,
+    pub(crate) degraded: Degraded,
+    pub(crate) sampler: Arc<Sampler>,
+    pub(crate) leases: Leases,
+    /// Declaring is done by one at a time, so that two starts of one name are one process.
+    pub(crate) declaring: tokio::sync::Mutex<()>,
+    /// A client asked the daemon to end.
+    pub(crate) stop_requested: tokio::sync::Notify,
+    pub(crate) started: Instant,
+}
+
+/// Who calls: where it stands, and what becomes of what it started.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// Its project.
+    pub(crate) project: Project,
+    /// Its PATH.
+    pub(crate) search_path: String,
+    /// Processes that end with it.
+    pub(crate) session: Session,
+}
+
+/// The patience of one call.
+#[derive(Debug, Clone)]
+pub(crate) struct Patience {
+    /// The call was cancelled, or its client is gone: answer with what there is.
+    pub(crate) cut_short: CancellationToken,
+}
+
+impl Service {
+    /// The client that stands in a directory.
+    ///
+    /// # Errors
+    /// When its project cannot be recorded.
+    pub(crate) async fn client(&self, cwd: &Path, search_path: Option<String>) -> Result<Client, ToolError> {
+        let root = project_root(cwd);
+        let project = self.ensure_project(&root).await?;
+        let search_path = search_path.or_else(|| std::env::var("PATH").ok()).unwrap_or_default();
+        Ok(Client { project, search_path, session: Session::default() })
+    }
+
+    async fn ensure_project(&self, root: &Path) -> Result<Project, ToolError> {
+        let name = root.file_name().map_or_else(|| "root".to_owned(), |n| n.to_string_lossy().into_owned());
+        let name =
+            hostler_model::ProcessName::suggest(&name).map_or_else(|| "project".to_owned(), String::from);
+        self.store.ensure_project(&root.to_string_lossy(), &name, super::now()).await.map_err(store_error)
+    }
+
+    /// The project that a call is about.
+    async fn project(&self, client: &Client, named: Option<&str>) -> Result<Project, ToolError> {
+        let Some(named) = named else { return Ok(client.project.clone()) };
+        let projects = self.store.projects().await.map_err(store_error)?;
+        if let Some(found) = projects.iter().find(|p| p.name == named || p.root == named) {
+            return Ok(found.clone());
+        }
+        let path = Path::new(named);
+        if path.is_absolute() && path.is_dir() {
+            return self.ensure_project(&project_root(path)).await;
+        }
+        let names: Vec<&str> = projects.iter().map(|p| p.name.as_str()).collect();
+        Err(ToolError::new(
+            ErrorKind::NotFound,
+            format!(
+                "no project `{named}`; known: {}; an absolute directory is a project as well",
+                list(&names)
+            ),
+        ))
+    }
+
+    /// The process that a call is about: by name in the project, by `project/name`, or by id.
+    async fn entry(
+        &self,
+        client: &Client,
+        project: Option<&str>,
+        process: &str,
+    ) -> Result<Arc<Entry>, ToolError> {
+        let (project, name) = match process.split_once('/') {
+            Some((project, name)) => (self.project(client, Some(project)).await?, name),
+            None => (self.project(client, project).await?, process),
+        };
+        let by_id = || process.parse::<ProcessId>().ok().and_then(|id| self.registry.get(id));
+        let found = self.registry.find(project.id, name).or_else(by_id);
+        if let Some(entry) = &found {
+            self.leases.renew(entry.id);
+        }
+        found.ok_or_else(|| self.not_found(&project, name))
+    }
+
+    fn not_found(&self, project: &Project, name: &str) -> ToolError {
+        let all = self.registry.all();
+        let names: Vec<&str> =
+            all.iter().filter(|e| e.project.id == project.id).map(|e| e.name.as_str()).collect();
+        let elsewhere = all.iter().find(|e| e.name.as_str() == name).map(|e| e.full_name());
+        let next = match (nearest(name, names.iter().copied()), elsewhere) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, Some(full)) => format!("there is `{full}` in another project"),
+            (None, None) if names.is_empty() => {
+                "the project has no processes yet; start_process with a `command` makes one".to_owned()
+            }
+            (None, None) => format!("there are: {}", list(&names)),
+        };
+        let shown: String = name.chars().take(100).collect();
+        ToolError::new(
+            ErrorKind::NotFound,
+            format!("no process `{shown}` in project {}; {next}", project.name),
+        )
+    }
+
+    /// What the actor of a project's process asks.
+    pub(crate) fn recorder(&self, project: &Project) -> Arc<Recorder> {
+        Arc::new(Recorder {
+            home: self.home.clone(),
+            project_root: PathBuf::from(&project.root),
+            store: self.store.clone(),
+            ingest: self.ingest.clone(),
+            boot_id: self.boot_id.clone(),
+            degraded: self.degraded.clone(),
+        })
+    }
+
+    /// The daemon about itself.
+    pub(crate) fn daemon_status(&self) -> DaemonStatus {
+        let all = self.registry.all();
+        DaemonStatus {
+            pid: std::process::id() as i32,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            socket: self.home.socket().display().to_string(),
+            home: self.home.root().display().to_string(),
+            uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            processes: all.len(),
+            running: all.iter().filter(|e| e.handle.snapshot().lifecycle.state.pid().is_some()).count(),
+            degraded: self.degraded.list(),
+        }
+    }
+}
+
+/// The nearest directory with a `hostler.toml`, else the root of the git work tree, else the directory itself.
+pub(crate) fn project_root(cwd: &Path) -> PathBuf {
+    let cwd = std::fs::canonicalize(cwd).unwrap_or_else(|_| cwd.to_owned());
+    let nearest_with = |name: &str| cwd.ancestors().find(|dir| dir.join(name).exists()).map(Path::to_owned);
+    nearest_with("hostler.toml").or_else(|| nearest_with(".git")).unwrap_or(cwd)
+}
+
+fn store_error(error: StoreError) -> ToolError {
+    ToolError::internal(format!(
+        "the database: {error}; `hostler daemon status` and `hostler doctor` have more"
+    ))
+}
+
+fn gone(_: hostler_supervisor::handle::Gone) -> ToolError {
+    ToolError::internal(
+        "the daemon is shutting down or the process was removed; list_processes shows what is there",
+    )
+}
+
+fn not_configured(what: &str) -> ToolError {
+    ToolError::new(ErrorKind::NotConfigured, what)
+}
+
+fn list(names: &[&str]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names if names.len() > 20 => format!("{}, … ({} in all)", names[..20].join(", "), names.len()),
+        names => names.join(", "),
+    }
+}

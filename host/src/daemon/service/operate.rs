@@ -1,0 +1,319 @@
+//! Start, stop, restart, kill. Every request may be repeated: what is already so is answered, not refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_api::process::{
+    KillProcess, RestartProcess, SpecArgs, StartProcess, StartResult, StopProcess, StopResult,
+};
+use hostler_api::{ErrorKind, ToolError};
+use hostler_model::spec::{Lifetime, StopSpec};
+use hostler_model::{Lifecycle, ProcessName, ProcessSpec, RunNo, Signal};
+use hostler_store::{NewProcess, Project, StoreError};
+use hostler_supervisor::actor::{self, Beginning};
+use hostler_supervisor::{Host, Snapshot};
+use tokio::sync::watch;
+
+use super::waiting::{LONGEST, Waited, Wish};
+use super::{Client, Patience, Service, declare, gone, store_error, views};
+use crate::daemon::registry::{Entry, LogMark};
+
+/// After the grace of a stop, the kernel needs a moment to carry out SIGKILL.
+const AFTER_GRACE: Duration = Duration::from_secs(5);
+
+impl Service {
+    /// `start_process`.
+    ///
+    /// # Errors
+    /// When an argument is wrong, the program is missing or forbidden. A program that runs and fails is an
+    /// answer with evidence.
+    pub(crate) async fn start(
+        &self,
+        client: &Client,
+        request: StartProcess,
+        patience: &Patience,
+    ) -> Result<StartResult, ToolError> {
+        let wish = Wish::read(&request.wait)?;
+        let name = ProcessName::try_from(request.name.clone())
+            .map_err(|e| ToolError::invalid(format!("`name`: {e}")))?;
+        let project = self.project(client, request.project.as_deref()).await?;
+        let declaring = self.declaring.lock().await;
+        let (entry, spec, note) = match self.registry.find(project.id, name.as_str()) {
+            None => (self.declare(client, &project, name, &request.spec).await?, None, None),
+            Some(entry) => {
+                let (spec, note) = self.redeclare(client, &entry, &request.spec).await?;
+                (entry, spec, note)
+            }
+        };
+        self.leases.renew(entry.id);
+        let lifetime = spec.as_ref().map_or_else(|| entry.handle.snapshot().spec.lifetime, |s| s.lifetime);
+        if lifetime == Lifetime::Session {
+            client.session.add(entry.id);
+        }
+        self.leases.grant(entry.id, lifetime);
+        let accepted = entry.handle.start(spec).await.map_err(gone)?;
+        drop(declaring);
+        let run = run_after(&accepted, &entry.handle.snapshot());
+        self.await_start(&entry, run, &wish, note, patience).await
+    }
+
+    /// A process that was not known before.
+    async fn declare(
+        &self,
+        client: &Client,
+        project: &Project,
+        name: ProcessName,
+        args: &SpecArgs,
+    ) -> Result<Arc<Entry>, ToolError> {
+        if args.command.is_none() {
+            let mut error = self.not_found(project, name.as_str());
+            error.message.push_str("; to start a new one, give its `command`");
+            return Err(error);
+        }
+        let spec = declare::new_spec(args, project, &client.search_path)?;
+        let host = self.recorder(project);
+        host.resolve(&spec).map_err(|e| launch_error(&e.0))?;
+        let lifecycle = Lifecycle::default();
+        let new = NewProcess {
+            project_id: project.id,
+            name: name.clone(),
+            spec: spec.clone(),
+            lifecycle: lifecycle.clone(),
+            now: crate::daemon::now(),
+        };
+        let id = self.store.insert_process(new).await.map_err(store_error)?;
+        let beginning = Beginning { id, spec, lifecycle, last_run: None };
+        Ok(self.adopt_entry(project.clone(), name, beginning))
+    }
+
+    /// Makes a process known to the daemon and starts its actor.
+    pub(crate) fn adopt_entry(
+        &self,
+        project: Project,
+        name: ProcessName,
+        beginning: Beginning,
+    ) -> Arc<Entry> {
+        let (id, lifetime) = (beginning.id, beginning.spec.lifetime);
+        let handle = actor::spawn(self.recorder(&project), self.pool.clone(), beginning);
+        let (logs, _) = watch::channel(LogMark::default());
+        let entry = Arc::new(Entry { id, project, name, handle, logs });
+        self.registry.insert(entry.clone());
+        self.leases.grant(id, lifetime);
+        entry
+    }
+
+    /// A process that is known: its new declaration, if it may be changed now, and what to say of it.
+    async fn redeclare(
+        &self,
+        client: &Client,
+        entry: &Entry,
+        args: &SpecArgs,
+    ) -> Result<(Option<ProcessSpec>, Option<String>), ToolError> {
+        let snapshot = entry.handle.snapshot();
+        let spec = if args.command.is_some() {
+            declare::new_spec(args, &entry.project, &client.search_path)?
+        } else {
+            declare::changed_spec(snapshot.spec.clone(), args, &entry.project)?
+        };
+        let same = ProcessSpec { search_path: String::new(), ..spec.clone() }
+            == ProcessSpec { search_path: String::new(), ..snapshot.spec.clone() };
+        let active = snapshot.lifecycle.state.live_run().is_some();
+        if active {
+            let note = if same {
+                "it was already running; nothing was changed".to_owned()
+            } else {
+                "it was already running, with another declaration, and nothing was changed; restart_process with \
+                 the new parameters changes it"
+                    .to_owned()
+            };
+            return Ok((None, Some(note)));
+        }
+        self.recorder(&entry.project).resolve(&spec).map_err(|e| launch_error(&e.0))?;
+        if same {
+            return Ok((None, None));
+        }
+        self.store.update_spec(entry.id, &spec, crate::daemon::now()).await.map_err(store_error)?;
+        Ok((Some(spec), None))
+    }
+
+    /// `restart_process`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) async fn restart(
+        &self,
+        client: &Client,
+        request: RestartProcess,
+        patience: &Patience,
+    ) -> Result<StartResult, ToolError> {
+        let wish = Wish::read(&request.wait)?;
+        let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
+        let declaring = self.declaring.lock().await;
+        let old = entry.handle.snapshot().spec;
+        let spec = declare::changed_spec(old.clone(), &request.spec, &entry.project)?;
+        // Looked at before the old run is ended: a restart that cannot work must not stop what does.
+        self.recorder(&entry.project).resolve(&spec).map_err(|e| launch_error(&e.0))?;
+        if spec != old {
+            self.store.update_spec(entry.id, &spec, crate::daemon::now()).await.map_err(store_error)?;
+        }
+        if spec.lifetime == Lifetime::Session {
+            client.session.add(entry.id);
+        }
+        self.leases.grant(entry.id, spec.lifetime);
+        let accepted = entry.handle.restart(Some(spec), old.stop).await.map_err(gone)?;
+        drop(declaring);
+        let run = accepted.before.next();
+        self.await_start(&entry, run, &wish, None, patience).await
+    }
+
+    async fn await_start(
+        &self,
+        entry: &Entry,
+        run: RunNo,
+        wish: &Wish,
+        note: Option<String>,
+        patience: &Patience,
+    ) -> Result<StartResult, ToolError> {
+        let waited = wish.wait(&self.store, entry, run, patience).await?;
+        let facts = entry.handle.snapshot().run;
+        // A one-off job that was waited for and failed is explained too.
+        let failed_job = facts.run == run && facts.exit.is_some_and(|e| !e.is_success());
+        let evidence = match waited {
+            Waited::Failed => Some(self.evidence(entry, run).await),
+            Waited::Done if failed_job => Some(self.evidence(entry, run).await),
+            Waited::Done | Waited::NotYet => None,
+        };
+        let note = match waited {
+            Waited::NotYet => Some(not_yet(entry)),
+            Waited::Done | Waited::Failed => note,
+        };
+        let process = views::process_view(entry, &entry.handle.snapshot(), None);
+        Ok(StartResult { process, done: waited == Waited::Done, note, evidence })
+    }
+
+    /// `stop_process`.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub(crate) async fn stop(
+        &self,
+        client: &Client,
+        request: StopProcess,
+        patience: &Patience,
+    ) -> Result<StopResult, ToolError> {
+        let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
+        let declared = entry.handle.snapshot().spec.stop;
+        let stop = StopSpec { grace_ms: request.grace_ms.unwrap_or(declared.grace_ms), ..declared };
+        let accepted = entry.handle.stop(stop).await.map_err(gone)?;
+        let timeout = Duration::from_millis(stop.grace_ms) + AFTER_GRACE;
+        let mut result =
+            self.await_end(&entry, accepted.before, accepted.was_at_rest, timeout, patience).await?;
+        if request.remove && result.done {
+            self.remove(&entry).await?;
+            result.removed = true;
+        }
+        Ok(result)
+    }
+
+    /// `kill_process`.
+    ///
+    /// # Errors
+    /// When there is no such process or signal, or nothing runs that a harmless signal could reach.
+    pub(crate) async fn kill(
+        &self,
+        client: &Client,
+        request: KillProcess,
+        patience: &Patience,
+    ) -> Result<StopResult, ToolError> {
+        let signal: Signal = match &request.signal {
+            Some(text) => text.parse().map_err(|e| ToolError::invalid(format!("`signal`: {e}")))?,
+            None => Signal::KILL,
+        };
+        let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
+        if !signal.is_terminating() {
+            return self.send_signal(&entry, signal).await;
+        }
+        let accepted = entry.handle.kill(signal).await.map_err(gone)?;
+        let timeout = Duration::from_millis(hostler_model::lifecycle::KILL_GRACE_MS) + AFTER_GRACE;
+        self.await_end(&entry, accepted.before, accepted.was_at_rest, timeout, patience).await
+    }
+
+    async fn send_signal(&self, entry: &Entry, signal: Signal) -> Result<StopResult, ToolError> {
+        let accepted = entry.handle.signal(signal).await.map_err(gone)?;
+        let snapshot = entry.handle.snapshot();
+        if !accepted.delivered {
+            let status = views::status(&snapshot.lifecycle.state).as_str();
+            return Err(ToolError::new(
+                ErrorKind::Conflict,
+                format!(
+                    "`{}` is {status}: there is no process to send {signal} to; start_process starts it",
+                    entry.name
+                ),
+            ));
+        }
+        let process = views::process_view(entry, &snapshot, None);
+        Ok(StopResult { process, descendants_killed: 0, done: true, removed: false })
+    }
+
+    async fn await_end(
+        &self,
+        entry: &Entry,
+        run: RunNo,
+        was_at_rest: bool,
+        timeout: Duration,
+        patience: &Patience,
+    ) -> Result<StopResult, ToolError> {
+        let ended = |s: &Snapshot| s.lifecycle.state.is_at_rest() || s.run.run > run;
+        let waiting = entry.handle.wait(timeout.min(LONGEST), ended);
+        let snapshot = tokio::select! {
+            snapshot = waiting => snapshot.map_err(gone)?,
+            () = patience.cut_short.cancelled() => None,
+        };
+        let done = snapshot.is_some();
+        let snapshot = snapshot.unwrap_or_else(|| entry.handle.snapshot());
+        let ended_now = !was_at_rest && snapshot.run.run == run;
+        Ok(StopResult {
+            process: views::process_view(entry, &snapshot, None),
+            descendants_killed: if ended_now { snapshot.run.descendants_ended } else { 0 },
+            done,
+            removed: false,
+        })
+    }
+
+    /// Forgets a process that is at rest.
+    async fn remove(&self, entry: &Entry) -> Result<(), ToolError> {
+        let _declaring = self.declaring.lock().await;
+        entry.handle.detach();
+        self.registry.remove(entry.id);
+        self.leases.grant(entry.id, Lifetime::Persistent);
+        self.sampler.forget(entry.id);
+        match self.store.remove_process(entry.id).await {
+            Ok(_) => Ok(()),
+            Err(StoreError::NotFound(_)) => Ok(()),
+            Err(error) => Err(store_error(error)),
+        }
+    }
+}
+
+/// The run that a start brings about, or that already runs.
+fn run_after(accepted: &hostler_supervisor::handle::Accepted, snapshot: &Snapshot) -> RunNo {
+    if accepted.was_at_rest || snapshot.lifecycle.state.pid().is_none() {
+        // A start that had to wait for a stop has the next number as well.
+        accepted.before.next().max(snapshot.run.run)
+    } else {
+        accepted.before
+    }
+}
+
+fn launch_error(why: &str) -> ToolError {
+    let kind = if why.starts_with("not allowed") { ErrorKind::Forbidden } else { ErrorKind::InvalidInput };
+    ToolError::new(kind, why)
+}
+
+fn not_yet(entry: &Entry) -> String {
+    format!(
+        "what was waited for has not happened yet; the process goes on. Wait on with tail_logs \
+         {{\"process\": \"{}\", \"follow\": true}}, or look with get_process_info",
+        entry.name
+    )
+}

@@ -1,0 +1,87 @@
+//! The MCP server: one per connection of the daemon's socket.
+
+mod server;
+mod tools;
+mod transport;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_api::connection::{PREAMBLE_VERSION, Preamble};
+use rmcp::service::{ServerInitializeError, serve_server};
+use tokio::net::UnixStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::daemon::service::{Client, Service};
+use transport::{Line, SocketTransport};
+
+pub(crate) use server::{STATUS_METHOD, STOP_METHOD};
+
+/// A client has this long for its first line.
+const FIRST_LINE: Duration = Duration::from_secs(60);
+
+/// Serves one connection to its end. At a shutdown, calls that wait answer with what there is.
+pub(crate) async fn serve(stream: UnixStream, service: Arc<Service>, shutdown: CancellationToken) {
+    let peer_cwd = stream.peer_cred().ok().and_then(|peer| cwd_of(peer.pid()?));
+    let closing = CancellationToken::new();
+    let mut transport = SocketTransport::new(stream, closing.clone(), shutdown.clone());
+    let first = tokio::select! {
+        first = tokio::time::timeout(FIRST_LINE, transport.next_line()) => first,
+        () = shutdown.cancelled() => return,
+    };
+    let Ok(Some(first)) = first else { return };
+    let preamble = match &first {
+        Line::Whole(line) => Preamble::parse(line),
+        Line::TooLong { .. } => None,
+    };
+    let (cwd, path) = match preamble {
+        Some(preamble) if preamble.hostler == PREAMBLE_VERSION => {
+            tracing::debug!(client = %preamble.client, cwd = %preamble.cwd, "connected");
+            (PathBuf::from(preamble.cwd), preamble.path)
+        }
+        Some(preamble) => {
+            let message = format!(
+                "this daemon (version {}) does not know preamble version {}; run `hostler daemon restart`",
+                env!("CARGO_PKG_VERSION"),
+                preamble.hostler
+            );
+            transport.refuse(message).await;
+            return;
+        }
+        None => {
+            transport.put_back(first);
+            (peer_cwd.unwrap_or_else(|| PathBuf::from("/")), None)
+        }
+    };
+    match service.client(&cwd, path).await {
+        Ok(client) => serve_client(transport, service, client, closing).await,
+        Err(error) => transport.refuse(error.message).await,
+    }
+}
+
+async fn serve_client(
+    transport: SocketTransport,
+    service: Arc<Service>,
+    client: Client,
+    closing: CancellationToken,
+) {
+    let client = Arc::new(client);
+    let server = server::Server::new(service.clone(), client.clone(), closing.clone());
+    match serve_server(server, transport).await {
+        Ok(running) => {
+            if let Err(error) = running.waiting().await {
+                tracing::warn!(%error, "a connection ended badly");
+            }
+        }
+        // A client that looks whether somebody is there and leaves.
+        Err(ServerInitializeError::ConnectionClosed(_)) => {}
+        Err(error) => tracing::warn!(%error, "a client did not get past its first message"),
+    }
+    closing.cancel();
+    service.end_session(&client.session).await;
+}
+
+fn cwd_of(pid: i32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/cwd")).ok()
+}
