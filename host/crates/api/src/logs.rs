@@ -95,6 +95,9 @@ pub struct GetLogs {
     /// asc: from the oldest; desc: from the newest. Without it: the newest lines, oldest of them first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
+    /// Cut longer lines here (default 2000, at most 262144).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_line_chars: Option<u32>,
     /// text (default) or records.
     pub format: LogFormat,
     /// Project, when not the one of the client's directory.
@@ -126,6 +129,9 @@ pub struct TailLogs {
     /// Wait until a line matches this regular expression; lines before it are answered too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until_pattern: Option<String>,
+    /// Cut longer lines here (default 2000, at most 262144).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_line_chars: Option<u32>,
     /// text (default) or records.
     pub format: LogFormat,
     /// Project, when not the one of the client's directory.

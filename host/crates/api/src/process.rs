@@ -196,7 +196,7 @@ pub struct SpecArgs {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct WaitArgs {
-    /// Return when it is started, ready, healthy or exited. Without it: as soon as it ended, or ran 200 ms.
+    /// Return when it is started, ready, healthy or exited. Without it: as soon as it ended, or ran 500 ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait_for: Option<WaitFor>,
     /// Return when a line of its output matches this regular expression.

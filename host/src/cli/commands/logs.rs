@@ -12,6 +12,8 @@ use crate::cli::render;
 
 /// Lines asked for at once; the daemon bounds the size of an answer besides.
 const PAGE: u32 = 1_000;
+/// What is piped on must not be cut.
+const WHOLE_LINES: u32 = 256 * 1024;
 
 #[derive(ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -67,6 +69,7 @@ fn newest(client: &mut Client, args: &Args) -> Result<Vec<LogRecord>, Failure> {
             limit: Some(left.min(PAGE)),
             cursor: cursor.clone(),
             format: LogFormat::Records,
+            max_line_chars: Some(WHOLE_LINES),
             ..GetLogs::default()
         };
         let page: LogPage = client.read("get_logs", &request)?;
@@ -95,6 +98,7 @@ fn follow(client: &mut Client, args: &Args, mut cursor: String) -> Outcome {
             cursor: Some(cursor),
             wait_ms: Some(55_000),
             format: LogFormat::Records,
+            max_line_chars: Some(WHOLE_LINES),
             ..TailLogs::default()
         };
         let tail: LogTail = client.read("tail_logs", &request)?;

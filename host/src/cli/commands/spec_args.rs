@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 use hostler_api::process::{
-    LifetimeKind, LimitArgs, RestartArgs, SpecArgs, StartResult, StopArgs, WaitArgs, WaitFor,
+    Evidence, LifetimeKind, LimitArgs, RestartArgs, SpecArgs, StartResult, StopArgs, WaitArgs, WaitFor,
 };
 use hostler_model::restart::RestartWhen;
 
 use crate::cli::client::{Answered, parse};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::render;
+use crate::daemon::service::in_words;
 
 /// How a process is declared.
 #[derive(Args)]
@@ -158,13 +159,20 @@ pub(in crate::cli) fn show_started(answered: Answered, json: bool) -> Outcome {
     if let Some(failure) = answered.failure {
         return Err(if json { Failure::failed("") } else { Failure::failed(failure) });
     }
+    let started: StartResult = parse(answered.result)?;
     if !json {
-        let started: StartResult = parse(answered.result)?;
         render::one_line(&started.process);
         started.note.iter().for_each(|note| render::note(note));
-        if let Some(exit) = started.evidence.as_ref().and_then(|e| e.exit.as_ref()) {
-            render::note(&format!("it ended with {}", render::exit(exit)));
-        }
     }
-    Ok(())
+    match &started.evidence {
+        // A job that was waited for and failed: so does the command, as it would in a shell.
+        Some(evidence) if json => Err(Failure { message: String::new(), ..failed_job(evidence) }),
+        Some(evidence) => Err(failed_job(evidence)),
+        None => Ok(()),
+    }
+}
+
+fn failed_job(evidence: &Evidence) -> Failure {
+    let how = evidence.exit.as_ref().map_or_else(|| "an unknown end".to_owned(), render::exit);
+    Failure::failed(format!("it ended with {how}{}", in_words(evidence)))
 }

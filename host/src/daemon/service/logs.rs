@@ -17,8 +17,9 @@ use crate::daemon::registry::Entry;
 
 /// An answer has at most about this many characters of output.
 const ANSWER_CHARS: usize = 10_000;
-/// One line is cut here.
-const LINE_CHARS: usize = 2_000;
+/// One line is cut here, unless the call says otherwise.
+const LINE_CHARS: u32 = 2_000;
+const MAX_LINE_CHARS: u32 = 256 * 1024;
 const DEFAULT_LINES: u32 = 100;
 const DEFAULT_TAIL: u32 = 50;
 const MAX_LINES: u32 = 1_000;
@@ -38,24 +39,25 @@ impl Service {
             ));
         }
         let entry = self.logged(client, &request.project, &request.process, &request.group).await?;
+        let form = Form::of(request.format, request.max_line_chars);
         let limit = request.limit.unwrap_or(DEFAULT_LINES).clamp(1, MAX_LINES) as usize;
         let query = query(&entry, &request, limit)?;
         let newest_first = query.order == hostler_store::Order::Desc;
         let page = self.store.logs(query).await.map_err(store_error)?;
-        let shown = Shown::fit(&page.rows, request.format);
-        let cut = shown.rows < page.rows.len();
+        let shown = form.fitting(&page.rows);
+        let cut = shown < page.rows.len();
         let truncated = page.more || cut;
-        let last = page.rows[..shown.rows].last();
+        let last = page.rows[..shown].last();
         let next_cursor = last.filter(|_| truncated).map(|row| cursor(row.point()));
         // Without an order it is a tail: the newest, as they are read, oldest first.
         let as_tail = newest_first && request.order.is_none();
-        let mut rows: Vec<&LogRow> = page.rows[..shown.rows].iter().collect();
+        let mut rows: Vec<&LogRow> = page.rows[..shown].iter().collect();
         if as_tail {
             rows.reverse();
         }
         let note = page_note(&entry, &request, truncated, next_cursor.as_deref(), rows.is_empty());
         let count = rows.len() as u32;
-        let (lines, text) = render(&entry, &rows, request.format);
+        let (lines, text) = render(&entry, &rows, form);
         Ok(LogPage { lines, text, count, next_cursor, truncated, note })
     }
 
@@ -92,18 +94,19 @@ impl Service {
         wait: Duration,
         patience: &Patience,
     ) -> Result<LogTail, ToolError> {
+        let form = Form::of(request.format, request.max_line_chars);
         let query = LogQuery { max_bytes: READ_BYTES, ..LogQuery::newest(entry.id, lines) };
         let page = self.store.logs(query).await.map_err(store_error)?;
-        let shown = Shown::fit(&page.rows, request.format);
+        let shown = form.fitting(&page.rows);
         let newest = page.rows.first().map_or(LogPoint { run: RunNo(0), seq: 0 }, LogRow::point);
         let found = pattern.is_none_or(|p| page.rows.iter().any(|r| p.is_match(&readable(&r.raw))));
         let empty_follow = request.follow && page.rows.is_empty();
         if !found || empty_follow {
             return self.newer(entry, request, newest, lines, pattern, wait, patience).await;
         }
-        let rows: Vec<&LogRow> = page.rows[..shown.rows].iter().rev().collect();
-        let truncated = page.more || shown.rows < page.rows.len();
-        Ok(tail(entry, request.format, &rows, newest, true, truncated))
+        let rows: Vec<&LogRow> = page.rows[..shown].iter().rev().collect();
+        let truncated = page.more || shown < page.rows.len();
+        Ok(tail(entry, form, &rows, newest, true, truncated))
     }
 
     /// What is newer than a point; waits for it, and for a pattern.
@@ -118,6 +121,7 @@ impl Service {
         wait: Duration,
         patience: &Patience,
     ) -> Result<LogTail, ToolError> {
+        let form = Form::of(request.format, request.max_line_chars);
         let deadline = Instant::now() + wait;
         let mut logs = entry.logs.subscribe();
         let mut snapshots = entry.handle.watch();
@@ -136,10 +140,10 @@ impl Service {
             if done || full || late || !is_live {
                 let upto = matched.flatten().map_or(page.rows.len(), |at| at + 1);
                 let rows = &page.rows[..upto];
-                let shown = Shown::fit(rows, request.format).rows;
+                let shown = form.fitting(rows);
                 let newest = rows[..shown].last().map_or(after, LogRow::point);
                 let rows: Vec<&LogRow> = rows[..shown].iter().collect();
-                return Ok(tail(entry, request.format, &rows, newest, done, full || shown < upto));
+                return Ok(tail(entry, form, &rows, newest, done, full || shown < upto));
             }
             tokio::select! {
                 _ = logs.changed() => {}
@@ -192,39 +196,51 @@ fn query(entry: &Entry, request: &GetLogs, limit: usize) -> Result<LogQuery, Too
     })
 }
 
-/// How many of the rows fit into one answer.
-struct Shown {
-    rows: usize,
+/// How lines are shown.
+#[derive(Clone, Copy)]
+struct Form {
+    format: LogFormat,
+    line_chars: usize,
 }
 
-impl Shown {
-    fn fit(rows: &[LogRow], format: LogFormat) -> Self {
+impl Form {
+    fn of(format: LogFormat, line_chars: Option<u32>) -> Self {
+        let line_chars = line_chars.unwrap_or(LINE_CHARS).clamp(1, MAX_LINE_CHARS);
+        Self { format, line_chars: line_chars as usize }
+    }
+
+    /// How many of the rows fit into one answer; at least one.
+    fn fitting(self, rows: &[LogRow]) -> usize {
         // What a line costs beside its text: time and mark, or the keys of a record.
-        let overhead = if format == LogFormat::Text { 16 } else { 120 };
+        let overhead = if self.format == LogFormat::Text { 16 } else { 120 };
         let mut used = 0;
         let fitting = rows.iter().take_while(|row| {
             let first = used == 0;
-            used += row.raw.len().min(LINE_CHARS) + overhead;
+            used += row.raw.len().min(self.line_chars) + overhead;
             first || used <= ANSWER_CHARS
         });
-        Self { rows: fitting.count() }
+        fitting.count()
+    }
+
+    fn message(self, row: &LogRow) -> String {
+        clip(readable(&row.raw), self.line_chars)
     }
 }
 
-fn render(entry: &Entry, rows: &[&LogRow], format: LogFormat) -> (Option<Vec<LogRecord>>, Option<String>) {
-    match format {
+fn render(entry: &Entry, rows: &[&LogRow], form: Form) -> (Option<Vec<LogRecord>>, Option<String>) {
+    match form.format {
         LogFormat::Records => {
             let process = entry.full_name();
-            (Some(rows.iter().map(|r| record(&process, r)).collect()), None)
+            (Some(rows.iter().map(|r| record(&process, r, form)).collect()), None)
         }
         LogFormat::Text => {
-            let lines: Vec<String> = rows.iter().map(|r| text_line(r)).collect();
+            let lines: Vec<String> = rows.iter().map(|r| text_line(r, form)).collect();
             (None, Some(lines.join("\n")))
         }
     }
 }
 
-fn record(process: &str, row: &LogRow) -> LogRecord {
+fn record(process: &str, row: &LogRow, form: Form) -> LogRecord {
     LogRecord {
         seq: row.seq,
         run: row.run.0,
@@ -232,31 +248,27 @@ fn record(process: &str, row: &LogRow) -> LogRecord {
         process: process.to_owned(),
         stream: row.stream,
         level: None,
-        message: message(row),
+        message: form.message(row),
         continued: row.flags.is_continued(),
         fields: serde_json::Map::new(),
     }
 }
 
-fn text_line(row: &LogRow) -> String {
+fn text_line(row: &LogRow, form: Form) -> String {
     let mark = if row.stream == Stream::Stderr { 'E' } else { ' ' };
-    format!("{} {mark} {}", time_of_day(row.time), message(row))
-}
-
-fn message(row: &LogRow) -> String {
-    clip(readable(&row.raw), LINE_CHARS)
+    format!("{} {mark} {}", time_of_day(row.time), form.message(row))
 }
 
 fn tail(
     entry: &Entry,
-    format: LogFormat,
+    form: Form,
     rows: &[&LogRow],
     newest: LogPoint,
     done: bool,
     truncated: bool,
 ) -> LogTail {
     let live = !entry.handle.snapshot().lifecycle.state.is_at_rest();
-    let (lines, text) = render(entry, rows, format);
+    let (lines, text) = render(entry, rows, form);
     let cursor = cursor(newest);
     let note = if !done && !live {
         Some(format!("`{}` has ended, so no more lines will come; get_process_info says how", entry.name))

@@ -17,7 +17,8 @@ use crate::daemon::registry::Entry;
 pub(super) const LONGEST: Duration = Duration::from_millis(55_000);
 const DEFAULT: Duration = Duration::from_secs(30);
 /// How long a start without a wish waits to see whether the process survives it.
-const SETTLE: Duration = Duration::from_millis(200);
+/// An interpreter on a busy machine takes some 300 ms to fail at its first import.
+const SETTLE: Duration = Duration::from_millis(500);
 /// Bounds of one look at new lines.
 const LINES: usize = 1_000;
 const BYTES: usize = 1 << 20;
