@@ -12,10 +12,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
-use super::recorder::Degraded;
 use super::registry::Registry;
 use super::service::{Leases, Service, lifetimes_watch};
 use super::{logging, shim_program, socket};

@@ -15,7 +15,7 @@ use hostler_store::{
     IngestBatch, Ingested, JournalPosition, LogPoint, NewRow, RowFlags, RunKey, Store, StoreError,
 };
 
-use super::recorder::Degraded;
+use super::degraded::Degraded;
 use super::registry::Registry;
 
 /// Most output that is read of one run for one transaction, bytes: it bounds memory, and keeps one chatty

@@ -2,6 +2,7 @@
 //! operation of the API; the rest are the parts.
 
 pub(crate) mod boot;
+mod degraded;
 pub(crate) mod home;
 mod ingest;
 mod instance;

@@ -1,13 +1,13 @@
 //! What the supervisor's actors ask of the daemon: records in the store, programs by policy, journals to ingest.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use hostler_model::{Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
 use hostler_store::{NewRun, RunReason, Store, StoreError};
 use hostler_supervisor::{Host, LaunchError, Program, RunKey};
 
+use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::resolve;
@@ -20,32 +20,6 @@ pub(crate) struct Recorder {
     pub(crate) ingest: Ingest,
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
-}
-
-/// What does not work as it should, by part. `hostler daemon status` shows it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Degraded(Arc<Mutex<HashMap<&'static str, String>>>);
-
-impl Degraded {
-    /// Notes the outcome of something: a failure degrades its part, a success heals it.
-    pub(crate) fn note<T, E: std::fmt::Display>(&self, part: &'static str, outcome: &Result<T, E>) {
-        let mut parts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match outcome {
-            Ok(_) => drop(parts.remove(part)),
-            Err(error) => {
-                tracing::error!(part, %error, "degraded");
-                parts.insert(part, format!("{part}: {error}"));
-            }
-        }
-    }
-
-    /// All of it, in words.
-    pub(crate) fn list(&self) -> Vec<String> {
-        let parts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut list: Vec<String> = parts.values().cloned().collect();
-        list.sort();
-        list
-    }
 }
 
 const RECORDS: &str = "records of processes are not written";

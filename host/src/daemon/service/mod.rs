@@ -27,9 +27,10 @@ pub(crate) use evidence::in_words;
 pub(crate) use lifetimes::{Leases, Session, watch_leases as lifetimes_watch};
 use sampling::Sampler;
 
+use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
-use super::recorder::{Degraded, Recorder};
+use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
 
 /// The parts of a running daemon.

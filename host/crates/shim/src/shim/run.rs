@@ -14,7 +14,6 @@ use hostler_shim::journal::{Kind, Position, Stream};
 use hostler_shim::launch::LaunchSpec;
 use hostler_shim::{FORMAT_VERSION, PID_FILE};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::ending::Ending;
 use crate::output::Output;
@@ -316,7 +315,7 @@ impl Shim {
     fn main_ended(&mut self, reaped: &Reaped) {
         let record = ExitRecord {
             outcome: reaped.outcome,
-            at_unix_nanos: unix_nanos(),
+            at_unix_nanos: sys::unix_nanos(),
             user_us: reaped.user_us,
             system_us: reaped.system_us,
             max_rss_bytes: reaped.max_rss_bytes,
@@ -370,10 +369,4 @@ fn signal_without_ending(signal: i32, scope: Scope, main: Option<i32>) {
             }
         }
     }
-}
-
-/// Wall-clock time, nanoseconds since the epoch.
-pub(crate) fn unix_nanos() -> i64 {
-    let now = clock_gettime(ClockId::Realtime);
-    now.tv_sec * 1_000_000_000 + now.tv_nsec
 }

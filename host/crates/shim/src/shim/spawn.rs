@@ -50,7 +50,7 @@ pub(crate) fn launch(spec: &LaunchSpec) -> Result<Child, LaunchFailure> {
         pid,
         pidfd: sys::pidfd(pid).ok(),
         start_ticks: sys::start_ticks(pid).unwrap_or(0),
-        started_unix_nanos: crate::run::unix_nanos(),
+        started_unix_nanos: sys::unix_nanos(),
         streams,
     })
 }

@@ -328,3 +328,9 @@ pub(crate) fn pts_name(master: &OwnedFd) -> io::Result<CString> {
     let name = rustix::pty::ptsname(master, Vec::new())?;
     Ok(CStr::to_owned(&name))
 }
+
+/// Wall-clock time, nanoseconds since the epoch.
+pub(crate) fn unix_nanos() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
+}

@@ -1,0 +1,30 @@
+//! What does not work as it should: told in `hostler daemon status`, and healed by the next success.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+/// What does not work as it should, by part. `hostler daemon status` shows it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Degraded(Arc<Mutex<HashMap<&'static str, String>>>);
+
+impl Degraded {
+    /// Notes the outcome of something: a failure degrades its part, a success heals it.
+    pub(crate) fn note<T, E: std::fmt::Display>(&self, part: &'static str, outcome: &Result<T, E>) {
+        let mut parts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match outcome {
+            Ok(_) => drop(parts.remove(part)),
+            Err(error) => {
+                tracing::error!(part, %error, "degraded");
+                parts.insert(part, format!("{part}: {error}"));
+            }
+        }
+    }
+
+    /// All of it, in words.
+    pub(crate) fn list(&self) -> Vec<String> {
+        let parts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut list: Vec<String> = parts.values().cloned().collect();
+        list.sort();
+        list
+    }
+}
