@@ -1,4 +1,5 @@
 //! The built binary answers. What it does is tested in the package `e2e`.
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::process::{Command, Output};
 

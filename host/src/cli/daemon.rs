@@ -36,6 +36,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write a unit for the user's systemd, so that what should run does so after a reboot
+    Install,
     /// Be the daemon, in the foreground: for service managers
     Run {
         /// Leave the session and directory of whoever started it
@@ -60,6 +62,7 @@ pub(super) fn run(args: Args) -> Outcome {
             status(&home, false)
         }
         Command::Status { json } => status(&home, json),
+        Command::Install => super::daemon_install::run(&home),
         Command::Run { detach } => be_the_daemon(&home, detach),
     }
 }

@@ -3,27 +3,39 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use hostler_api::connection::{PREAMBLE_VERSION, Preamble};
+use hostler_api::connection::{PREAMBLE_VERSION, Preamble, Welcome};
 
 use super::exit::Failure;
 use crate::daemon::boot::READY;
 use crate::daemon::home::Home;
 use crate::daemon::socket_path;
 
+/// A daemon that was reached and ended at once is followed by another try, this often.
+const TRIES: usize = 5;
+
+/// A daemon that is reached welcomes at once; one that is stopped or overloaded has this long.
+const WELCOME: Duration = Duration::from_secs(20);
+
 /// Connects to the daemon of a home, starting one when there is none, and introduces this client.
 pub(super) fn connect(home: &Home, client: &str) -> Result<UnixStream, Failure> {
-    if let Ok(stream) = try_connect(home, client) {
-        return Ok(stream);
+    let mut lost = match try_connect(home, client) {
+        Ok(stream) => return Ok(stream),
+        Err(lost) => lost,
+    };
+    for _ in 0..TRIES {
+        start_daemon(home)?;
+        match try_connect(home, client) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => lost = error,
+        }
     }
-    start_daemon(home)?;
-    try_connect(home, client).map_err(|e| {
-        let socket = home.socket();
-        Failure::unreachable(format!("the daemon runs, but {} does not answer: {e}", socket.display()))
-    })
+    let socket = home.socket();
+    Err(Failure::unreachable(format!("the daemon runs, but {} does not answer: {lost}", socket.display())))
 }
 
-/// Connects to a daemon that runs, and introduces this client.
+/// Connects to a daemon that runs, introduces this client, and waits to be welcomed.
 ///
 /// # Errors
 /// When none does.
@@ -36,11 +48,30 @@ pub(super) fn try_connect(home: &Home, client: &str) -> std::io::Result<UnixStre
         cwd: std::env::current_dir()?.to_string_lossy().into_owned(),
         path: std::env::var("PATH").ok(),
         client: client.to_owned(),
+        welcome: true,
     };
     let mut line = serde_json::to_vec(&preamble)?;
     line.push(b'\n');
     stream.write_all(&line)?;
+    stream.set_read_timeout(Some(WELCOME))?;
+    read_welcome(&mut stream)?;
+    stream.set_read_timeout(None)?;
     Ok(stream)
+}
+
+/// Reads the welcome and nothing after it: what follows belongs to the connection.
+fn read_welcome(stream: &mut UnixStream) -> std::io::Result<()> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while line.last() != Some(&b'\n') {
+        stream.read_exact(&mut byte)?;
+        line.push(byte[0]);
+    }
+    match serde_json::from_slice::<Welcome>(&line) {
+        Ok(_) => Ok(()),
+        // A refusal, which says why.
+        Err(_) => Err(std::io::Error::other(String::from_utf8_lossy(&line).trim().to_owned())),
+    }
 }
 
 /// Starts a daemon in the background and waits until clients can connect.

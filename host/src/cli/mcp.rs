@@ -116,24 +116,35 @@ impl Pump {
     }
 
     async fn carry_in(&mut self, line: String) -> Outcome {
+        let mut asked = None;
         if let Ok(Envelope { id, method: Some(method) }) = serde_json::from_str(&line) {
             match method {
                 "initialize" => self.initialize = Some(line.clone()),
                 "notifications/initialized" => self.initialized = Some(line.clone()),
                 _ => {}
             }
-            if let Some(id) = id {
-                self.in_flight.insert(id.get().to_owned());
+            asked = id.map(|id| id.get().to_owned());
+        }
+        if !self.hand_over(&line).await? {
+            // The daemon went away since the last message, and what it did not take whole it did not carry
+            // out: the next one gets it.
+            self.lost_daemon().await?;
+            if !self.hand_over(&line).await? {
+                self.in_flight.extend(asked);
+                return self.lost_daemon().await;
             }
         }
-        if self.daemon.is_none() {
-            self.reconnect(&line).await?;
-        }
-        let Some(daemon) = &mut self.daemon else { return Ok(()) };
-        if write_line(&mut daemon.writer, &line).await.is_err() {
-            self.lost_daemon().await?;
-        }
+        self.in_flight.extend(asked);
         Ok(())
+    }
+
+    /// Writes a line to the daemon, connecting first where there is no connection; whether it was taken.
+    async fn hand_over(&mut self, line: &str) -> Result<bool, Failure> {
+        if self.daemon.is_none() {
+            self.reconnect(line).await?;
+        }
+        let Some(daemon) = &mut self.daemon else { return Ok(false) };
+        Ok(write_line(&mut daemon.writer, line).await.is_ok())
     }
 
     /// Connects anew and repeats the handshake, unless `line` is its beginning.

@@ -4,6 +4,7 @@
 mod client;
 mod commands;
 mod daemon;
+mod daemon_install;
 mod demo;
 mod demo_programs;
 mod doctor;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hostler_store::{Listing, ProcessRecord, RunRecord, Store};
-use hostler_supervisor::actor::Beginning;
+use hostler_supervisor::actor::{Beginning, LastRun};
 use hostler_supervisor::{RunKey, ShimPool};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +23,9 @@ use super::{logging, shim_program, socket};
 /// How long connections may take to end at a shutdown.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// How long another daemon may take until it serves, or has ended.
+const OTHER: Duration = Duration::from_secs(15);
+
 /// What a daemon that starts in the background writes to its stdout once clients can connect. A failure is
 /// written there as well, as its text.
 pub(crate) const READY: &str = "ready";
@@ -33,14 +36,9 @@ pub(crate) const READY: &str = "ready";
 /// Why it could not start, for whoever started it.
 pub(crate) fn run(home: &Home) -> Result<(), String> {
     home.create().map_err(|e| format!("cannot use {}: {e}", home.root().display()))?;
-    let _instance = match Instance::acquire(home) {
-        Ok(instance) => instance,
-        // Two starts at once: the other one is the daemon, which is all that was wanted.
-        Err(NotAlone::Running(_)) => {
-            report(READY);
-            return Ok(());
-        }
-        Err(error) => return Err(error.to_string()),
+    let Some(_instance) = become_the_daemon(home)? else {
+        report(READY);
+        return Ok(());
     };
     logging::start(home).map_err(|e| format!("cannot write {}: {e}", home.log().display()))?;
     raise_file_limit();
@@ -54,6 +52,26 @@ pub(crate) fn run(home: &Home) -> Result<(), String> {
     let outcome = runtime.block_on(main(home));
     runtime.shutdown_timeout(DRAIN);
     outcome
+}
+
+/// Becomes the daemon, or finds that another one serves, which is all that was wanted. Of several starts at
+/// once all but one find the lock taken before its holder can be reached; and a holder may be about to end.
+fn become_the_daemon(home: &Home) -> Result<Option<Instance>, String> {
+    let deadline = Instant::now() + OTHER;
+    loop {
+        let other = match Instance::acquire(home) {
+            Ok(instance) => return Ok(Some(instance)),
+            Err(error @ NotAlone::Running(_)) => error,
+            Err(error) => return Err(error.to_string()),
+        };
+        if socket::answers(home) {
+            return Ok(None);
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{other}, but {} does not answer", home.socket().display()));
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
 }
 
 async fn main(home: &Home) -> Result<(), String> {
@@ -134,9 +152,13 @@ async fn take_over(service: &Arc<Service>) -> Result<(), String> {
     for record in processes.rows {
         let runs = service.store.runs(record.id, 1).await.map_err(|e| e.to_string())?;
         let newest = runs.rows.into_iter().find(|r| r.run == record.lifecycle.last_run);
-        let last_run = newest.map(|r| RunKey(r.key.0));
+        let last_run = newest
+            .as_ref()
+            .map(|r| LastRun { key: RunKey(r.key.0), this_boot: *r.boot_id == *service.boot_id });
+        let drained = newest.filter(|r| r.drained).map(|r| r.key);
         let ProcessRecord { id, project, name, spec, lifecycle, .. } = record;
-        service.adopt_entry(project, name, Beginning { id, spec, lifecycle, last_run });
+        let entry = service.adopt_entry(project, name, Beginning { id, spec, lifecycle, last_run });
+        entry.logs.send_modify(|mark| mark.drained = mark.drained.max(drained));
     }
     for run in &open.rows {
         catch_up(service, run);

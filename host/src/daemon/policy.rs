@@ -85,8 +85,8 @@ pub(crate) struct Candidate {
     pub(crate) real: PathBuf,
     /// Its arguments.
     pub(crate) args: Vec<String>,
-    /// The directories of the client's PATH, all links followed.
-    pub(crate) path_dirs: Vec<PathBuf>,
+    /// Whether it is in a directory of the client's PATH, by either path.
+    pub(crate) on_path: bool,
     /// The project's directory, all links followed.
     pub(crate) project: PathBuf,
 }
@@ -134,11 +134,8 @@ impl Policy {
                 ));
             }
         }
-        let in_dirs =
-            |dirs: &[PathBuf], path: &Path| path.parent().is_some_and(|p| dirs.iter().any(|d| d == p));
-        let on_path = in_dirs(&candidate.path_dirs, asked) || in_dirs(&candidate.path_dirs, real);
         let in_project = candidate.project.parent().is_some() && real.starts_with(&candidate.project);
-        if (rules.path && on_path) || (rules.project && in_project) || named(&rules.allow) {
+        if (rules.path && candidate.on_path) || (rules.project && in_project) || named(&rules.allow) {
             return Ok(());
         }
         Err(format!(
@@ -173,7 +170,7 @@ mod tests {
             asked: asked.into(),
             real: real.into(),
             args: args.iter().map(|a| (*a).to_owned()).collect(),
-            path_dirs: vec!["/usr/bin".into(), "/bin".into()],
+            on_path: ["/usr/bin/", "/bin/", "/usr/sbin/"].iter().any(|dir| asked.starts_with(dir)),
             project: "/home/me/shop".into(),
         }
     }

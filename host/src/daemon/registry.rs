@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use hostler_model::{ProcessId, ProcessName};
 use hostler_store::{LogPoint, Project, RunKey};
 use hostler_supervisor::ProcessHandle;
 use tokio::sync::watch;
+
+/// How long the last lines of a process that just ended may take to be stored.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// One process.
 #[derive(Debug)]
@@ -32,6 +36,30 @@ impl Entry {
     /// `project/name`.
     pub(crate) fn full_name(&self) -> String {
         format!("{}/{}", self.project.name, self.name)
+    }
+
+    /// Whether lines may still come: it is at work, or its last ones are on their way into the store.
+    pub(crate) fn may_write(&self) -> bool {
+        !self.handle.snapshot().lifecycle.state.is_at_rest() || self.is_behind()
+    }
+
+    /// Waits until all that an ended run wrote is stored: who sees its end also finds its last line.
+    pub(crate) async fn caught_up(&self) {
+        let mut logs = self.logs.subscribe();
+        if self.is_behind() {
+            let _ = tokio::time::timeout(DRAIN, logs.wait_for(|mark| self.lacks(mark).is_none())).await;
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.lacks(&self.logs.borrow()).is_some()
+    }
+
+    /// The newest run, when it is over and not stored whole.
+    fn lacks(&self, mark: &LogMark) -> Option<RunKey> {
+        let run = self.handle.snapshot().run;
+        let key = run.key.filter(|_| run.is_over()).map(|key| RunKey(key.0))?;
+        (mark.drained < Some(key)).then_some(key)
     }
 }
 

@@ -115,19 +115,32 @@ fn not_found(command: &str, cwd: &Path, dirs: &[PathBuf]) -> String {
 }
 
 fn candidate(exec: &Path, spec: &ProcessSpec, project: &Path) -> Candidate {
-    let real = |p: &Path| std::fs::canonicalize(p).unwrap_or_else(|_| p.to_owned());
+    let real = std::fs::canonicalize(exec).unwrap_or_else(|_| exec.to_owned());
     // The directory's links are followed too, so that `dir/../x` and linked directories mean what they are.
     let asked = match (exec.parent(), exec.file_name()) {
-        (Some(dir), Some(name)) => real(dir).join(name),
+        (Some(dir), Some(name)) => canonical(dir).join(name),
         _ => exec.to_owned(),
     };
     Candidate {
+        on_path: is_on_path(exec, [&asked, &real], &spec.search_path),
         asked,
-        real: real(exec),
+        real,
         args: spec.args.clone(),
-        path_dirs: search_dirs(&spec.search_path).map(|d| real(&d)).collect(),
-        project: real(project),
+        project: canonical(project),
     }
+}
+
+/// What was found on the search path needs no further look, which would cost a start more than its policy.
+fn is_on_path(exec: &Path, followed: [&PathBuf; 2], search_path: &str) -> bool {
+    let in_dir = |path: &Path, dir: &Path| path.parent() == Some(dir);
+    search_dirs(search_path).any(|dir| in_dir(exec, &dir))
+        || search_dirs(search_path)
+            .map(|dir| canonical(&dir))
+            .any(|dir| followed.iter().any(|p| in_dir(p, &dir)))
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The daemon's own environment, the client's PATH, the files and the variables, later ones over earlier ones.

@@ -28,6 +28,11 @@ pub(crate) fn bind(home: &Home) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Whether somebody accepts connections.
+pub(crate) fn answers(home: &Home) -> bool {
+    reachable(&home.socket()).is_ok_and(|(_dir, path)| std::os::unix::net::UnixStream::connect(path).is_ok())
+}
+
 /// A path to a socket that is short enough for its address (107 bytes): through the open directory, which
 /// must stay open while the path is used.
 ///

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_api::connection::{PREAMBLE_VERSION, Preamble};
+use hostler_api::connection::{PREAMBLE_VERSION, Preamble, Welcome};
 use rmcp::service::{ServerInitializeError, serve_server};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
@@ -35,10 +35,10 @@ pub(crate) async fn serve(stream: UnixStream, service: Arc<Service>, shutdown: C
         Line::Whole(line) => Preamble::parse(line),
         Line::TooLong { .. } => None,
     };
-    let (cwd, path) = match preamble {
+    let (cwd, path, welcome) = match preamble {
         Some(preamble) if preamble.hostler == PREAMBLE_VERSION => {
             tracing::debug!(client = %preamble.client, cwd = %preamble.cwd, "connected");
-            (PathBuf::from(preamble.cwd), preamble.path)
+            (PathBuf::from(preamble.cwd), preamble.path, preamble.welcome)
         }
         Some(preamble) => {
             let message = format!(
@@ -51,11 +51,17 @@ pub(crate) async fn serve(stream: UnixStream, service: Arc<Service>, shutdown: C
         }
         None => {
             transport.put_back(first);
-            (peer_cwd.unwrap_or_else(|| PathBuf::from("/")), None)
+            (peer_cwd.unwrap_or_else(|| PathBuf::from("/")), None, false)
         }
     };
     match service.client(&cwd, path).await {
-        Ok(client) => serve_client(transport, service, client, closing).await,
+        Ok(client) => {
+            if welcome {
+                let version = env!("CARGO_PKG_VERSION").to_owned();
+                transport.welcome(&Welcome { hostler: PREAMBLE_VERSION, version }).await;
+            }
+            serve_client(transport, service, client, closing).await;
+        }
         Err(error) => transport.refuse(error.message).await,
     }
 }

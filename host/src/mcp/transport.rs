@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hostler_api::connection::Welcome;
 use rmcp::RoleServer;
 use rmcp::model::{
     ClientJsonRpcMessage, ClientNotification, ErrorCode, ErrorData, JsonRpcMessage, RequestId,
@@ -15,7 +16,7 @@ use rmcp::model::{
 };
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -109,6 +110,11 @@ impl SocketTransport {
         self.put_back = Some(line);
     }
 
+    /// Answers a preamble. A client that is gone is noticed at the next read.
+    pub(super) async fn welcome(&mut self, welcome: &Welcome) {
+        let _ = write(&self.writer, welcome).await;
+    }
+
     /// Answers that this connection is not served.
     pub(super) async fn refuse(&mut self, message: String) {
         self.answer_error(None, ErrorCode::INTERNAL_ERROR, message).await;
@@ -183,8 +189,10 @@ impl SocketTransport {
 
     async fn answer_error(&mut self, id: Option<RequestId>, code: ErrorCode, message: String) {
         let answer = ServerJsonRpcMessage::error(ErrorData::new(code, message, None), id);
-        // A client that is gone needs no answer.
-        let _ = write(&self.writer, &answer).await;
+        let writer = self.writer.clone();
+        // A task of its own, since reading may be cancelled at any time, and with it would go an answer, or
+        // half of one. A client that is gone needs none.
+        let _ = tokio::spawn(async move { write(&writer, &answer).await }).await;
     }
 }
 
@@ -203,7 +211,7 @@ fn find_id(beginning: &[u8]) -> Option<RequestId> {
     serde_json::Deserializer::from_str(value).into_iter::<RequestId>().next()?.ok()
 }
 
-async fn write(writer: &AsyncMutex<OwnedWriteHalf>, message: &ServerJsonRpcMessage) -> std::io::Result<()> {
+async fn write(writer: &AsyncMutex<OwnedWriteHalf>, message: &impl Serialize) -> std::io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     writer.lock().await.write_all(&line).await

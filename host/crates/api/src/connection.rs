@@ -19,6 +19,19 @@ pub struct Preamble {
     /// What sort of client, for the daemon's log: `mcp` or `cli`.
     #[serde(default)]
     pub client: String,
+    /// Answer with a [`Welcome`]. The kernel accepts connections for a daemon that is just being killed; who has
+    /// read this line talks to one that lives.
+    #[serde(default)]
+    pub welcome: bool,
+}
+
+/// The daemon's answer to a preamble that asks for it: one line of JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// [`PREAMBLE_VERSION`].
+    pub hostler: u32,
+    /// Version of the daemon.
+    pub version: String,
 }
 
 impl Preamble {

@@ -20,6 +20,15 @@ pub fn schema_of<T: JsonSchema>() -> Map<String, Value> {
     root
 }
 
+/// The schema of a result type without its descriptions: the same views come back from many tools, and every
+/// client pays for the whole list at each connection.
+#[must_use]
+pub fn shape_of<T: JsonSchema>() -> Map<String, Value> {
+    let mut schema = Schema::from(schema_of::<T>());
+    RecursiveTransform(|schema: &mut Schema| drop(schema.remove("description"))).transform(&mut schema);
+    schema.as_object().cloned().unwrap_or_default()
+}
+
 /// Makes optional fields plain ones: `["integer", "null"]` confuses models and some clients, and a field
 /// that may be left out is already optional. Enumerations become plain lists of strings.
 fn simplify(schema: &mut Schema) {

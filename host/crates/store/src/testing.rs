@@ -58,6 +58,7 @@ pub(crate) fn spec() -> ProcessSpec {
         search_path: "/usr/bin".into(),
         env: BTreeMap::from([("PORT".into(), "80".into())]),
         env_files: Vec::new(),
+        env_profile: None,
         restart: RestartPolicy::default(),
         stop: StopSpec::default(),
         limits: Default::default(),

@@ -27,6 +27,7 @@ fn spec() -> ProcessSpec {
         search_path: "/usr/bin".into(),
         env: BTreeMap::new(),
         env_files: Vec::new(),
+        env_profile: None,
         restart: RestartPolicy::default(),
         stop: Default::default(),
         limits: Default::default(),

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::adopt::{self, Takeover};
 use crate::handle::{Accepted, ProcessHandle, Request, RunFacts, Snapshot};
-use crate::host::{Host, NewRun, RunKey};
+use crate::host::{Host, NewRun, Program, RunKey};
 use crate::shim_client::{Received, ShimClient};
 use crate::shim_pool::ShimPool;
 
@@ -33,8 +33,17 @@ pub struct Beginning {
     pub spec: ProcessSpec,
     /// Its lifecycle: a new one, or what the records have.
     pub lifecycle: Lifecycle,
-    /// The key of its newest run, if it had one.
-    pub last_run: Option<RunKey>,
+    /// Its newest run, if it had one.
+    pub last_run: Option<LastRun>,
+}
+
+/// The newest run of a process, as the records have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastRun {
+    /// Its key.
+    pub key: RunKey,
+    /// Whether it began since the machine's last start: an older one has no process any more.
+    pub this_boot: bool,
 }
 
 struct Actor<H> {
@@ -50,6 +59,8 @@ struct Actor<H> {
     /// broken pipe, whatever happens to its shim.
     held: Vec<OwnedFd>,
     timer: Option<tokio::time::Instant>,
+    /// The program of a start that is being carried out.
+    resolved: Option<Program>,
     requests: mpsc::UnboundedReceiver<Request>,
     snapshots: watch::Sender<Snapshot>,
 }
@@ -59,7 +70,7 @@ pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> Pro
     let Beginning { id, spec, lifecycle, last_run } = beginning;
     let facts = RunFacts {
         run: lifecycle.last_run,
-        key: last_run,
+        key: last_run.map(|run| run.key),
         launched: lifecycle.state.pid().is_some(),
         exit: lifecycle.last_exit(),
         closed: lifecycle.state.live_run().is_none(),
@@ -80,10 +91,12 @@ pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> Pro
         shim_pid: None,
         held: Vec::new(),
         timer: None,
+        resolved: None,
         requests,
         snapshots,
     };
-    tokio::spawn(actor.run());
+    let this_boot = last_run.is_none_or(|run| run.this_boot);
+    tokio::spawn(actor.run(this_boot));
     ProcessHandle { id, requests: requests_in, snapshots: snapshots_out }
 }
 
@@ -94,8 +107,8 @@ enum Happened {
 }
 
 impl<H: Host> Actor<H> {
-    async fn run(mut self) {
-        self.take_over().await;
+    async fn run(mut self, this_boot: bool) {
+        self.take_over(this_boot).await;
         loop {
             let happened = tokio::select! {
                 request = self.requests.recv() => Happened::Request(request),
@@ -123,11 +136,13 @@ impl<H: Host> Actor<H> {
         let mut accepted = Accepted {
             before: self.life.last_run,
             was_at_rest: self.life.state.live_run().is_none(),
+            was_up: matches!(self.life.state, State::Starting { .. } | State::Running { .. }),
             delivered: self.life.state.pid().is_some(),
         };
         let (reply, input) = match request {
-            Request::Start { spec, reply } => {
+            Request::Start { spec, program, reply } => {
                 self.declare(spec);
+                self.resolved = program.map(|program| *program);
                 (reply, Some(Input::Start))
             }
             Request::Stop { stop, reply } => (reply, Some(Input::Stop(stop))),
@@ -151,6 +166,7 @@ impl<H: Host> Actor<H> {
         };
         if let Some(input) = input {
             self.apply(input).await;
+            self.resolved = None;
         }
         // Whoever asked may have gone meanwhile; the request stands.
         let _ = reply.send(accepted);
@@ -244,12 +260,12 @@ impl<H: Host> Actor<H> {
         if let Some(key) = self.facts.key {
             self.host.journal_closed(self.id, key, &self.host.run_dir(self.id, self.facts.run));
         }
-        let ended = self.facts.key;
-        self.apply(Input::MainExited(exit)).await;
-        self.apply(Input::Closed).await;
-        if let Some(key) = ended {
+        // Recorded before anybody is told, so that who sees the end also finds its record.
+        if let Some(key) = self.facts.key {
             self.host.run_ended(key, &exit, descendants_ended, note).await;
         }
+        self.apply(Input::MainExited(exit)).await;
+        self.apply(Input::Closed).await;
     }
 
     /// The connection closed. After [`Event::Closed`] that is as it should be; otherwise the shim was killed.
@@ -282,7 +298,7 @@ impl<H: Host> Actor<H> {
         ended.unwrap_or(0)
     }
 
-    async fn take_over(&mut self) {
+    async fn take_over(&mut self, this_boot: bool) {
         let Some(run) = self.life.state.live_run() else {
             if let State::Backoff { until, .. } = self.life.state {
                 self.set_timer(until);
@@ -292,15 +308,18 @@ impl<H: Host> Actor<H> {
         let dir = self.host.run_dir(self.id, run);
         let starting = self.life.state.pid().is_none();
         let (found, shim) = adopt::look(&dir, starting).await;
-        match adopt::plan(&self.life, found, self.host.now()) {
+        match adopt::plan(&self.life, self.spec.lifetime, found, this_boot, self.host.now()) {
             Takeover::None => {}
             Takeover::Attach => self.shim = shim,
             Takeover::LaunchAgain => self.launch_after_all(run).await,
-            Takeover::Ended { exit, descendants_ended, note } => {
+            Takeover::Ended { exit, descendants_ended, note, start_again } => {
                 if starting {
                     self.apply(Input::Launched(Pid(0))).await;
                 }
                 self.finish_run(exit, descendants_ended, note).await;
+                if start_again {
+                    self.apply(Input::Start).await;
+                }
             }
         }
         self.publish();
@@ -381,7 +400,10 @@ impl<H: Host> Actor<H> {
     }
 
     async fn ask_shim(&mut self, dir: std::path::PathBuf) -> Result<(), String> {
-        let program = self.host.resolve(&self.spec).map_err(|e| e.0)?;
+        let program = match self.resolved.take() {
+            Some(program) => program,
+            None => self.host.resolve(&self.spec).map_err(|e| e.0)?,
+        };
         std::fs::create_dir_all(&dir).map_err(|e| format!("cannot make {}: {e}", dir.display()))?;
         let spec = LaunchSpec {
             run_dir: dir,

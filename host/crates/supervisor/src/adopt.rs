@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use hostler_model::lifecycle::State;
+use hostler_model::lifecycle::{Desired, State};
+use hostler_model::spec::Lifetime;
 use hostler_model::{Exit, Lifecycle, Outcome, Pid, Signal, Timestamp};
 use hostler_shim::exit_record::{self, ExitRecord};
 
@@ -36,14 +37,23 @@ pub enum Takeover {
         descendants_ended: u32,
         /// What to say of it.
         note: Option<String>,
+        /// Start it again whatever its restart policy says: the machine was restarted, not the process ended.
+        start_again: bool,
     },
     /// The daemon died between deciding to start it and doing so: start it now.
     LaunchAgain,
 }
 
-/// Decides what to do about a process whose lifecycle was read from the records.
+/// Decides what to do about a process whose lifecycle was read from the records. `this_boot` tells whether its
+/// run began since the machine's last start.
 #[must_use]
-pub fn plan(lifecycle: &Lifecycle, found: Found, now: Timestamp) -> Takeover {
+pub fn plan(
+    lifecycle: &Lifecycle,
+    lifetime: Lifetime,
+    found: Found,
+    this_boot: bool,
+    now: Timestamp,
+) -> Takeover {
     match (&lifecycle.state, found) {
         (state, _) if state.live_run().is_none() => Takeover::None,
         (_, Found::Shim) => Takeover::Attach,
@@ -53,12 +63,21 @@ pub fn plan(lifecycle: &Lifecycle, found: Found, now: Timestamp) -> Takeover {
             note: (!record.closed).then(|| {
                 "its shim ended before the rest of its tree did; output after that is lost".to_owned()
             }),
+            start_again: false,
+        },
+        (_, Found::Nothing) if !this_boot => Takeover::Ended {
+            exit: Exit::unknown(now),
+            descendants_ended: 0,
+            note: Some("the machine was restarted".to_owned()),
+            // A session or a lease does not outlive the machine; what was stopped on purpose stays so.
+            start_again: lifetime == Lifetime::Persistent && lifecycle.desired == Desired::Running,
         },
         (State::Starting { .. } | State::Stopping { pid: None, .. }, Found::Nothing) => Takeover::LaunchAgain,
         (_, Found::Nothing) => Takeover::Ended {
             exit: Exit::unknown(now),
             descendants_ended: 0,
-            note: Some("lost: shim and daemon ended together, or the machine restarted".to_owned()),
+            note: Some("lost: its shim was killed while no daemon was there".to_owned()),
+            start_again: false,
         },
     }
 }
@@ -143,16 +162,38 @@ mod tests {
             closed: true,
         };
         let rest = with(State::Stopped { last: None });
-        assert_eq!(plan(&rest, Found::Record(record), NOW), Takeover::None);
+        let plan = |life: &Lifecycle, found| plan(life, Lifetime::Persistent, found, true, NOW);
+        assert_eq!(plan(&rest, Found::Record(record)), Takeover::None);
         for life in [&starting, &running, &stopping] {
-            assert_eq!(plan(life, Found::Shim, NOW), Takeover::Attach);
-            let ended = plan(life, Found::Record(record), NOW);
-            assert_eq!(ended, Takeover::Ended { exit: exit_of(&record), descendants_ended: 2, note: None });
+            assert_eq!(plan(life, Found::Shim), Takeover::Attach);
+            let ended = Takeover::Ended {
+                exit: exit_of(&record),
+                descendants_ended: 2,
+                note: None,
+                start_again: false,
+            };
+            assert_eq!(plan(life, Found::Record(record)), ended);
         }
-        assert_eq!(plan(&starting, Found::Nothing, NOW), Takeover::LaunchAgain);
+        assert_eq!(plan(&starting, Found::Nothing), Takeover::LaunchAgain);
         for life in [&running, &stopping] {
-            assert!(matches!(plan(life, Found::Nothing, NOW), Takeover::Ended { exit, note: Some(_), .. }
+            assert!(matches!(plan(life, Found::Nothing), Takeover::Ended { exit, start_again: false, .. }
                 if exit.outcome == Outcome::Unknown));
         }
+    }
+
+    #[test]
+    fn after_a_restart_of_the_machine_what_should_run_is_started_again() {
+        let state = State::Running { run: RunNo(3), pid: Pid(7), since: NOW };
+        let starts = |desired, lifetime| {
+            let life = Lifecycle { desired, ..with(state.clone()) };
+            matches!(
+                plan(&life, lifetime, Found::Nothing, false, NOW),
+                Takeover::Ended { start_again: true, .. }
+            )
+        };
+        assert!(starts(Desired::Running, Lifetime::Persistent));
+        assert!(!starts(Desired::Stopped, Lifetime::Persistent));
+        assert!(!starts(Desired::Running, Lifetime::Session));
+        assert!(!starts(Desired::Running, Lifetime::Lease { ttl_ms: 1 }));
     }
 }

@@ -7,7 +7,7 @@ use hostler_model::{Exit, Lifecycle, ProcessId, ProcessSpec, RunNo, Signal};
 use hostler_shim::journal::Position;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::host::RunKey;
+use crate::host::{Program, RunKey};
 
 /// What an actor publishes after each change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl RunFacts {
 
 #[derive(Debug)]
 pub(crate) enum Request {
-    Start { spec: Option<Box<ProcessSpec>>, reply: oneshot::Sender<Accepted> },
+    Start { spec: Option<Box<ProcessSpec>>, program: Option<Box<Program>>, reply: oneshot::Sender<Accepted> },
     Stop { stop: StopSpec, reply: oneshot::Sender<Accepted> },
     Restart { spec: Option<Box<ProcessSpec>>, stop: StopSpec, reply: oneshot::Sender<Accepted> },
     Kill { signal: Signal, reply: oneshot::Sender<Accepted> },
@@ -67,6 +67,8 @@ pub struct Accepted {
     pub before: RunNo,
     /// Whether the process was at rest before it.
     pub was_at_rest: bool,
+    /// Whether that run was starting or running, so that a start had nothing to do.
+    pub was_up: bool,
     /// Whether a process was alive to get the signal.
     pub delivered: bool,
 }
@@ -97,12 +99,14 @@ impl ProcessHandle {
         self.snapshots.borrow().clone()
     }
 
-    /// Wants it to run; with a new declaration for runs from now on.
+    /// Wants it to run; with a new declaration for runs from now on. A program that was resolved to see whether
+    /// it can run is executed as it is, if it is executed at once.
     ///
     /// # Errors
     /// When it is no longer supervised.
-    pub async fn start(&self, spec: Option<ProcessSpec>) -> Result<Accepted, Gone> {
-        self.ask(|reply| Request::Start { spec: spec.map(Box::new), reply }).await
+    pub async fn start(&self, spec: Option<ProcessSpec>, program: Option<Program>) -> Result<Accepted, Gone> {
+        let (spec, program) = (spec.map(Box::new), program.map(Box::new));
+        self.ask(|reply| Request::Start { spec, program, reply }).await
     }
 
     /// Wants it to end.

@@ -9,6 +9,7 @@ pub mod host;
 pub mod proc;
 mod shim_client;
 pub mod shim_pool;
+mod sock_diag;
 
 pub use handle::{ProcessHandle, Snapshot};
 pub use host::{Host, LaunchError, Program, RunKey};

@@ -11,6 +11,9 @@ use hostler_store::Project;
 
 use super::not_configured;
 
+/// MAX_ARG_STRLEN of the kernel, bytes with the final NUL.
+const MAX_WORD: usize = 128 << 10;
+
 /// Time to live of a lease that does not say.
 const DEFAULT_LEASE_MS: u64 = 600_000;
 
@@ -60,6 +63,7 @@ pub(super) fn changed_spec(
     } else if let Some(new_args) = &args.args {
         spec.args.clone_from(new_args);
     }
+    check_words(&spec)?;
     if let Some(env) = &args.env {
         check_env(env.keys(), env.values())?;
         spec.env.clone_from(env);
@@ -125,6 +129,23 @@ fn command_line(command: &str, cwd: &Path) -> Result<(String, Vec<String>), Tool
     let mut words = words::split(command).map_err(|e| ToolError::invalid(format!("`command`: {e}")))?;
     let program = words.remove(0);
     Ok((program, words))
+}
+
+/// The kernel's bound of one word is named here rather than met there: what it refuses is not declared, and so
+/// does not come back with every list.
+fn check_words(spec: &ProcessSpec) -> Result<(), ToolError> {
+    let words = std::iter::once(&spec.command).chain(&spec.args);
+    match words.enumerate().find(|(_, word)| word.len() >= MAX_WORD) {
+        None => Ok(()),
+        Some((at, word)) => {
+            let field = if at == 0 { "`command`".to_owned() } else { format!("argument {at}") };
+            Err(ToolError::invalid(format!(
+                "{field} has {} bytes, and the kernel passes on at most {}; put it into a file",
+                word.len(),
+                MAX_WORD - 1
+            )))
+        }
+    }
 }
 
 fn check_env<'a>(

@@ -1,7 +1,5 @@
 //! Why a start failed: all that is known, in one answer.
 
-use std::time::Duration;
-
 use hostler_api::process::{Evidence, EvidenceLine};
 use hostler_api::view::ExitView;
 use hostler_model::RunNo;
@@ -14,13 +12,11 @@ use crate::daemon::registry::Entry;
 
 const LINES: usize = 20;
 const LINE_CHARS: usize = 500;
-/// How long the last lines of a process that just ended may take to be stored.
-const DRAIN: Duration = Duration::from_secs(2);
 
 impl Service {
     /// The evidence of a run that failed.
     pub(super) async fn evidence(&self, entry: &Entry, run: RunNo) -> Evidence {
-        self.drained(entry, run).await;
+        entry.caught_up().await;
         let snapshot = entry.handle.snapshot();
         let rows = self.last_lines(entry, run).await;
         let last_lines: Vec<EvidenceLine> = rows
@@ -36,17 +32,6 @@ impl Service {
         };
         let port_holder = self.port_holder(&last_lines, &snapshot).await;
         Evidence { exit: exit.as_ref().map(ExitView::from), last_lines, error, port_holder }
-    }
-
-    /// Waits until all that the run wrote is stored.
-    async fn drained(&self, entry: &Entry, run: RunNo) {
-        let mut logs = entry.logs.subscribe();
-        let snapshot = entry.handle.snapshot();
-        let Some(key) = snapshot.run.key.filter(|_| snapshot.run.run == run && snapshot.run.is_over()) else {
-            return;
-        };
-        let key = Some(hostler_store::RunKey(key.0));
-        let _ = tokio::time::timeout(DRAIN, logs.wait_for(|mark| mark.drained >= key)).await;
     }
 
     async fn last_lines(&self, entry: &Entry, run: RunNo) -> Vec<LogRow> {

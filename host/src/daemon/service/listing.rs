@@ -80,6 +80,7 @@ impl Service {
         request: GetProcessInfo,
     ) -> Result<ProcessInfo, ToolError> {
         let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
+        entry.caught_up().await;
         let limit = request.runs.unwrap_or(DEFAULT_RUNS).min(MAX_RUNS) as usize;
         let runs = self.store.runs(entry.id, limit).await.map_err(store_error)?;
         let log_lines = self.store.count_rows(entry.id).await.map_err(store_error)?;

@@ -42,6 +42,7 @@ impl Service {
         let form = Form::of(request.format, request.max_line_chars);
         let limit = request.limit.unwrap_or(DEFAULT_LINES).clamp(1, MAX_LINES) as usize;
         let query = query(&entry, &request, limit)?;
+        entry.caught_up().await;
         let newest_first = query.order == hostler_store::Order::Desc;
         let page = self.store.logs(query).await.map_err(store_error)?;
         let shown = form.fitting(&page.rows);
@@ -75,6 +76,7 @@ impl Service {
         let entry = self.logged(client, &request.project, &request.process, &request.group).await?;
         let lines = request.lines.unwrap_or(DEFAULT_TAIL).clamp(1, MAX_LINES) as usize;
         let wait = request.wait_ms.map_or(DEFAULT_WAIT, Duration::from_millis).min(LONGEST);
+        entry.caught_up().await;
         let Some(text) = &request.cursor else {
             return self.first_tail(&entry, &request, lines, pattern.as_ref(), wait, patience).await;
         };
@@ -95,6 +97,7 @@ impl Service {
         patience: &Patience,
     ) -> Result<LogTail, ToolError> {
         let form = Form::of(request.format, request.max_line_chars);
+        let is_live = entry.may_write();
         let query = LogQuery { max_bytes: READ_BYTES, ..LogQuery::newest(entry.id, lines) };
         let page = self.store.logs(query).await.map_err(store_error)?;
         let shown = form.fitting(&page.rows);
@@ -106,7 +109,7 @@ impl Service {
         }
         let rows: Vec<&LogRow> = page.rows[..shown].iter().rev().collect();
         let truncated = page.more || shown < page.rows.len();
-        Ok(tail(entry, form, &rows, newest, true, truncated))
+        Ok(tail(entry, form, &rows, newest, true, truncated, is_live))
     }
 
     /// What is newer than a point; waits for it, and for a pattern.
@@ -127,7 +130,9 @@ impl Service {
         let mut snapshots = entry.handle.watch();
         loop {
             logs.mark_unchanged();
-            let is_live = !snapshots.borrow_and_update().lifecycle.state.is_at_rest();
+            snapshots.mark_unchanged();
+            // Looked at before the lines are read: what comes after the last line is its end, never before.
+            let is_live = entry.may_write();
             let query = LogQuery { limit: lines, max_bytes: READ_BYTES, ..new_lines(entry.id, None, after) };
             let page = self.store.logs(query).await.map_err(store_error)?;
             let matched = pattern.map(|p| page.rows.iter().position(|r| p.is_match(&readable(&r.raw))));
@@ -143,7 +148,7 @@ impl Service {
                 let shown = form.fitting(rows);
                 let newest = rows[..shown].last().map_or(after, LogRow::point);
                 let rows: Vec<&LogRow> = rows[..shown].iter().collect();
-                return Ok(tail(entry, form, &rows, newest, done, full || shown < upto));
+                return Ok(tail(entry, form, &rows, newest, done, full || shown < upto, is_live));
             }
             tokio::select! {
                 _ = logs.changed() => {}
@@ -266,8 +271,8 @@ fn tail(
     newest: LogPoint,
     done: bool,
     truncated: bool,
+    live: bool,
 ) -> LogTail {
-    let live = !entry.handle.snapshot().lifecycle.state.is_at_rest();
     let (lines, text) = render(entry, rows, form);
     let cursor = cursor(newest);
     let note = if !done && !live {

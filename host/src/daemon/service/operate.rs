@@ -7,11 +7,12 @@ use hostler_api::process::{
     KillProcess, RestartProcess, SpecArgs, StartProcess, StartResult, StopProcess, StopResult,
 };
 use hostler_api::{ErrorKind, ToolError};
+use hostler_model::lifecycle::State;
 use hostler_model::spec::{Lifetime, StopSpec};
 use hostler_model::{Lifecycle, ProcessName, ProcessSpec, RunNo, Signal};
 use hostler_store::{NewProcess, Project, StoreError};
 use hostler_supervisor::actor::{self, Beginning};
-use hostler_supervisor::{Host, Snapshot};
+use hostler_supervisor::{Host, Program, Snapshot};
 use tokio::sync::watch;
 
 use super::waiting::{LONGEST, Waited, Wish};
@@ -38,11 +39,12 @@ impl Service {
             .map_err(|e| ToolError::invalid(format!("`name`: {e}")))?;
         let project = self.project(client, request.project.as_deref()).await?;
         let declaring = self.declaring.lock().await;
-        let (entry, spec, note) = match self.registry.find(project.id, name.as_str()) {
-            None => (self.declare(client, &project, name, &request.spec).await?, None, None),
+        let (entry, Redeclared { spec, program, note }) = match self.registry.find(project.id, name.as_str())
+        {
+            None => self.declare(client, &project, name, &request.spec).await?,
             Some(entry) => {
-                let (spec, note) = self.redeclare(client, &entry, &request.spec).await?;
-                (entry, spec, note)
+                let redeclared = self.redeclare(client, &entry, &request.spec).await?;
+                (entry, redeclared)
             }
         };
         self.leases.renew(entry.id);
@@ -51,7 +53,7 @@ impl Service {
             client.session.add(entry.id);
         }
         self.leases.grant(entry.id, lifetime);
-        let accepted = entry.handle.start(spec).await.map_err(gone)?;
+        let accepted = entry.handle.start(spec, program).await.map_err(gone)?;
         drop(declaring);
         let run = run_after(&accepted, &entry.handle.snapshot());
         self.await_start(&entry, run, &wish, note, patience).await
@@ -64,7 +66,7 @@ impl Service {
         project: &Project,
         name: ProcessName,
         args: &SpecArgs,
-    ) -> Result<Arc<Entry>, ToolError> {
+    ) -> Result<(Arc<Entry>, Redeclared), ToolError> {
         if args.command.is_none() {
             let mut error = self.not_found(project, name.as_str());
             error.message.push_str("; to start a new one, give its `command`");
@@ -72,7 +74,7 @@ impl Service {
         }
         let spec = declare::new_spec(args, project, &client.search_path)?;
         let host = self.recorder(project);
-        host.resolve(&spec).map_err(|e| launch_error(&e.0))?;
+        let program = host.resolve(&spec).map_err(|e| launch_error(&e.0))?;
         let lifecycle = Lifecycle::default();
         let new = NewProcess {
             project_id: project.id,
@@ -83,7 +85,8 @@ impl Service {
         };
         let id = self.store.insert_process(new).await.map_err(store_error)?;
         let beginning = Beginning { id, spec, lifecycle, last_run: None };
-        Ok(self.adopt_entry(project.clone(), name, beginning))
+        let entry = self.adopt_entry(project.clone(), name, beginning);
+        Ok((entry, Redeclared { program: Some(program), ..Redeclared::default() }))
     }
 
     /// Makes a process known to the daemon and starts its actor.
@@ -102,38 +105,30 @@ impl Service {
         entry
     }
 
-    /// A process that is known: its new declaration, if it may be changed now, and what to say of it.
+    /// A process that is known, and is to be started, perhaps with another declaration.
     async fn redeclare(
         &self,
         client: &Client,
         entry: &Entry,
         args: &SpecArgs,
-    ) -> Result<(Option<ProcessSpec>, Option<String>), ToolError> {
-        let snapshot = entry.handle.snapshot();
+    ) -> Result<Redeclared, ToolError> {
+        let Snapshot { lifecycle, spec: old, .. } = entry.handle.snapshot();
         let spec = if args.command.is_some() {
             declare::new_spec(args, &entry.project, &client.search_path)?
         } else {
-            declare::changed_spec(snapshot.spec.clone(), args, &entry.project)?
+            declare::changed_spec(old.clone(), args, &entry.project)?
         };
-        let same = ProcessSpec { search_path: String::new(), ..spec.clone() }
-            == ProcessSpec { search_path: String::new(), ..snapshot.spec.clone() };
-        let active = snapshot.lifecycle.state.live_run().is_some();
-        if active {
-            let note = if same {
-                "it was already running; nothing was changed".to_owned()
-            } else {
-                "it was already running, with another declaration, and nothing was changed; restart_process with \
-                 the new parameters changes it"
-                    .to_owned()
-            };
-            return Ok((None, Some(note)));
+        if let State::Starting { .. } | State::Running { .. } = lifecycle.state {
+            // The PATH of another client is no wish for another declaration.
+            let same = spec == ProcessSpec { search_path: spec.search_path.clone(), ..old };
+            return Ok(Redeclared { note: Some(already_running(same).to_owned()), ..Redeclared::default() });
         }
-        self.recorder(&entry.project).resolve(&spec).map_err(|e| launch_error(&e.0))?;
-        if same {
-            return Ok((None, None));
+        let program = self.recorder(&entry.project).resolve(&spec).map_err(|e| launch_error(&e.0))?;
+        let changed = spec != old;
+        if changed {
+            self.store.update_spec(entry.id, &spec, crate::daemon::now()).await.map_err(store_error)?;
         }
-        self.store.update_spec(entry.id, &spec, crate::daemon::now()).await.map_err(store_error)?;
-        Ok((Some(spec), None))
+        Ok(Redeclared { spec: changed.then_some(spec), program: Some(program), note: None })
     }
 
     /// `restart_process`.
@@ -295,13 +290,33 @@ impl Service {
     }
 }
 
+/// What is to be started.
+#[derive(Default)]
+struct Redeclared {
+    /// A new declaration.
+    spec: Option<ProcessSpec>,
+    /// The program that was found for it.
+    program: Option<Program>,
+    /// What to say where nothing is to be done.
+    note: Option<String>,
+}
+
+fn already_running(same: bool) -> &'static str {
+    if same {
+        "it was already running; nothing was changed"
+    } else {
+        "it was already running, with another declaration, and nothing was changed; restart_process with the new \
+         parameters changes it"
+    }
+}
+
 /// The run that a start brings about, or that already runs.
 fn run_after(accepted: &hostler_supervisor::handle::Accepted, snapshot: &Snapshot) -> RunNo {
-    if accepted.was_at_rest || snapshot.lifecycle.state.pid().is_none() {
-        // A start that had to wait for a stop has the next number as well.
-        accepted.before.next().max(snapshot.run.run)
-    } else {
+    if accepted.was_up {
         accepted.before
+    } else {
+        // A start that has to wait for a stop has the next number as well.
+        accepted.before.next().max(snapshot.run.run)
     }
 }
 

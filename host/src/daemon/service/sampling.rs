@@ -1,4 +1,5 @@
-//! What process trees use now. Measured on demand; a CPU percentage is over the time since the last look.
+//! What process trees use now. Measured on demand, and for a second the answer stands: a look at a tree costs some
+//! 50 µs, and agents ask often. A CPU percentage is over the time since the look before.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -7,8 +8,8 @@ use std::time::{Duration, Instant};
 use hostler_model::ProcessId;
 use hostler_supervisor::proc::{self, Listeners, Process};
 
-/// Two looks closer together than this share the older one's baseline: clock ticks are 10 ms.
-const SHORTEST: Duration = Duration::from_millis(250);
+/// How long an answer stands. Also long enough for a percentage: clock ticks are 10 ms.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What a tree uses.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,55 +22,60 @@ pub(crate) struct Usage {
 
 /// Remembers the last look at each process.
 #[derive(Debug, Default)]
-pub(crate) struct Sampler(Mutex<HashMap<ProcessId, Baseline>>);
+pub(crate) struct Sampler(Mutex<HashMap<ProcessId, Look>>);
 
-#[derive(Debug, Clone, Copy)]
-struct Baseline {
+#[derive(Debug, Clone)]
+struct Look {
     at: Instant,
-    root: i32,
+    shim: i32,
     ticks: u64,
+    usage: Usage,
 }
 
 impl Sampler {
     /// Measures trees, each below its shim. Blocks for some microseconds per process.
     pub(crate) fn measure(&self, trees: &[(ProcessId, i32)]) -> HashMap<ProcessId, Usage> {
-        let listeners = Listeners::read();
-        trees.iter().map(|(id, shim)| (*id, self.measure_one(*id, *shim, &listeners))).collect()
+        let mut listeners = None;
+        let measured = trees.iter().map(|(id, shim)| {
+            let before = self.looks().get(id).filter(|look| look.shim == *shim).cloned();
+            match before {
+                Some(look) if look.at.elapsed() < FRESH => (*id, look.usage),
+                before => (*id, self.look(*id, *shim, before, listeners.get_or_insert_with(Listeners::read))),
+            }
+        });
+        measured.collect()
     }
 
-    fn measure_one(&self, id: ProcessId, shim: i32, listeners: &Listeners) -> Usage {
+    fn look(&self, id: ProcessId, shim: i32, before: Option<Look>, listeners: &Listeners) -> Usage {
+        let at = Instant::now();
         let tree = proc::descendants(shim);
-        let ticks = tree.iter().map(|p| p.cpu_ticks).sum();
-        Usage {
-            cpu_percent: self.cpu_percent(id, shim, ticks, &tree),
-            memory_bytes: tree.iter().map(|p| p.rss_bytes).sum(),
-            ports: listeners.ports_of(tree.iter().map(|p| p.pid)),
-            tree,
-        }
-    }
-
-    fn cpu_percent(&self, id: ProcessId, root: i32, ticks: u64, tree: &[Process]) -> f64 {
-        let now = Instant::now();
-        let mut baselines = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let before = baselines.get(&id).copied().filter(|b| b.root == root);
-        let percent = match before {
-            Some(b) if now - b.at >= SHORTEST => ratio(ticks.saturating_sub(b.ticks), now - b.at),
-            // The first look, or one right after another: the mean since the start.
-            _ => {
+        let ticks: u64 = tree.iter().map(|p| p.cpu_ticks).sum();
+        let cpu_percent = match before {
+            Some(before) => ratio(ticks.saturating_sub(before.ticks), at - before.at),
+            // The first look: the mean since the start.
+            None => {
                 let start = tree.iter().map(|p| p.start_ticks).min().unwrap_or(0);
                 let ran = proc::uptime_ticks().saturating_sub(start).max(1);
                 ratio(ticks, Duration::from_millis(ran * 1000 / proc::ticks_per_second()))
             }
         };
-        if before.is_none_or(|b| now - b.at >= SHORTEST) {
-            baselines.insert(id, Baseline { at: now, root, ticks });
-        }
-        percent
+        let usage = Usage {
+            cpu_percent,
+            memory_bytes: tree.iter().map(|p| p.rss_bytes).sum(),
+            ports: listeners.ports_of(tree.iter().map(|p| p.pid)),
+            tree,
+        };
+        self.looks().insert(id, Look { at, shim, ticks, usage: usage.clone() });
+        usage
     }
 
     /// Forgets a process.
     pub(crate) fn forget(&self, id: ProcessId) {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&id);
+        self.looks().remove(&id);
+    }
+
+    fn looks(&self) -> std::sync::MutexGuard<'_, HashMap<ProcessId, Look>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -140,10 +140,11 @@ struct LineWait<'a> {
 impl LineWait<'_> {
     async fn wait(&self) -> Result<Waited, ToolError> {
         let mut logs = self.entry.logs.subscribe();
+        let mut snapshots = self.entry.handle.watch();
         let mut after = LogPoint { run: self.run, seq: 0 };
         loop {
             // What is stored whole now has all that it will ever have.
-            let snapshot = self.entry.handle.snapshot();
+            let snapshot = snapshots.borrow_and_update().clone();
             let drained = logs.borrow_and_update().drained;
             let key = snapshot.run.key.map(|k| hostler_store::RunKey(k.0));
             let over = snapshot.run.run > self.run || (snapshot.run.is_over() && drained >= key);
@@ -153,9 +154,11 @@ impl LineWait<'_> {
             if over {
                 return Ok(Waited::Failed);
             }
-            match tokio::time::timeout_at(self.deadline, logs.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => return Ok(Waited::NotYet),
+            tokio::select! {
+                _ = logs.changed() => {}
+                // The end of the run may be known after the end of its journal.
+                changed = snapshots.changed() => if changed.is_err() { return Ok(Waited::NotYet) },
+                () = tokio::time::sleep_until(self.deadline) => return Ok(Waited::NotYet),
             }
         }
     }

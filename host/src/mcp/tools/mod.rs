@@ -6,7 +6,7 @@ mod logs;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use hostler_api::schema::schema_of;
+use hostler_api::schema::{schema_of, shape_of};
 use hostler_api::{ToolError, arguments};
 use rmcp::model::{Tool, ToolAnnotations};
 use schemars_of::{DeserializeOwned, JsonSchema, Serialize};
@@ -95,7 +95,7 @@ where
     );
     let shown = Tool::new(name, description, input.clone())
         .with_title(title)
-        .with_raw_output_schema(Arc::new(schema_of::<Response>()))
+        .with_raw_output_schema(Arc::new(shape_of::<Response>()))
         .with_annotations(annotations);
     let run: Run = Box::new(move |call: Call| {
         let request = arguments::read::<Request>(name, &input, call.arguments);

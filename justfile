@@ -1,0 +1,48 @@
+# Development recipes; `just` lists them.
+
+# List the recipes
+default:
+    @just --list --unsorted
+
+# Check that everything compiles, tests included
+check:
+    cargo check --workspace --all-targets
+
+# Run all tests
+test *ARGS:
+    cargo test --workspace {{ARGS}}
+
+# Refuse what the formatter, the lints or the search for paths of a machine find
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    bash .ci/machine-paths.sh
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+# Build every plugin in plugins/ for wasm32-wasip2
+plugins:
+    bash .ci/plugins.sh
+
+# Measure: bench targets and the programs in tests/bench
+bench:
+    bash .ci/bench.sh
+
+# See it work: a tour with real programs
+demo:
+    cargo run --release -- demo
+
+# Drive a release build with MCP clients by others (all, or the named ones)
+clients *CLIENTS:
+    cargo build --release
+    bash tests/clients/run.sh target/release/hostler {{CLIENTS}}
+
+# Check licences, sources and known vulnerabilities of the dependencies
+deny:
+    bash .ci/deny.sh
+
+# Everything that CI does
+ci:
+    bash .ci/run

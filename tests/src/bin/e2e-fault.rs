@@ -1,0 +1,206 @@
+//! A program that does what programs do to their supervisors.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what the tests look at")]
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["run"] => run(),
+        ["lines", count] => lines(number(count)),
+        ["count", ms] => count(number(ms), u64::MAX),
+        ["count", ms, last, code] => {
+            count(number(ms), number(last));
+            return exit(code);
+        }
+        ["exit", code, rest @ ..] => {
+            rest.iter().for_each(|line| eprintln!("{line}"));
+            return exit(code);
+        }
+        ["signal", signal] => raise(number(signal) as i32),
+        ["stubborn"] => {
+            handle(libc::SIGTERM);
+            run();
+        }
+        ["signals"] => signals(),
+        ["family", members] => family(number(members)),
+        ["branch"] => branch(),
+        ["listen", port] => return listen(port),
+        ["long", bytes] => long(number(bytes) as usize),
+        ["garbage"] => garbage(),
+        ["progress"] => progress(),
+        ["flood"] => flood(),
+        ["variable", name] => println!("{name}={}", std::env::var(name).unwrap_or_default()),
+        ["cwd"] => println!("{}", std::env::current_dir().unwrap_or_default().display()),
+        ["arguments", rest @ ..] => rest.iter().for_each(|word| println!("<{word}>")),
+        _ => {
+            eprintln!("e2e-fault: what is {words:?}?");
+            return ExitCode::from(64);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn number(word: &str) -> u64 {
+    word.parse().unwrap_or_else(|e| panic!("{word}: {e}"))
+}
+
+fn exit(code: &str) -> ExitCode {
+    ExitCode::from(code.parse::<u8>().unwrap_or_else(|e| panic!("{code}: {e}")))
+}
+
+/// Until killed.
+fn run() {
+    println!("ready");
+    loop {
+        std::thread::park_timeout(Duration::from_secs(3600));
+    }
+}
+
+/// So many lines on each of both streams, in turn.
+fn lines(count: u64) {
+    for n in 1..=count {
+        println!("out {n}");
+        eprintln!("err {n}");
+    }
+}
+
+/// A numbered line every few milliseconds.
+fn count(ms: u64, last: u64) {
+    for n in 1..=last {
+        println!("n {n}");
+        pause(Duration::from_millis(ms));
+    }
+}
+
+fn pause(time: Duration) {
+    let until = Instant::now() + time;
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        std::thread::park_timeout(left);
+    }
+}
+
+static LAST: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn remember(signal: i32) {
+    LAST.store(signal, Ordering::SeqCst);
+}
+
+#[allow(unsafe_code, reason = "the standard library has no way to handle a signal")]
+fn handle(signal: i32) {
+    let handler = remember as extern "C" fn(i32) as libc::sighandler_t;
+    // SAFETY: the handler only stores to an atomic.
+    unsafe { libc::signal(signal, handler) };
+}
+
+/// Dies of a signal, whatever the parent ignored.
+#[allow(unsafe_code, reason = "the standard library cannot raise a signal")]
+fn raise(signal: i32) {
+    // SAFETY: restores a default disposition and signals this process.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+}
+
+/// Says which of HUP, USR1 and USR2 it got.
+fn signals() {
+    for signal in [libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2] {
+        handle(signal);
+    }
+    println!("ready");
+    loop {
+        match LAST.swap(0, Ordering::SeqCst) {
+            0 => pause(Duration::from_millis(5)),
+            libc::SIGHUP => println!("got HUP"),
+            libc::SIGUSR1 => println!("got USR1"),
+            other => println!("got {other}"),
+        }
+    }
+}
+
+fn this_program() -> Command {
+    Command::new(std::env::current_exe().unwrap_or_else(|e| panic!("{e}")))
+}
+
+/// Leaves daemons behind: each forked twice, in a session of its own, its parent dead.
+fn family(members: u64) {
+    for _ in 0..members {
+        let status = this_program().arg("branch").status();
+        assert!(status.is_ok_and(|s| s.success()), "a branch failed");
+    }
+    run();
+}
+
+fn branch() {
+    let _ = rustix::process::setsid();
+    let spawned = this_program().arg("run").stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+    // Its parent is gone a moment later; nobody waits for it here.
+    #[allow(clippy::zombie_processes, reason = "that is the point")]
+    let leaf = spawned.unwrap_or_else(|e| panic!("{e}"));
+    println!("leaf {}", leaf.id());
+}
+
+fn listen(port: &str) -> ExitCode {
+    let listener = match TcpListener::bind(("127.0.0.1", number(port) as u16)) {
+        Ok(listener) => listener,
+        Err(error) => {
+            eprintln!("cannot listen on port {port}: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    println!("listening on {}", listener.local_addr().map(|a| a.port()).unwrap_or(0));
+    run();
+    ExitCode::SUCCESS
+}
+
+/// One line in which every place can be told from every other, and a line after it.
+fn long(bytes: usize) {
+    let mut line = Vec::with_capacity(bytes + 10);
+    let mut n = 0_u64;
+    while line.len() < bytes {
+        line.extend_from_slice(format!("{n:07};").as_bytes());
+        n += 1;
+    }
+    line.truncate(bytes);
+    line.push(b'\n');
+    write(&line);
+    println!("after");
+}
+
+fn garbage() {
+    write(b"bad \xff\xfe utf-8\n");
+    write(b"nul \0 nul\n");
+    write("whole \u{e4}\u{20ac}\u{1f600}\n".as_bytes());
+    write(b"\x1b[31mred\x1b[0m\n\n");
+    write(b"last without line feed");
+}
+
+fn write(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).unwrap_or_else(|e| panic!("{e}"));
+}
+
+fn progress() {
+    for percent in 0..=100 {
+        print!("\r{percent:3} %");
+        let _ = std::io::stdout().flush();
+    }
+    println!();
+    println!("finished");
+}
+
+/// As much as the supervisor takes.
+fn flood() {
+    let line = [b'x'; 120];
+    let mut out = std::io::stdout().lock();
+    for n in 0_u64.. {
+        let written = writeln!(out, "{n} {}", String::from_utf8_lossy(&line));
+        written.unwrap_or_else(|e| panic!("{e}"));
+    }
+}

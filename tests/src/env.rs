@@ -1,0 +1,225 @@
+//! One hermetic environment per test.
+
+use std::io::{BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cli::{self, Output};
+use crate::mcp::{Era, Mcp};
+use crate::procs;
+use crate::{DEADLINE, wait_for};
+
+/// Inherited by everything that is started in an environment, so that nothing can be left unseen.
+const MARK: &str = "E2E_ENVIRONMENT";
+
+/// A private home and project. Everything in it ends with it.
+#[derive(Debug)]
+pub struct Env {
+    dir: TempDir,
+    root: PathBuf,
+    home: PathBuf,
+}
+
+impl Env {
+    /// A new one, whose policy allows the fault program.
+    ///
+    /// # Panics
+    /// When it cannot be made, or the product is not built.
+    #[must_use]
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("e2e-").tempdir().expect("a temporary directory");
+        let root = std::fs::canonicalize(dir.path()).expect("its real path");
+        let env = Self { dir, home: root.join("home"), root };
+        std::fs::create_dir(env.home()).expect("the home");
+        std::fs::create_dir(env.project()).expect("the project");
+        env.policy("");
+        env
+    }
+
+    /// Where hostler keeps its state.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.home.clone()
+    }
+
+    /// Moves the home elsewhere in this environment, before anything was started in it.
+    ///
+    /// # Panics
+    /// When it cannot be moved.
+    pub fn move_home(&mut self, name: &str) {
+        let to = self.root.join(name);
+        std::fs::rename(&self.home, &to).expect("the home moves");
+        self.home = to;
+    }
+
+    /// The directory in which clients stand.
+    #[must_use]
+    pub fn project(&self) -> PathBuf {
+        self.root.join("shop")
+    }
+
+    /// A path in the project as text.
+    #[must_use]
+    pub fn in_project(&self, name: &str) -> String {
+        self.project().join(name).display().to_string()
+    }
+
+    /// The program that misbehaves.
+    #[must_use]
+    pub fn fault(&self) -> String {
+        built("e2e-fault").display().to_string()
+    }
+
+    /// Writes the policy: the fault program may run, and `more` stands below `[commands]`.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn policy(&self, more: &str) {
+        let text = format!("[commands]\nallow = [{:?}]\n{more}\n", self.fault());
+        std::fs::write(self.home().join("policy.toml"), text).expect("the policy");
+    }
+
+    /// Writes a file of the project.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.project().join(name), content).expect("a file of the project");
+    }
+
+    /// A command of `hostler` in this environment.
+    #[must_use]
+    pub fn hostler(&self) -> Command {
+        let mut command = Command::new(built("hostler"));
+        command
+            .env("HOSTLER_HOME", self.home())
+            .env_remove("HOSTLER_POLICY_FILE")
+            .env(MARK, &self.root)
+            .current_dir(self.project());
+        command
+    }
+
+    /// Runs a command of the command line.
+    #[must_use]
+    pub fn cli(&self, args: &[&str]) -> Output {
+        let mut command = self.hostler();
+        command.args(args);
+        cli::run(command)
+    }
+
+    /// An MCP client, past its handshake.
+    #[must_use]
+    pub fn mcp(&self, era: Era) -> Mcp {
+        let mut mcp = self.mcp_silent(era);
+        mcp.handshake();
+        mcp
+    }
+
+    /// An MCP client that has said nothing yet.
+    #[must_use]
+    pub fn mcp_silent(&self, era: Era) -> Mcp {
+        let mut command = self.hostler();
+        command.arg("mcp");
+        Mcp::spawn(command, era)
+    }
+
+    /// A raw connection to the socket of a running daemon; it has introduced itself.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn socket(&self) -> BufReader<UnixStream> {
+        let mut stream = UnixStream::connect(self.home().join("daemon.sock")).expect("the daemon's socket");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+        let preamble = json!({"hostler": 1, "cwd": self.project(), "client": "e2e"});
+        writeln!(stream, "{preamble}").expect("the preamble is read");
+        BufReader::new(stream)
+    }
+
+    /// The daemon's pid, if one runs.
+    #[must_use]
+    pub fn daemon(&self) -> Option<i64> {
+        let status = self.cli(&["daemon", "status", "--json"]);
+        (status.code == Some(0)).then(|| status.json()["pid"].as_i64()).flatten()
+    }
+
+    /// Kills the daemon as a crash would, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When none runs.
+    pub fn crash_daemon(&self) -> i64 {
+        let pid = self.daemon().expect("a running daemon");
+        procs::kill(pid);
+        crate::wait_until("the killed daemon is gone", || procs::gone(pid));
+        pid
+    }
+
+    /// Processes of this environment that run now: clients, daemon, shims and what they look after.
+    #[must_use]
+    pub fn processes(&self) -> Vec<(i64, String)> {
+        procs::of(&format!("{MARK}={}", self.root.display()), &self.root)
+    }
+
+    /// The daemon's log.
+    #[must_use]
+    pub fn daemon_log(&self) -> String {
+        std::fs::read_to_string(self.home().join("daemon.log")).unwrap_or_default()
+    }
+
+    fn stop_all(&self) {
+        let list = self.cli(&["ps", "--json", "--all-projects"]);
+        let list: Value = serde_json::from_str(&list.stdout).unwrap_or_default();
+        let ids = list["processes"].as_array().into_iter().flatten().filter_map(|p| p["id"].as_str());
+        let ids: Vec<&str> = ids.collect();
+        if !ids.is_empty() {
+            let mut args = vec!["stop", "--grace-ms", "200", "--json"];
+            args.extend(ids);
+            let _ = self.cli(&args);
+        }
+        let _ = self.cli(&["daemon", "stop"]);
+    }
+}
+
+impl Default for Env {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Env {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.daemon_log();
+            let from = log.char_indices().rev().nth(4_000).map_or(0, |(at, _)| at);
+            eprint_log(&log[from..]);
+        }
+        self.stop_all();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let left = wait_for("the processes of this test are listed", || {
+            let left = self.processes();
+            (left.is_empty() || std::time::Instant::now() > deadline).then_some(left)
+        });
+        left.iter().for_each(|(pid, _)| procs::kill(*pid));
+        if !left.is_empty() && !std::thread::panicking() {
+            panic!("processes are left of {}: {left:?}", self.dir.path().display());
+        }
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "shown with a test that failed, and only then")]
+fn eprint_log(text: &str) {
+    eprintln!("---- the end of the daemon's log ----\n{text}");
+}
+
+/// A program of this build, beside the tests.
+fn built(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
+    let program = profile.join(name);
+    assert!(program.is_file(), "{} is missing: run `cargo build` first", program.display());
+    program
+}
