@@ -55,6 +55,8 @@ struct Actor<H> {
     facts: RunFacts,
     shim: Option<ShimClient>,
     shim_pid: Option<i32>,
+    /// When the main process started, clock ticks since boot: tells it from a later one of its number.
+    start_ticks: u64,
     /// The pidfd of the main process and our copies of its streams: while they are open it cannot see a
     /// broken pipe, whatever happens to its shim.
     held: Vec<OwnedFd>,
@@ -89,6 +91,7 @@ pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> Pro
         facts,
         shim: None,
         shim_pid: None,
+        start_ticks: 0,
         held: Vec::new(),
         timer: None,
         resolved: None,
@@ -207,6 +210,7 @@ impl<H: Host> Actor<H> {
     fn hold(&mut self, status: &Status, fds: Vec<OwnedFd>) {
         self.held = fds;
         self.shim_pid = Some(status.shim_pid);
+        self.start_ticks = status.start_ticks;
         self.facts.launched = true;
     }
 
@@ -293,8 +297,8 @@ impl<H: Host> Actor<H> {
 
     /// Ends what a killed shim left behind.
     async fn end_orphans(&mut self) -> u32 {
-        let Some(main) = self.life.state.pid() else { return 0 };
-        let ended = tokio::task::spawn_blocking(move || crate::proc::kill_tree(main.0)).await;
+        let (Some(main), started) = (self.life.state.pid(), self.start_ticks) else { return 0 };
+        let ended = tokio::task::spawn_blocking(move || crate::proc::kill_tree(main.0, started)).await;
         ended.unwrap_or(0)
     }
 

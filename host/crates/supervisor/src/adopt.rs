@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hostler_model::lifecycle::{Desired, State};
 use hostler_model::spec::Lifetime;
-use hostler_model::{Exit, Lifecycle, Outcome, Pid, Signal, Timestamp};
+use hostler_model::{Exit, Lifecycle, Outcome, Signal, Timestamp};
 use hostler_shim::exit_record::{self, ExitRecord};
 
 use crate::shim_client::ShimClient;
@@ -117,12 +117,6 @@ pub fn exit_of(record: &ExitRecord) -> Exit {
         system_us: record.system_us,
         max_rss_bytes: record.max_rss_bytes,
     }
-}
-
-/// Whether a process of this number and start time lives.
-#[must_use]
-pub fn is_alive(pid: Pid, start_ticks: u64) -> bool {
-    crate::proc::start_ticks(pid.0) == Some(start_ticks)
 }
 
 #[cfg(test)]

@@ -175,31 +175,36 @@ fn sockets(pid: i32) -> impl Iterator<Item = u64> {
 }
 
 /// Kills a process and all its descendants; how many descendants there were. Used for a tree that lost its
-/// shim: everyone is stopped first, so that nobody escapes by forking.
+/// shim: everyone is stopped first, so that nobody escapes by forking. The start time tells the process from a
+/// later one of the same number, which is left alone.
 #[must_use]
-pub fn kill_tree(root: i32) -> u32 {
-    let mut ended: HashSet<i32> = HashSet::new();
+pub fn kill_tree(root: i32, start_ticks: u64) -> u32 {
+    let Some(root) = read(root).filter(|p| p.start_ticks == start_ticks) else { return 0 };
+    let mut ended: HashMap<i32, Process> = HashMap::new();
     // Each round sees what was born before the round before it stopped everyone.
     for _ in 0..8 {
-        let mut pids: Vec<i32> = descendants(root).into_iter().map(|p| p.pid).collect();
-        pids.push(root);
-        let fresh: Vec<i32> = pids.into_iter().filter(|pid| ended.insert(*pid)).collect();
-        if fresh.is_empty() {
+        let mut found = descendants(root.pid);
+        found.push(root.clone());
+        found.retain(|p| !ended.contains_key(&p.pid));
+        if found.is_empty() {
             break;
         }
-        for pid in &fresh {
-            send(*pid, Signal::STOP);
+        for process in found {
+            send(&process, Signal::STOP);
+            ended.insert(process.pid, process);
         }
     }
-    for pid in &ended {
-        send(*pid, Signal::KILL);
+    for process in ended.values() {
+        send(process, Signal::KILL);
     }
     ended.len() as u32 - 1
 }
 
-fn send(pid: i32, signal: Signal) {
-    let Some(pid) = Pid::from_raw(pid) else { return };
-    if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {
+/// Signals a process that was seen, and no later one of its number: it is pinned first, and looked at again.
+fn send(seen: &Process, signal: Signal) {
+    let Some(pid) = Pid::from_raw(seen.pid) else { return };
+    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+    if read(seen.pid).is_some_and(|now| now.start_ticks == seen.start_ticks) {
         let _ = pidfd_send_signal(pidfd, signal);
     }
 }
