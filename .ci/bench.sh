@@ -12,7 +12,8 @@ fi
 
 programs=()
 for program in tests/bench/*.py tests/bench/*.sh; do
-    [ -e "$program" ] && programs+=("$program")
+    # What is not executable is a part of one that is.
+    [ -x "$program" ] && programs+=("$program")
 done
 [ ${#programs[@]} -gt 0 ] || { echo "no program in tests/bench"; exit 0; }
 cargo build --release --bin hostler

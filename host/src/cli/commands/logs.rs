@@ -4,7 +4,6 @@ use std::io::Write;
 
 use clap::Args as ClapArgs;
 use hostler_api::logs::{GetLogs, LogFormat, LogPage, LogRecord, LogTail, StreamFilter, TailLogs};
-use hostler_api::process::GetProcessInfo;
 
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
@@ -37,55 +36,68 @@ pub(in crate::cli) struct Args {
     /// Only this run
     #[arg(long, conflicts_with = "follow")]
     run: Option<u32>,
-    /// Print records, one JSON object per line
+    /// Print the tool's result; with --follow its records, one on each line
     #[arg(long)]
     json: bool,
 }
 
 pub(in crate::cli) fn run(args: Args) -> Outcome {
     let mut client = Client::connect()?;
-    let lines = newest(&mut client, &args)?;
-    let last = lines.last().map(|l| format!("{}.{}", l.run, l.seq));
+    let mut page = newest(&mut client, &args)?;
+    // One line is asked for even when none is wanted: it tells where to follow on, and whether there is such a process.
+    let last = page.lines.as_ref().and_then(|l| l.last()).map(|l| format!("{}.{}", l.run, l.seq));
+    if args.lines == 0 {
+        page = LogPage { lines: Some(Vec::new()), count: 0, ..page };
+    }
+    if args.json && !args.follow {
+        render::json(&serde_json::to_value(&page).map_err(|e| Failure::failed(e.to_string()))?);
+        return Ok(());
+    }
+    let lines = page.lines.unwrap_or_default();
     show(&lines, args.json)?;
     if args.follow { follow(&mut client, &args, last.unwrap_or_else(|| "0.0".to_owned())) } else { Ok(()) }
 }
 
-/// The newest lines, however many answers they take, oldest first.
-fn newest(client: &mut Client, args: &Args) -> Result<Vec<LogRecord>, Failure> {
+/// The newest lines, oldest first, as one page however many answers they take.
+fn newest(client: &mut Client, args: &Args) -> Result<LogPage, Failure> {
     let stream = match args.stream.as_str() {
         "stdout" => StreamFilter::Stdout,
         "stderr" => StreamFilter::Stderr,
         _ => StreamFilter::Both,
     };
-    let mut pages: Vec<Vec<LogRecord>> = Vec::new();
-    let (mut cursor, mut left) = (None, args.lines);
-    while left > 0 {
+    let mut whole: Option<LogPage> = None;
+    let mut left = args.lines;
+    loop {
         let request = GetLogs {
             process: Some(args.process.clone()),
             stream,
             since: args.since.clone(),
             until: args.until.clone(),
             run: args.run,
-            limit: Some(left.min(PAGE)),
-            cursor: cursor.clone(),
+            limit: Some(left.clamp(1, PAGE)),
+            cursor: whole.as_ref().and_then(|page| page.next_cursor.clone()),
             format: LogFormat::Records,
             max_line_chars: Some(WHOLE_LINES),
             ..GetLogs::default()
         };
-        let page: LogPage = client.read("get_logs", &request)?;
-        left = left.saturating_sub(page.count);
-        pages.extend(page.lines);
-        cursor = page.next_cursor;
-        if cursor.is_none() || page.count == 0 {
-            break;
+        let older: LogPage = client.read("get_logs", &request)?;
+        left = left.saturating_sub(older.count);
+        let is_last = left == 0 || older.next_cursor.is_none() || older.count == 0;
+        let page = match whole {
+            None => older,
+            Some(newer) => join(older, newer),
+        };
+        if is_last {
+            return Ok(page);
         }
+        whole = Some(page);
     }
-    if args.lines == 0 {
-        // A name that does not exist is told even when no line is asked for.
-        let request = GetProcessInfo { process: args.process.clone(), runs: Some(0), project: None };
-        client.call("get_process_info", &request)?;
-    }
-    Ok(pages.into_iter().rev().flatten().collect())
+}
+
+/// One page of two, the older of which says how to go on.
+fn join(older: LogPage, newer: LogPage) -> LogPage {
+    let lines: Vec<LogRecord> = older.lines.into_iter().chain(newer.lines).flatten().collect();
+    LogPage { count: older.count + newer.count, lines: Some(lines), ..older }
 }
 
 /// Goes on until interrupted, over restarts of the process.

@@ -1,5 +1,5 @@
 //! Measures ingest and reads. Run with
-//! `cargo test --release -p hostler-store --test throughput -- --ignored --nocapture`.
+//! `cargo bench -p hostler-store`.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -84,9 +84,7 @@ fn private_kib() -> u64 {
     lines.filter_map(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok()).sum()
 }
 
-#[test]
-#[ignore = "a measurement, not a check"]
-fn ingest_and_pages() {
+fn main() {
     let dir = tempfile::tempdir().unwrap();
     let before = private_kib();
     let store = Store::open(&dir.path().join("hostler.db"), Timestamp(0)).unwrap();
