@@ -32,6 +32,9 @@ fn starts_shows_restarts_and_stops(era: Era) {
     assert_eq!((&again["status"], &again["id"]), (&json!("running"), &started["id"]));
     assert_ne!(again["pid"], pid);
     assert!(!e2e::alive(pid), "the old run goes on");
+    let info = mcp.done("get_process_info", json!({"process": "web"}));
+    assert_eq!(info["runs"][0]["reason"], "restarted on request", "{info}");
+    assert_eq!(info["runs"][1]["reason"], "started on request", "{info}");
 
     let stopped = mcp.done("stop_process", json!({"process": "web"}));
     assert_eq!((&stopped["done"], &stopped["process"]["status"]), (&json!(true), &json!("stopped")));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hostler_model::{Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
 use hostler_store::{NewRun, RunReason, Store, StoreError};
+use hostler_supervisor::host::Cause;
 use hostler_supervisor::{Host, LaunchError, Program, RunKey};
 
 use super::degraded::Degraded;
@@ -55,7 +56,11 @@ impl Host for Recorder {
             run: run.run,
             dir: Home::run_dir_name(process, run.run),
             boot_id: self.boot_id.to_string(),
-            reason: if run.automatic { RunReason::Policy } else { RunReason::Start },
+            reason: match run.cause {
+                Cause::Start => RunReason::Start,
+                Cause::Restart => RunReason::Restart,
+                Cause::Policy => RunReason::Policy,
+            },
             now: run.at,
         };
         match self.store.begin_run(new, lifecycle).await {

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::adopt::{self, Takeover};
 use crate::handle::{Accepted, ProcessHandle, Request, RunFacts, Snapshot};
-use crate::host::{Host, NewRun, Program, RunKey};
+use crate::host::{Cause, Host, NewRun, Program, RunKey};
 use crate::shim_client::{Received, ShimClient};
 use crate::shim_pool::ShimPool;
 
@@ -61,6 +61,8 @@ struct Actor<H> {
     /// broken pipe, whatever happens to its shim.
     held: Vec<OwnedFd>,
     timer: Option<tokio::time::Instant>,
+    /// The newest request that it should run.
+    asked: Cause,
     /// The program of a start that is being carried out.
     resolved: Option<Program>,
     requests: mpsc::UnboundedReceiver<Request>,
@@ -94,6 +96,7 @@ pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> Pro
         start_ticks: 0,
         held: Vec::new(),
         timer: None,
+        asked: Cause::Start,
         resolved: None,
         requests,
         snapshots,
@@ -146,11 +149,13 @@ impl<H: Host> Actor<H> {
             Request::Start { spec, program, reply } => {
                 self.declare(spec);
                 self.resolved = program.map(|program| *program);
+                self.asked = Cause::Start;
                 (reply, Some(Input::Start))
             }
             Request::Stop { stop, reply } => (reply, Some(Input::Stop(stop))),
             Request::Restart { spec, stop, reply } => {
                 self.declare(spec);
+                self.asked = Cause::Restart;
                 (reply, Some(Input::Restart(stop)))
             }
             Request::Kill { signal, reply } => (reply, Some(Input::Kill(signal))),
@@ -385,10 +390,10 @@ impl<H: Host> Actor<H> {
 
     /// Asks a shim to start the program. The answer comes as an event.
     async fn launch(&mut self, run: RunNo) -> Result<(), String> {
-        let automatic = self.life.restarts > 0;
+        let cause = if self.life.restarts > 0 { Cause::Policy } else { self.asked };
         self.facts = RunFacts { run, ..RunFacts::default() };
         let dir = self.host.run_dir(self.id, run);
-        let new_run = NewRun { run, dir: dir.clone(), automatic, at: self.host.now() };
+        let new_run = NewRun { run, dir: dir.clone(), cause, at: self.host.now() };
         let key = self.host.begin_run(self.id, &new_run, &self.life).await;
         let Some(key) = key else {
             return Err("the database cannot record a new run now; `hostler daemon status` says why".into());

@@ -29,6 +29,17 @@ pub struct Program {
 #[error("{0}")]
 pub struct LaunchError(pub String);
 
+/// Who began a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A request to start it.
+    Start,
+    /// A request to restart it.
+    Restart,
+    /// Its restart policy.
+    Policy,
+}
+
 /// A run about to begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRun {
@@ -36,8 +47,8 @@ pub struct NewRun {
     pub run: RunNo,
     /// Its directory.
     pub dir: PathBuf,
-    /// Whether a restart policy began it rather than a request.
-    pub automatic: bool,
+    /// Who began it.
+    pub cause: Cause,
     /// When.
     pub at: Timestamp,
 }
