@@ -77,54 +77,46 @@ impl Service {
         let lines = request.lines.unwrap_or(DEFAULT_TAIL).clamp(1, MAX_LINES) as usize;
         let wait = request.wait_ms.map_or(DEFAULT_WAIT, Duration::from_millis).min(LONGEST);
         entry.caught_up().await;
-        let Some(text) = &request.cursor else {
-            return self.first_tail(&entry, &request, lines, pattern.as_ref(), wait, patience).await;
-        };
-        let after = parse_cursor(text)?;
+        let form = Form::of(request.format, request.max_line_chars);
         let waits = request.follow || pattern.is_some();
         let wait = if waits { wait } else { Duration::ZERO };
-        self.newer(&entry, &request, after, lines, pattern.as_ref(), wait, patience).await
+        let wanted = Wanted { entry: &entry, form, lines, pattern, wait };
+        match &request.cursor {
+            Some(text) => self.newer(&wanted, parse_cursor(text)?, patience).await,
+            None => self.newest(&wanted, request.follow, patience).await,
+        }
     }
 
-    /// The newest lines, and for a pattern that is not among them, what comes after.
-    async fn first_tail(
+    /// The newest lines; and where a pattern is not among them, or there are none to follow on, what comes after.
+    async fn newest(
         &self,
-        entry: &Entry,
-        request: &TailLogs,
-        lines: usize,
-        pattern: Option<&Regex>,
-        wait: Duration,
+        wanted: &Wanted<'_>,
+        follow: bool,
         patience: &Patience,
     ) -> Result<LogTail, ToolError> {
-        let form = Form::of(request.format, request.max_line_chars);
+        let Wanted { entry, form, lines, .. } = *wanted;
         let is_live = entry.may_write();
         let query = LogQuery { max_bytes: READ_BYTES, ..LogQuery::newest(entry.id, lines) };
         let page = self.store.logs(query).await.map_err(store_error)?;
-        let shown = form.fitting(&page.rows);
         let newest = page.rows.first().map_or(LogPoint { run: RunNo(0), seq: 0 }, LogRow::point);
-        let found = pattern.is_none_or(|p| page.rows.iter().any(|r| p.is_match(&readable(&r.raw))));
-        let empty_follow = request.follow && page.rows.is_empty();
-        if !found || empty_follow {
-            return self.newer(entry, request, newest, lines, pattern, wait, patience).await;
+        let found = wanted.pattern.is_none() || wanted.position(&page.rows).is_some();
+        if !found || (follow && page.rows.is_empty()) {
+            return self.newer(wanted, newest, patience).await;
         }
+        let shown = form.fitting(&page.rows);
         let rows: Vec<&LogRow> = page.rows[..shown].iter().rev().collect();
         let truncated = page.more || shown < page.rows.len();
         Ok(tail(entry, form, &rows, newest, true, truncated, is_live))
     }
 
     /// What is newer than a point; waits for it, and for a pattern.
-    #[allow(clippy::too_many_arguments, reason = "the parts of one request")]
     async fn newer(
         &self,
-        entry: &Entry,
-        request: &TailLogs,
+        wanted: &Wanted<'_>,
         after: LogPoint,
-        lines: usize,
-        pattern: Option<&Regex>,
-        wait: Duration,
         patience: &Patience,
     ) -> Result<LogTail, ToolError> {
-        let form = Form::of(request.format, request.max_line_chars);
+        let Wanted { entry, form, lines, wait, .. } = *wanted;
         let deadline = Instant::now() + wait;
         let mut logs = entry.logs.subscribe();
         let mut snapshots = entry.handle.watch();
@@ -135,20 +127,21 @@ impl Service {
             let is_live = entry.may_write();
             let query = LogQuery { limit: lines, max_bytes: READ_BYTES, ..new_lines(entry.id, None, after) };
             let page = self.store.logs(query).await.map_err(store_error)?;
-            let matched = pattern.map(|p| page.rows.iter().position(|r| p.is_match(&readable(&r.raw))));
-            let full = page.more;
-            let done = match matched {
-                Some(at) => at.is_some(),
+            let matched = wanted.position(&page.rows);
+            let came = match wanted.pattern {
+                Some(_) => matched.is_some(),
                 None => !page.rows.is_empty() || wait.is_zero(),
             };
             let late = Instant::now() >= deadline || patience.cut_short.is_cancelled();
-            if done || full || late || !is_live {
-                let upto = matched.flatten().map_or(page.rows.len(), |at| at + 1);
-                let rows = &page.rows[..upto];
+            if came || page.more || late || !is_live {
+                let rows = &page.rows[..matched.map_or(page.rows.len(), |at| at + 1)];
                 let shown = form.fitting(rows);
                 let newest = rows[..shown].last().map_or(after, LogRow::point);
+                let truncated = page.more || shown < rows.len();
+                // A match that did not fit into the answer comes with the next one.
+                let done = came && (wanted.pattern.is_none() || shown == rows.len());
                 let rows: Vec<&LogRow> = rows[..shown].iter().collect();
-                return Ok(tail(entry, form, &rows, newest, done, full || shown < upto, is_live));
+                return Ok(tail(entry, form, &rows, newest, done, truncated, is_live));
             }
             tokio::select! {
                 _ = logs.changed() => {}
@@ -199,6 +192,23 @@ fn query(entry: &Entry, request: &GetLogs, limit: usize) -> Result<LogQuery, Too
         max_bytes: READ_BYTES,
         ..LogQuery::newest(entry.id, limit)
     })
+}
+
+/// What a tail is asked for.
+struct Wanted<'a> {
+    entry: &'a Entry,
+    form: Form,
+    lines: usize,
+    pattern: Option<Regex>,
+    wait: Duration,
+}
+
+impl Wanted<'_> {
+    /// Where the pattern first matches.
+    fn position(&self, rows: &[LogRow]) -> Option<usize> {
+        let pattern = self.pattern.as_ref()?;
+        rows.iter().position(|row| pattern.is_match(&readable(&row.raw)))
+    }
 }
 
 /// How lines are shown.
@@ -275,7 +285,7 @@ fn tail(
 ) -> LogTail {
     let (lines, text) = render(entry, rows, form);
     let cursor = cursor(newest);
-    let note = if !done && !live {
+    let note = if !done && !live && !truncated {
         Some(format!("`{}` has ended, so no more lines will come; get_process_info says how", entry.name))
     } else if !done {
         Some(format!(

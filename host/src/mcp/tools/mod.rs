@@ -9,16 +9,12 @@ use futures_util::future::BoxFuture;
 use hostler_api::schema::{schema_of, shape_of};
 use hostler_api::{ToolError, arguments};
 use rmcp::model::{Tool, ToolAnnotations};
-use schemars_of::{DeserializeOwned, JsonSchema, Serialize};
+use rmcp::schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::daemon::service::{Client, Patience, Service};
-
-mod schemars_of {
-    pub(super) use rmcp::schemars::JsonSchema;
-    pub(super) use serde::Serialize;
-    pub(super) use serde::de::DeserializeOwned;
-}
 
 /// One call of a tool.
 pub(super) struct Call {
