@@ -14,7 +14,7 @@ use rustix::net::{
 use crate::CONTROL_SOCKET;
 
 /// Most file descriptors that come with one packet.
-const MAX_FDS: usize = 4;
+const MAX_FDS: usize = 8;
 
 const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
@@ -53,7 +53,7 @@ impl Channel {
         Ok(Self(socket))
     }
 
-    /// Sends one packet with at most four file descriptors.
+    /// Sends one packet with at most eight file descriptors.
     ///
     /// # Errors
     /// `WouldBlock` when the peer does not read, `BrokenPipe` when it is gone.

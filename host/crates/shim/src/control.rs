@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::FORMAT_VERSION;
+use crate::descriptors::{Descriptor, Descriptors};
 use crate::exit_record::{self, ExitRecord};
 use crate::journal::Position;
 use crate::wire::{DecodeError, Decoder, Encoder};
@@ -26,8 +27,12 @@ pub enum Scope {
 /// From the daemon to the shim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Start; comes with one file descriptor, a file that holds the encoded `LaunchSpec`.
+    /// Start; comes with the locked file of the run, which the shim keeps open, and a file that holds the encoded
+    /// `LaunchSpec`.
     Launch,
+    /// Take over what another shim left that was killed; comes with the locked file of the run, the descriptors that
+    /// the request names, and a file that holds the encoded `AdoptSpec`. Answered with [`Event::Status`].
+    Adopt,
     /// Send [`Event::Status`] with the file descriptors.
     Attach,
     /// End the tree: this signal, and SIGKILL after the grace.
@@ -83,9 +88,8 @@ pub enum Event {
     Refused(String),
 }
 
-/// What a shim knows. Sent with file descriptors in this order: pidfd of the main process (when
-/// `has_pidfd`), then for pipes the read ends of stdout and stderr and the write end of stdin, for a pseudo
-/// terminal its master. Whoever holds them keeps the process from ever seeing a broken pipe.
+/// What a shim knows. Sent with the file descriptors of `descriptors`, in their order. Whoever holds them keeps the
+/// process from ever seeing a broken pipe, and can hand them to a successor of the shim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     /// Version of the shim's formats.
@@ -102,8 +106,10 @@ pub struct Status {
     pub exit: Option<ExitRecord>,
     /// Whether a stop is under way.
     pub stopping: bool,
-    /// Whether a pidfd comes along.
-    pub has_pidfd: bool,
+    /// Which descriptors come along.
+    pub descriptors: Descriptors,
+    /// Whether the shim took the process over from another one that was killed.
+    pub adopted: bool,
 }
 
 /// Which step of a launch failed.
@@ -157,6 +163,8 @@ mod tag {
     pub(super) const STEP: u16 = 18;
     pub(super) const ERRNO: u16 = 19;
     pub(super) const PATH: u16 = 20;
+    pub(super) const DESCRIPTORS: u16 = 21;
+    pub(super) const ADOPTED: u16 = 22;
 }
 
 fn begin(kind: i64) -> Encoder {
@@ -196,6 +204,7 @@ impl Command {
                 e = begin(8);
                 e.number(tag::SEGMENT, position.segment as i64).number(tag::OFFSET, position.offset as i64);
             }
+            Self::Adopt => e = begin(9),
         }
         e.finish()
     }
@@ -219,6 +228,7 @@ impl Command {
             6 => Self::CloseStdin,
             7 => Self::Resize { rows: d.int(tag::ROWS)?, cols: d.int(tag::COLS)? },
             8 => Self::Consumed(Position { segment: d.int(tag::SEGMENT)?, offset: d.int(tag::OFFSET)? }),
+            9 => Self::Adopt,
             _ => return Err(DecodeError::Malformed(tag::KIND)),
         })
     }
@@ -265,20 +275,20 @@ impl Event {
         e.finish()
     }
 
-    /// From a packet.
+    /// From a packet that came with so many file descriptors.
     ///
     /// # Errors
     /// When it is not an event of this version.
-    pub fn decode(packet: &[u8]) -> Result<Self, DecodeError> {
+    pub fn decode(packet: &[u8], fds: usize) -> Result<Self, DecodeError> {
         let d = Decoder::new(packet)?;
         Ok(match d.number(tag::KIND)? {
-            101 => Self::Launched(decode_status(&d)?),
+            101 => Self::Launched(decode_status(&d, fds)?),
             102 => Self::LaunchFailed(LaunchFailure {
                 step: *STEPS.get(d.int::<usize>(tag::STEP)?).ok_or(DecodeError::Malformed(tag::STEP))?,
                 errno: d.int(tag::ERRNO)?,
                 path: d.path(tag::PATH)?,
             }),
-            103 => Self::Status(decode_status(&d)?),
+            103 => Self::Status(decode_status(&d, fds)?),
             104 => Self::JournalGrew,
             105 => Self::Exited(decode_exit(&d)?.ok_or(DecodeError::Missing(tag::EXIT))?),
             106 => Self::Closed(decode_exit(&d)?.ok_or(DecodeError::Missing(tag::EXIT))?),
@@ -299,13 +309,20 @@ fn encode_status(e: &mut Encoder, status: &Status) {
         .number(tag::START_TICKS, status.start_ticks as i64)
         .number(tag::STARTED, status.started_unix_nanos)
         .number(tag::STOPPING, i64::from(status.stopping))
-        .number(tag::HAS_PIDFD, i64::from(status.has_pidfd));
+        // What the first version of the daemon wants to know.
+        .number(tag::HAS_PIDFD, i64::from(status.descriptors.iter().any(|d| d == Descriptor::Main)))
+        .number(tag::ADOPTED, i64::from(status.adopted))
+        .number(tag::DESCRIPTORS, status.descriptors.bits());
     if let Some(exit) = &status.exit {
         e.bytes(tag::EXIT, &exit.to_bytes());
     }
 }
 
-fn decode_status(d: &Decoder<'_>) -> Result<Status, DecodeError> {
+fn decode_status(d: &Decoder<'_>, fds: usize) -> Result<Status, DecodeError> {
+    let descriptors = match d.optional_number(tag::DESCRIPTORS)? {
+        Some(bits) => Descriptors::from_bits(bits),
+        None => Descriptors::by_count(fds, d.number(tag::HAS_PIDFD)? != 0),
+    };
     Ok(Status {
         version: d.int(tag::VERSION)?,
         shim_pid: d.int(tag::SHIM_PID)?,
@@ -314,7 +331,8 @@ fn decode_status(d: &Decoder<'_>) -> Result<Status, DecodeError> {
         started_unix_nanos: d.number(tag::STARTED)?,
         exit: decode_exit(d)?,
         stopping: d.number(tag::STOPPING)? != 0,
-        has_pidfd: d.number(tag::HAS_PIDFD)? != 0,
+        descriptors,
+        adopted: d.optional_number(tag::ADOPTED)?.is_some_and(|n| n != 0),
     })
 }
 
@@ -345,6 +363,7 @@ mod tests {
     fn every_command_comes_back() {
         for command in [
             Command::Launch,
+            Command::Adopt,
             Command::Attach,
             Command::Stop { signal: 15, grace_ms: 10_000, scope: Scope::Main },
             Command::Signal { signal: 9, scope: Scope::Tree },
@@ -368,7 +387,8 @@ mod tests {
             started_unix_nanos: 4,
             exit: Some(EXIT),
             stopping: true,
-            has_pidfd: true,
+            descriptors: Descriptors::by_count(4, true),
+            adopted: true,
         };
         for event in [
             Event::Launched(Status { exit: None, ..status }),
@@ -380,7 +400,7 @@ mod tests {
             Event::StdinAccepted(7),
             Event::Refused("why".into()),
         ] {
-            assert_eq!(Event::decode(&event.encode()), Ok(event));
+            assert_eq!(Event::decode(&event.encode(), 0), Ok(event));
         }
     }
 }

@@ -28,6 +28,8 @@ pub enum Outcome {
         /// Whether a core was dumped.
         core_dumped: bool,
     },
+    /// Nobody saw it: its shim was killed, and when another one came it was gone.
+    Unknown,
 }
 
 /// The end of a run.
@@ -58,6 +60,7 @@ impl ExitRecord {
         let (kind, value, core) = match self.outcome {
             Outcome::Code(code) => (1_u8, code, false),
             Outcome::Signal { signal, core_dumped } => (2, signal, core_dumped),
+            Outcome::Unknown => (3, 0, false),
         };
         let mut b = [0_u8; SIZE];
         b[4..6].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
@@ -92,6 +95,7 @@ impl ExitRecord {
         let outcome = match b[6] {
             1 => Outcome::Code(value),
             2 => Outcome::Signal { signal: value, core_dumped: b[7] & 1 != 0 },
+            3 => Outcome::Unknown,
             _ => return Err(invalid("unknown kind of end")),
         };
         Ok(Some(Self {
@@ -121,6 +125,17 @@ pub fn preallocate(run_dir: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Opens the file that a predecessor made, or makes it.
+///
+/// # Errors
+/// When there is none and it cannot be made.
+pub fn reopen(run_dir: &Path) -> io::Result<File> {
+    match File::options().write(true).open(run_dir.join(FILE_NAME)) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => preallocate(run_dir),
+        found => found,
+    }
+}
+
 /// Reads the record of a run; `Ok(None)` when it has not ended, or never began.
 ///
 /// # Errors
@@ -140,11 +155,15 @@ mod tests {
 
     prop_compose! {
         pub(crate) fn record()(
-            signalled in any::<bool>(), value in any::<i32>(), core_dumped in any::<bool>(), at_unix_nanos in any::<i64>(),
+            kind in 0..3, value in any::<i32>(), core_dumped in any::<bool>(), at_unix_nanos in any::<i64>(),
             user_us in any::<u64>(), system_us in any::<u64>(), max_rss_bytes in any::<u64>(),
             descendants_ended in any::<u32>(), closed in any::<bool>(),
         ) -> ExitRecord {
-            let outcome = if signalled { Outcome::Signal { signal: value, core_dumped } } else { Outcome::Code(value) };
+            let outcome = match kind {
+                0 => Outcome::Code(value),
+                1 => Outcome::Signal { signal: value, core_dumped },
+                _ => Outcome::Unknown,
+            };
             ExitRecord { outcome, at_unix_nanos, user_us, system_us, max_rss_bytes, descendants_ended, closed }
         }
     }

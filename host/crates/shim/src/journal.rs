@@ -11,12 +11,17 @@
 //! All numbers are little endian. A segment is only ever appended to. A record that is cut off or whose
 //! checksum does not match is the end of what has been written so far, or, in a segment that has a
 //! successor, damage that the reader reports as a gap.
+//!
+//! Output comes from a pipe by `splice`, which needs a place in the file: so the record begins with an *open*
+//! header, of kind 5, length 0 and a checksum of its own. Its payload goes as far as the file does. Readers stop before it;
+//! the writer puts the final header in its place, or, when it was killed meanwhile, its successor does.
 
 mod reader;
+mod recover;
 mod writer;
 
 pub use reader::{Reader, Record};
-pub use writer::Writer;
+pub use writer::{Moved, Writer};
 
 use std::path::{Path, PathBuf};
 
@@ -107,24 +112,41 @@ fn segments(folder: &Path) -> std::io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-fn record_header(
-    kind: Kind,
-    stream: Stream,
+/// When a record was read.
+#[derive(Debug, Clone, Copy)]
+struct Stamp {
     mono_ns: u64,
     wall_ns: i64,
-    payload: &[u8],
-) -> [u8; RECORD_HEADER] {
+}
+
+/// The byte that marks an open record; kinds have theirs below it.
+const OPEN: u8 = 5;
+
+fn record_header(kind: Kind, stream: Stream, stamp: Stamp, payload: &[u8]) -> [u8; RECORD_HEADER] {
+    header(kind as u8 + 1, stream, stamp, payload)
+}
+
+fn open_header(stream: Stream, stamp: Stamp) -> [u8; RECORD_HEADER] {
+    header(OPEN, stream, stamp, &[])
+}
+
+fn header(kind: u8, stream: Stream, stamp: Stamp, payload: &[u8]) -> [u8; RECORD_HEADER] {
     let mut h = [0_u8; RECORD_HEADER];
     h[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
-    h[8] = kind as u8 + 1;
+    h[8] = kind;
     h[9] = stream as u8;
-    h[16..24].copy_from_slice(&mono_ns.to_le_bytes());
-    h[24..32].copy_from_slice(&wall_ns.to_le_bytes());
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&h[8..]);
-    crc.update(payload);
-    h[4..8].copy_from_slice(&crc.finalize().to_le_bytes());
+    h[16..24].copy_from_slice(&stamp.mono_ns.to_le_bytes());
+    h[24..32].copy_from_slice(&stamp.wall_ns.to_le_bytes());
+    let crc = checksum(&h, payload);
+    h[4..8].copy_from_slice(&crc.to_le_bytes());
     h
+}
+
+fn checksum(header: &[u8; RECORD_HEADER], payload: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&header[8..]);
+    crc.update(payload);
+    crc.finalize()
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@
 //! record of the exit. Each format begins with a version, and readers skip what they do not know, so that an
 //! old shim works with a new daemon.
 
+pub mod adopt;
 pub mod channel;
 pub mod control;
+pub mod descriptors;
 pub mod exit_record;
 pub mod journal;
 pub mod launch;
+pub mod pid_file;
 pub mod wire;
 
 /// Version of everything that this library sends and writes.
@@ -18,5 +21,6 @@ pub const FORMAT_VERSION: u16 = 1;
 /// Name of the control socket in the run directory.
 pub const CONTROL_SOCKET: &str = "control.sock";
 
-/// Name of the file that says which processes belong to the run: `pid start_ticks shim_pid boot_id`.
-pub const PID_FILE: &str = "pid";
+/// Name of the file that is locked (`flock`) for as long as a shim is responsible for the run, and by the daemon from
+/// before it asks one.
+pub const LOCK_FILE: &str = "lock";

@@ -113,6 +113,14 @@ impl<'a> Decoder<'a> {
         Ok(i64::from_le_bytes(bytes))
     }
 
+    /// The number of this tag, if there is one.
+    ///
+    /// # Errors
+    /// When it is not 8 bytes long.
+    pub fn optional_number(&self, tag: u16) -> Result<Option<i64>, DecodeError> {
+        self.optional(tag).map(|_| self.number(tag)).transpose()
+    }
+
     /// The number of this tag in a narrower type.
     ///
     /// # Errors

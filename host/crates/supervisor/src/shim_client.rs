@@ -70,7 +70,7 @@ impl ShimClient {
                 Ok(Err(error)) => return Err(error),
                 Err(_would_block) => continue,
             };
-            match Event::decode(&self.buffer[..length]) {
+            match Event::decode(&self.buffer[..length], fds.len()) {
                 Ok(event) => return Ok(Some(Received { event, fds })),
                 Err(error) => tracing::warn!(%error, "a shim sent what is not an event"),
             }

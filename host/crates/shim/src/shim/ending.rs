@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hostler_shim::control::Scope;
 
-use crate::tree;
+use crate::tree::{Member, Tree};
 
 /// How often a sweep by force is repeated, at first and at most.
 const SWEEP: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
@@ -44,7 +44,14 @@ impl Ending {
     }
 
     /// Begins a stop, or makes one that is under way come sooner. `main` is the main process, if it lives.
-    pub(crate) fn stop(&mut self, signal: i32, grace: Duration, scope: Scope, main: Option<i32>) {
+    pub(crate) fn stop(
+        &mut self,
+        tree: &Tree,
+        signal: i32,
+        grace: Duration,
+        scope: Scope,
+        main: Option<i32>,
+    ) {
         let deadline = Instant::now() + grace;
         match &mut self.plan {
             Some(plan) => {
@@ -54,17 +61,17 @@ impl Ending {
             None => self.plan = Some(Plan { signal, deadline, sweep: None }),
         }
         if grace.is_zero() {
-            return self.on_time(main);
+            return self.on_time(tree, main);
         }
         match (scope, main) {
-            (Scope::Main, Some(main)) => polite(main, signal),
-            _ => self.signal_all(signal, main),
+            (Scope::Main, Some(main)) => Member::look(main).iter().for_each(|m| polite(m, signal)),
+            _ => self.signal_all(&tree.members(), signal, main),
         }
     }
 
     /// The main process is gone: whoever it left behind gets the same signal and what is left of the grace,
     /// or, when it ended by itself, a grace of its own.
-    pub(crate) fn main_gone(&mut self, leftover_grace: Duration) {
+    pub(crate) fn main_gone(&mut self, tree: &Tree, leftover_grace: Duration) {
         let signal = match &self.plan {
             Some(plan) => plan.signal,
             None => libc::SIGTERM,
@@ -73,11 +80,11 @@ impl Ending {
         if self.plan.is_none() {
             self.plan = Some(Plan { signal, deadline: Instant::now() + leftover_grace, sweep: None });
         }
-        self.signal_all(signal, None);
+        self.signal_all(&tree.members(), signal, None);
     }
 
     /// Past the deadline: everyone who is left is killed.
-    pub(crate) fn on_time(&mut self, main: Option<i32>) {
+    pub(crate) fn on_time(&mut self, tree: &Tree, main: Option<i32>) {
         let now = Instant::now();
         let Some(plan) = &mut self.plan else { return };
         if plan.sweep.map_or(plan.deadline, |(at, _)| at) > now {
@@ -85,20 +92,20 @@ impl Ending {
         }
         let pause = plan.sweep.map_or(SWEEP.0, |(_, pause)| (pause * 2).min(SWEEP.1));
         plan.sweep = Some((now + pause, pause));
-        for pid in pause_all() {
-            if tree::signal(pid, libc::SIGKILL).is_ok() {
-                self.note(pid, main);
+        for member in pause_all(tree) {
+            if member.signal(libc::SIGKILL).is_ok() {
+                self.note(member.pid, main);
             }
         }
     }
 
-    fn signal_all(&mut self, signal: i32, main: Option<i32>) {
-        for pid in tree::descendants() {
+    fn signal_all(&mut self, members: &[Member], signal: i32, main: Option<i32>) {
+        for member in members {
             // A main process that still lives may yet take its descendants along by itself, but not an orphan.
-            if main.is_none() || tree::is_orphan(pid) {
-                self.note(pid, main);
+            if main.is_none() || member.is_orphan(members) {
+                self.note(member.pid, main);
             }
-            polite(pid, signal);
+            polite(member, signal);
         }
     }
 
@@ -109,17 +116,17 @@ impl Ending {
     }
 }
 
-/// Pauses all descendants, so that none can give birth any more, and looks again until nobody new is there.
-fn pause_all() -> Vec<i32> {
-    let mut paused = Vec::new();
+/// Pauses all of them, so that none can give birth any more, and looks again until nobody new is there.
+fn pause_all(tree: &Tree) -> Vec<Member> {
+    let mut paused: Vec<Member> = Vec::new();
     for _ in 0..LOOKS {
-        let mut fresh = tree::descendants();
-        fresh.retain(|pid| !paused.contains(pid));
+        let mut fresh = tree.members();
+        fresh.retain(|new| !paused.iter().any(|old| old.pid == new.pid));
         if fresh.is_empty() {
             break;
         }
-        for pid in &fresh {
-            let _ = tree::signal(*pid, libc::SIGSTOP);
+        for member in &fresh {
+            let _ = member.signal(libc::SIGSTOP);
         }
         paused.append(&mut fresh);
     }
@@ -127,8 +134,8 @@ fn pause_all() -> Vec<i32> {
 }
 
 /// Sends a signal, and wakes the process if it is paused so that it can act on it.
-fn polite(pid: i32, signal: i32) {
-    if tree::signal(pid, signal).is_ok() && signal != libc::SIGKILL {
-        let _ = tree::signal(pid, libc::SIGCONT);
+fn polite(member: &Member, signal: i32) {
+    if member.signal(signal).is_ok() && signal != libc::SIGKILL {
+        let _ = member.signal(libc::SIGCONT);
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! One thread, no async runtime, no allocation on the way of the output: hundreds of these run at once.
 
+mod adopt;
 mod ending;
 mod output;
 mod pages;
@@ -20,37 +21,52 @@ use std::io::{Read, Seek};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
+use hostler_shim::adopt::AdoptSpec;
 use hostler_shim::channel::Channel;
 use hostler_shim::control::{Command, Event, MAX_PACKET};
 use hostler_shim::launch::LaunchSpec;
 
 use crate::pages::Pages;
-use crate::run::Buffers;
+use crate::run::{Buffers, Run};
 
 fn main() -> ExitCode {
     sys::frugal_memory();
     let (Ok(channel), Ok(signals)) = (sys::detach(), sys::child_signals()) else {
         return ExitCode::from(70);
     };
-    let Some(spec) = await_launch(&channel) else {
+    let Some(order) = await_order(&channel) else {
         return ExitCode::SUCCESS;
     };
     // Made before the start, so that a lack of memory cannot come in between.
     let (Ok(chunk), Ok(packet)) = (Pages::new(output::CHUNK), Pages::new(MAX_PACKET)) else {
         return ExitCode::from(71);
     };
-    match spawn::launch(&spec) {
-        Ok(child) => run::run(channel, signals, spec, child, Buffers { chunk, packet }),
-        Err(failure) => {
-            let _ = channel.send(&Event::LaunchFailed(failure).encode(), &[]);
+    let begun = match order {
+        Order::Launch(spec, lock) => {
+            spawn::launch(&spec).map(|child| (Run::launched(&spec, lock), child)).map_err(Event::LaunchFailed)
+        }
+        Order::Adopt(spec, lock, fds) => {
+            adopt::adopt(&spec, fds).map(|child| (Run::adopted(&spec, lock), child)).map_err(Event::Refused)
+        }
+    };
+    match begun {
+        Ok((run, child)) => run::run(channel, signals, run, child, Buffers { chunk, packet }),
+        Err(event) => {
+            let _ = channel.send(&event.encode(), &[]);
         }
     }
     ExitCode::SUCCESS
 }
 
-/// Waits for the launch; `None` when the daemon went away without one.
-fn await_launch(channel: &Channel) -> Option<LaunchSpec> {
-    // A launch is short: what is longer is cut off, and so refused.
+/// What a shim can be asked to do with its life; the locked file of the run comes along.
+enum Order {
+    Launch(LaunchSpec, Option<OwnedFd>),
+    Adopt(AdoptSpec, Option<OwnedFd>, Vec<OwnedFd>),
+}
+
+/// Waits for the order; `None` when the daemon went away without one.
+fn await_order(channel: &Channel) -> Option<Order> {
+    // Orders are short: what is longer is cut off, and so refused.
     let mut buffer = [0; 4096];
     loop {
         sys::wait_readable(channel);
@@ -61,23 +77,35 @@ fn await_launch(channel: &Channel) -> Option<LaunchSpec> {
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => continue,
             Err(_) => return None,
         };
-        let answer = match (Command::decode(&buffer[..length]), fds.pop()) {
-            (Ok(Command::Launch), Some(fd)) => match read_spec(fd) {
-                Ok(spec) => return Some(spec),
-                Err(reason) => reason,
-            },
-            (Ok(_), _) => "only a launch is possible before the launch".to_owned(),
-            (Err(reason), _) => reason.to_string(),
-        };
-        channel.send(&Event::Refused(answer).encode(), &[]).ok()?;
+        let order = Command::decode(&buffer[..length]).map_err(|e| e.to_string());
+        match order.and_then(|command| understand(&command, fds)) {
+            Ok(order) => return Some(order),
+            Err(reason) => channel.send(&Event::Refused(reason).encode(), &[]).ok()?,
+        }
     }
 }
 
-fn read_spec(fd: OwnedFd) -> Result<LaunchSpec, String> {
-    let mut file = File::from(fd);
+fn understand(command: &Command, mut fds: Vec<OwnedFd>) -> Result<Order, String> {
+    match command {
+        Command::Launch => {
+            let spec = LaunchSpec::decode(&request(&mut fds)?).map_err(|e| format!("launch request: {e}"))?;
+            Ok(Order::Launch(spec, fds.pop()))
+        }
+        Command::Adopt => {
+            let spec = AdoptSpec::decode(&request(&mut fds)?).map_err(|e| format!("adopt request: {e}"))?;
+            let lock = if fds.len() > spec.descriptors.count() { Some(fds.remove(0)) } else { None };
+            Ok(Order::Adopt(spec, lock, fds))
+        }
+        _ => Err("there is no process yet: launch or adopt one first".to_owned()),
+    }
+}
+
+/// The content of the file that came last.
+fn request(fds: &mut Vec<OwnedFd>) -> Result<Vec<u8>, String> {
+    let mut file = File::from(fds.pop().ok_or("the request came without its file")?);
     // The offset is shared with whoever wrote the file, so it may be at its end.
     let _ = file.rewind();
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|e| format!("launch request: {e}"))?;
-    LaunchSpec::decode(&bytes).map_err(|e| format!("launch request: {e}"))
+    file.read_to_end(&mut bytes).map_err(|e| format!("request: {e}"))?;
+    Ok(bytes)
 }

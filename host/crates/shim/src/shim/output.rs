@@ -1,10 +1,11 @@
-//! From the pipes into the journal, within bounds, whatever the disk says.
+//! From the pipes into the journal, within bounds, whatever the disk says, and so that a SIGKILL at any
+//! instant loses nothing: see [`Writer::append_from`].
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use hostler_shim::journal::{Gap, Kind, Position, Stream, Writer};
+use hostler_shim::journal::{Gap, Kind, Moved, Position, Stream, Writer};
 use hostler_shim::launch::JournalLimits;
 
 use crate::pages::Pages;
@@ -12,8 +13,8 @@ use crate::pages::Pages;
 /// How much is read from a pipe at once, bytes: the size of a pipe.
 pub(crate) const CHUNK: usize = 64 * 1024;
 
-/// How long a chunk is held while the disk is full, and how often it is tried again. After that output is
-/// lost, and counted, because a process must not stand still for want of disk space.
+/// How long output waits while the disk is full, and how often it is tried again. After that it is lost, and
+/// counted, because a process must not stand still for want of disk space.
 const HOLD: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -25,6 +26,11 @@ const KEPT: usize = 8 * 1024;
 /// Chunks that are read at the end beyond the size of a pipe: a terminal, whose size is not told, gives at most
 /// 4 KiB at once.
 const MORE_CHUNKS: usize = 64;
+
+/// A file whose room is given to the last records of a journal when the disk is full: that output was lost, and
+/// that the process ended, must be told even then.
+const RESERVE: &str = "reserve";
+const RESERVED: usize = 4096;
 
 /// The outputs of the process and their journal.
 pub(crate) struct Output {
@@ -44,6 +50,8 @@ struct Source {
     stream: Stream,
     fd: OwnedFd,
     open: bool,
+    /// Its content is moved by the kernel rather than read and written: a pipe's, not a terminal's.
+    splices: bool,
 }
 
 /// What the disk makes of us.
@@ -51,13 +59,29 @@ enum Trouble {
     None,
     /// A chunk could not be written, and is tried again.
     Holding {
-        stream: Stream,
-        length: usize,
+        held: Held,
         since: Instant,
         next: Instant,
     },
     /// The disk has been full for long; each chunk is tried once.
     Losing,
+}
+
+/// Where the chunk is that waits for the disk.
+#[derive(Clone, Copy)]
+enum Held {
+    /// Still in the pipe of this source.
+    Pipe(usize),
+    /// In the buffer.
+    Buffer { stream: Stream, length: usize },
+}
+
+/// What became of one chunk.
+enum Taken {
+    Written(usize),
+    Nothing,
+    End,
+    Refused(Held),
 }
 
 impl Output {
@@ -69,7 +93,8 @@ impl Output {
     ) -> Self {
         // Only whole segments are deleted, so the cap is kept only with several of them.
         limits.segment_bytes = limits.segment_bytes.min(limits.cap_bytes / 4);
-        let sources = sources.into_iter().map(|(stream, fd)| Source { stream, fd, open: true }).collect();
+        let source = |(stream, fd)| Source { stream, fd, open: true, splices: true };
+        let sources = sources.into_iter().map(source).collect();
         Self {
             run_dir,
             limits,
@@ -93,9 +118,19 @@ impl Output {
             .map(|(at, s)| (at, s.fd.as_fd()))
     }
 
+    /// Sets room aside for the last records.
+    pub(crate) fn reserve(&self) {
+        let _ = std::fs::write(self.run_dir.join(RESERVE), [1; RESERVED]);
+    }
+
     /// All descriptors, to be held by a daemon as well.
-    pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.sources.iter().map(|s| s.fd.as_fd())
+    pub(crate) fn fds(&self) -> impl Iterator<Item = (Stream, BorrowedFd<'_>)> {
+        self.sources.iter().map(|s| (s.stream, s.fd.as_fd()))
+    }
+
+    /// That of one stream.
+    pub(crate) fn fd(&self, stream: Stream) -> Option<BorrowedFd<'_>> {
+        self.fds().find(|(s, _)| *s == stream).map(|(_, fd)| fd)
     }
 
     /// When [`Self::on_time`] has something to do.
@@ -126,43 +161,73 @@ impl Output {
     /// Moves one chunk; whether there was one.
     pub(crate) fn pump(&mut self, source: usize, daemon_there: bool) -> bool {
         // Of two sources found readable together the first may have met a full disk: the buffer is not free.
-        if self.is_holding() {
+        if self.is_holding() || !self.sources.get(source).is_some_and(|s| s.open) {
             return false;
         }
-        let Some(Source { stream, fd, open: true }) = self.sources.get(source) else {
-            return false;
-        };
-        let stream = *stream;
-        match rustix::io::read(fd, &mut self.buffer[..]) {
-            Ok(0) => self.sources[source].open = false,
-            Ok(length) => {
-                if length > KEPT {
-                    self.release = Some(Instant::now() + QUIET);
-                }
-                self.store(stream, length, daemon_there);
-                return true;
-            }
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-            // EIO: the other side of a pseudo terminal is closed.
-            Err(_) => self.sources[source].open = false,
-        }
-        false
-    }
-
-    fn store(&mut self, stream: Stream, length: usize, daemon_there: bool) {
         if !daemon_there {
             self.make_room();
         }
-        match self.write(stream, length) {
-            Ok(()) => self.trouble = Trouble::None,
-            Err(_) => match self.trouble {
-                Trouble::Losing => self.lost.add(&self.buffer[..length]),
-                Trouble::None | Trouble::Holding { .. } => {
-                    let now = Instant::now();
-                    self.trouble = Trouble::Holding { stream, length, since: now, next: now + RETRY };
+        match self.take(source) {
+            Taken::Written(length) => {
+                self.trouble = Trouble::None;
+                if length > KEPT {
+                    self.release = Some(Instant::now() + QUIET);
                 }
-            },
+                true
+            }
+            Taken::Nothing => false,
+            Taken::End => {
+                self.sources[source].open = false;
+                false
+            }
+            Taken::Refused(held) => {
+                match self.trouble {
+                    Trouble::Losing => self.lose(held),
+                    Trouble::None | Trouble::Holding { .. } => {
+                        let now = Instant::now();
+                        self.trouble = Trouble::Holding { held, since: now, next: now + RETRY };
+                    }
+                }
+                true
+            }
         }
+    }
+
+    fn take(&mut self, source: usize) -> Taken {
+        let Source { stream, fd, splices, .. } = &self.sources[source];
+        let stream = *stream;
+        if *splices {
+            match move_chunk(&mut self.writer, &self.run_dir, &self.limits, &mut self.lost, |writer| {
+                writer.append_from(fd.as_fd(), stream, &mut self.buffer[..])
+            }) {
+                Ok(Moved::Bytes(length)) => return Taken::Written(length),
+                Ok(Moved::Nothing) => return Taken::Nothing,
+                Ok(Moved::End) => return Taken::End,
+                Ok(Moved::Impossible) => self.sources[source].splices = false,
+                Err(_) => return Taken::Refused(Held::Pipe(source)),
+            }
+        }
+        match rustix::io::read(&self.sources[source].fd, &mut self.buffer[..]) {
+            Ok(0) => Taken::End,
+            Ok(length) => match self.write(stream, length) {
+                Ok(()) => Taken::Written(length),
+                Err(_) => Taken::Refused(Held::Buffer { stream, length }),
+            },
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Taken::Nothing,
+            // EIO: the other side of a pseudo terminal is closed.
+            Err(_) => Taken::End,
+        }
+    }
+
+    /// Lets a chunk go that the disk does not take, and counts it.
+    fn lose(&mut self, held: Held) {
+        let length = match held {
+            Held::Buffer { length, .. } => length,
+            Held::Pipe(source) => {
+                rustix::io::read(&self.sources[source].fd, &mut self.buffer[..]).unwrap_or(0)
+            }
+        };
+        self.lost.add(&self.buffer[..length]);
     }
 
     /// Nobody reads the journal, and it is full: the oldest output goes, and is counted.
@@ -178,39 +243,42 @@ impl Output {
     }
 
     fn write(&mut self, stream: Stream, length: usize) -> std::io::Result<()> {
-        write_gap(&mut self.writer, &self.run_dir, &self.limits, &mut self.lost)?;
-        writer(&mut self.writer, &self.run_dir, &self.limits)?.append(
-            Kind::Output,
-            stream,
-            &self.buffer[..length],
-        )
+        move_chunk(&mut self.writer, &self.run_dir, &self.limits, &mut self.lost, |writer| {
+            writer.append(Kind::Output, stream, &self.buffer[..length])
+        })
     }
 
     /// Tries again what the disk did not take.
     pub(crate) fn on_time(&mut self) {
         let now = Instant::now();
-        let Trouble::Holding { stream, length, since, next } = self.trouble else {
+        let Trouble::Holding { held, since, next } = self.trouble else {
             if self.release.is_some_and(|at| at <= now) {
                 self.release = None;
                 self.buffer.release();
             }
             return;
         };
-        if now < next {
+        if now < next || self.retry(held) {
             return;
         }
-        if self.write(stream, length).is_ok() {
-            self.trouble = Trouble::None;
-        } else if now >= since + HOLD {
-            self.give_up(length);
+        if now >= since + HOLD {
+            self.lose(held);
+            self.trouble = Trouble::Losing;
         } else {
-            self.trouble = Trouble::Holding { stream, length, since, next: now + RETRY };
+            self.trouble = Trouble::Holding { held, since, next: now + RETRY };
         }
     }
 
-    fn give_up(&mut self, length: usize) {
-        self.lost.add(&self.buffer[..length]);
-        self.trouble = Trouble::Losing;
+    /// Whether the disk takes now what it did not take before.
+    fn retry(&mut self, held: Held) -> bool {
+        let done = match held {
+            Held::Buffer { stream, length } => self.write(stream, length).is_ok(),
+            Held::Pipe(source) => !matches!(self.take(source), Taken::Refused(_)),
+        };
+        if done {
+            self.trouble = Trouble::None;
+        }
+        done
     }
 
     /// The daemon has stored everything before this position; whether that is news.
@@ -232,25 +300,27 @@ impl Output {
 
     /// Takes what is still in the pipes. Nobody writes to them any more.
     pub(crate) fn drain(&mut self) {
-        if let Trouble::Holding { stream, length, .. } = self.trouble {
-            if self.write(stream, length).is_err() {
-                self.give_up(length);
-            } else {
-                self.trouble = Trouble::None;
-            }
-        }
+        self.hold_no_longer();
         for source in 0..self.sources.len() {
             // Somebody outside the tree who got hold of the pipe may write for ever: only what can have been in
             // it is waited for.
             let mut chunks = self.capacity(source).div_ceil(CHUNK) + MORE_CHUNKS;
             while chunks > 0 && self.pump(source, true) {
                 chunks -= 1;
-                if let Trouble::Holding { length, .. } = self.trouble {
-                    self.give_up(length);
-                }
+                self.hold_no_longer();
             }
         }
+        let _ = std::fs::remove_file(self.run_dir.join(RESERVE));
         let _ = write_gap(&mut self.writer, &self.run_dir, &self.limits, &mut self.lost);
+    }
+
+    fn hold_no_longer(&mut self) {
+        if let Trouble::Holding { held, .. } = self.trouble
+            && !self.retry(held)
+        {
+            self.lose(held);
+            self.trouble = Trouble::Losing;
+        }
     }
 
     fn capacity(&self, source: usize) -> usize {
@@ -274,8 +344,21 @@ fn writer<'a>(
 ) -> std::io::Result<&'a mut Writer> {
     match slot {
         Some(writer) => Ok(writer),
-        None => Ok(slot.insert(Writer::create(run_dir, limits.segment_bytes)?)),
+        // A predecessor that was killed may have left a journal.
+        None => Ok(slot.insert(Writer::resume(run_dir, limits.segment_bytes)?)),
     }
+}
+
+/// Writes a chunk, after what is to be told of those before it.
+fn move_chunk<T>(
+    slot: &mut Option<Writer>,
+    run_dir: &std::path::Path,
+    limits: &JournalLimits,
+    lost: &mut Gap,
+    append: impl FnOnce(&mut Writer) -> std::io::Result<T>,
+) -> std::io::Result<T> {
+    write_gap(slot, run_dir, limits, lost)?;
+    append(writer(slot, run_dir, limits)?)
 }
 
 /// Tells what was lost, at the place where it is missing or, for what was dropped from the journal's

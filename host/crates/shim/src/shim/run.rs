@@ -7,12 +7,15 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use hostler_shim::adopt::AdoptSpec;
 use hostler_shim::channel::{Channel, Listener};
 use hostler_shim::control::{Command, Event, Scope, Status};
-use hostler_shim::exit_record::{self, ExitRecord};
+use hostler_shim::descriptors::{Descriptor, Descriptors};
+use hostler_shim::exit_record::{self, ExitRecord, Outcome};
 use hostler_shim::journal::{Kind, Position, Stream};
-use hostler_shim::launch::LaunchSpec;
-use hostler_shim::{FORMAT_VERSION, PID_FILE};
+use hostler_shim::launch::{JournalLimits, LaunchSpec};
+use hostler_shim::pid_file::PidFile;
+use hostler_shim::{CONTROL_SOCKET, FORMAT_VERSION};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::ending::Ending;
@@ -20,10 +23,14 @@ use crate::output::Output;
 use crate::pages::Pages;
 use crate::spawn::{Child, Streams};
 use crate::stdin::Stdin;
-use crate::sys::{self, Reaped};
+use crate::sys;
+use crate::tree::{Member, Tree};
 
 /// Everything a shim knows.
 struct Shim {
+    tree: Tree,
+    /// Locked for as long as it is open.
+    _lock: Option<OwnedFd>,
     /// The daemon, while there is one.
     daemon: Option<Channel>,
     listener: Option<Listener>,
@@ -47,7 +54,41 @@ struct Shim {
     /// same again: it would answer the same again.
     told: Position,
     packet: Pages,
-    no_children: bool,
+    /// Nobody of the tree is left.
+    is_over: bool,
+}
+
+/// The run that a shim is responsible for.
+pub(crate) struct Run {
+    dir: PathBuf,
+    leftover_grace: Duration,
+    journal: JournalLimits,
+    tree: Tree,
+    lock: Option<OwnedFd>,
+}
+
+impl Run {
+    /// One that was just launched.
+    pub(crate) fn launched(spec: &LaunchSpec, lock: Option<OwnedFd>) -> Self {
+        Self {
+            dir: spec.run_dir.clone(),
+            leftover_grace: Duration::from_millis(u64::from(spec.leftover_grace_ms)),
+            journal: spec.journal,
+            tree: Tree::Own,
+            lock,
+        }
+    }
+
+    /// One whose shim was killed.
+    pub(crate) fn adopted(spec: &AdoptSpec, lock: Option<OwnedFd>) -> Self {
+        Self {
+            dir: spec.run_dir.clone(),
+            leftover_grace: Duration::from_millis(u64::from(spec.leftover_grace_ms)),
+            journal: spec.journal,
+            tree: Tree::adopted(spec.pid, spec.start_ticks, &spec.run_dir),
+            lock,
+        }
+    }
 }
 
 /// The large buffers of a shim, for a piece of output and for a packet.
@@ -63,6 +104,10 @@ const SIGNALS: usize = 2;
 const DAEMON: usize = 3;
 const LISTENER: usize = 4;
 const STDIN: usize = 5;
+const MAIN: usize = 6;
+
+/// How often a tree that is not this process's own is looked at, to see whether anybody is left.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What a look at the descriptors found.
 #[derive(Default)]
@@ -71,19 +116,27 @@ struct Ready {
     listener: bool,
     signals: bool,
     stdin: bool,
+    main: bool,
     sources: [bool; 2],
 }
 
 /// Looks after the process until its tree is gone.
-pub(crate) fn run(daemon: Channel, signals: OwnedFd, spec: LaunchSpec, child: Child, buffers: Buffers) {
-    let mut shim = Shim::new(daemon, signals, &spec, child, buffers);
-    shim.tell(&Event::Launched(shim.status()), true);
-    shim.settle_in();
-    drop(spec);
+pub(crate) fn run(daemon: Channel, signals: OwnedFd, run: Run, child: Child, buffers: Buffers) {
+    let mut shim = Shim::new(daemon, signals, run, child, buffers);
+    match shim.tree {
+        Tree::Own => {
+            shim.tell(&Event::Launched(shim.status()), true);
+            shim.settle_in();
+            // A child may have ended before its signal was listened for.
+            shim.reap();
+        }
+        Tree::Adopted(_) => {
+            shim.settle_in();
+            shim.tell(&Event::Status(shim.status()), true);
+        }
+    }
     sys::trim_memory();
-    // A child may have ended before its signal was listened for.
-    shim.reap();
-    while !shim.no_children {
+    while !shim.is_over {
         let ready = shim.wait();
         shim.handle(&ready);
     }
@@ -91,10 +144,12 @@ pub(crate) fn run(daemon: Channel, signals: OwnedFd, spec: LaunchSpec, child: Ch
 }
 
 impl Shim {
-    fn new(daemon: Channel, signals: OwnedFd, spec: &LaunchSpec, child: Child, buffers: Buffers) -> Self {
+    fn new(daemon: Channel, signals: OwnedFd, run: Run, child: Child, buffers: Buffers) -> Self {
         let (sources, stdin, terminal) = match child.streams {
             Streams::Pipes { stdout, stderr, stdin } => {
-                (vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)], Some(stdin), None)
+                let stdout = stdout.map(|fd| (Stream::Stdout, fd));
+                let stderr = stderr.map(|fd| (Stream::Stderr, fd));
+                (stdout.into_iter().chain(stderr).collect(), stdin, None)
             }
             Streams::Pty { master, terminal } => {
                 let input = master.try_clone().ok();
@@ -102,35 +157,74 @@ impl Shim {
             }
         };
         Self {
+            tree: run.tree,
+            _lock: run.lock,
             daemon: Some(daemon),
             listener: None,
             signals,
-            run_dir: spec.run_dir.clone(),
             pid: child.pid,
             pidfd: child.pidfd,
             start_ticks: child.start_ticks,
             started_unix_nanos: child.started_unix_nanos,
             terminal,
-            output: Output::new(spec.run_dir.clone(), spec.journal, sources, buffers.chunk),
+            output: Output::new(run.dir.clone(), run.journal, sources, buffers.chunk),
+            run_dir: run.dir,
             stdin: Stdin::new(stdin),
             exit: None,
             exit_file: None,
             ending: Ending::default(),
-            leftover_grace: Duration::from_millis(u64::from(spec.leftover_grace_ms)),
+            leftover_grace: run.leftover_grace,
             notified: false,
             told: Position::default(),
             packet: buffers.packet,
-            no_children: false,
+            is_over: false,
         }
     }
 
     /// What can wait until the process runs.
     fn settle_in(&mut self) {
-        self.exit_file = exit_record::preallocate(&self.run_dir).ok();
+        match self.tree {
+            Tree::Own => self.exit_file = exit_record::preallocate(&self.run_dir).ok(),
+            Tree::Adopted(_) => self.take_up(),
+        }
+        self.output.reserve();
         self.listener = Listener::bind(&self.run_dir).ok();
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let line = format!("{} {} {} {boot_id}", self.pid, self.start_ticks, std::process::id());
-        let _ = std::fs::write(self.run_dir.join(PID_FILE), line);
+        let file = PidFile {
+            pid: self.pid,
+            start_ticks: self.start_ticks,
+            shim_pid: std::process::id() as i32,
+            boot_id: boot_id.trim().to_owned(),
+            pipes: self.pipes(),
+        };
+        let _ = file.write(&self.run_dir);
+    }
+
+    /// Goes on where the predecessor was killed.
+    fn take_up(&mut self) {
+        let _ = std::fs::remove_file(self.run_dir.join(CONTROL_SOCKET));
+        let known = exit_record::read(&self.run_dir).ok().flatten();
+        self.exit_file = exit_record::reopen(&self.run_dir).ok();
+        match known {
+            Some(record) => {
+                self.exit = Some(record);
+                self.ending.main_gone(&self.tree, self.leftover_grace);
+            }
+            // Nobody is there to say how it ended.
+            None if self.pidfd.is_none() => self.main_ended(record_of(Outcome::Unknown)),
+            None => {}
+        }
+    }
+
+    /// The inodes of the pipes: by them whoever has no descriptor finds them again at those who hold the other end.
+    fn pipes(&self) -> [u64; 3] {
+        if self.terminal.is_some() {
+            return [0; 3];
+        }
+        let inode = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).map_or(0, |stat| stat.st_ino);
+        let of = |stream| self.output.fd(stream).map_or(0, inode);
+        let stdin = self.stdin.fd().map_or(0, |fd| inode(fd.as_fd()));
+        [stdin, of(Stream::Stdout), of(Stream::Stderr)]
     }
 
     fn main(&self) -> Option<i32> {
@@ -146,22 +240,30 @@ impl Shim {
             started_unix_nanos: self.started_unix_nanos,
             exit: self.exit,
             stopping: self.ending.is_under_way(),
-            has_pidfd: self.pidfd.is_some(),
+            descriptors: self.descriptors().map(|(descriptor, _)| descriptor).collect::<Descriptors>(),
+            adopted: matches!(self.tree, Tree::Adopted(_)),
         }
+    }
+
+    /// Those that a daemon holds as well, in their order.
+    fn descriptors(&self) -> impl Iterator<Item = (Descriptor, BorrowedFd<'_>)> {
+        let main = self.pidfd.iter().map(|fd| (Descriptor::Main, fd.as_fd()));
+        let is_terminal = self.terminal.is_some();
+        let outputs = self.output.fds().map(move |(stream, fd)| match (is_terminal, stream) {
+            (true, _) => (Descriptor::Terminal, fd),
+            (false, Stream::Stdout) => (Descriptor::Stdout, fd),
+            (false, Stream::Stderr) => (Descriptor::Stderr, fd),
+        });
+        let stdin = self.stdin.fd().filter(|_| !is_terminal).map(|fd| (Descriptor::Stdin, fd.as_fd()));
+        main.chain(outputs).chain(stdin)
     }
 
     /// Sends an event to the daemon. One that leaves no room for it by not reading is let go, to come again; one
     /// that is dead is noticed when its last commands were read.
     fn tell(&mut self, event: &Event, with_fds: bool) {
         let Some(daemon) = &self.daemon else { return };
-        let mut fds: Vec<BorrowedFd<'_>> = Vec::new();
-        if with_fds {
-            fds.extend(self.pidfd.as_ref().map(AsFd::as_fd));
-            fds.extend(self.output.fds());
-            if self.terminal.is_none() {
-                fds.extend(self.stdin.fd().map(AsFd::as_fd));
-            }
-        }
+        let fds: Vec<BorrowedFd<'_>> =
+            if with_fds { self.descriptors().map(|(_, fd)| fd).collect() } else { Vec::new() };
         let sent = daemon.send(&event.encode(), &fds);
         if sent.is_err_and(|e| e.kind() == ErrorKind::WouldBlock) {
             self.daemon = None;
@@ -169,11 +271,12 @@ impl Shim {
     }
 
     fn wait(&self) -> Ready {
-        let mut wanted: Vec<(usize, PollFd<'_>)> = Vec::with_capacity(6);
+        let mut wanted: Vec<(usize, PollFd<'_>)> = Vec::with_capacity(7);
         wanted.push((SIGNALS, PollFd::new(&self.signals, PollFlags::IN)));
         wanted.extend(self.daemon.iter().map(|d| (DAEMON, PollFd::new(d, PollFlags::IN))));
         wanted.extend(self.listener.iter().map(|l| (LISTENER, PollFd::new(l, PollFlags::IN))));
         wanted.extend(self.stdin.waiting().map(|s| (STDIN, PollFd::from_borrowed_fd(s, PollFlags::OUT))));
+        wanted.extend(self.stranger().map(|p| (MAIN, PollFd::from_borrowed_fd(p, PollFlags::IN))));
         let sources = self.output.wanted(self.daemon.is_some());
         wanted.extend(sources.map(|(at, fd)| (at, PollFd::from_borrowed_fd(fd, PollFlags::IN))));
         let (names, mut fds): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
@@ -188,15 +291,27 @@ impl Shim {
                 DAEMON => ready.daemon = true,
                 LISTENER => ready.listener = true,
                 STDIN => ready.stdin = true,
+                MAIN => ready.main = true,
                 source => ready.sources[source] = true,
             }
         }
         ready
     }
 
+    /// The main process, when it is not a child of this one.
+    fn stranger(&self) -> Option<BorrowedFd<'_>> {
+        match self.tree {
+            Tree::Own => None,
+            Tree::Adopted(_) => self.pidfd.as_ref().filter(|_| self.exit.is_none()).map(AsFd::as_fd),
+        }
+    }
+
     fn timeout(&self) -> Option<Timespec> {
-        let due = [self.ending.due(), self.output.due()].into_iter().flatten().min()?;
-        let left = due.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let waits_for_the_rest = matches!(self.tree, Tree::Adopted(_)) && self.exit.is_some();
+        let look = waits_for_the_rest.then(|| now + LOOK);
+        let due = [self.ending.due(), self.output.due(), look].into_iter().flatten().min()?;
+        let left = due.saturating_duration_since(now);
         Some(Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) })
     }
 
@@ -227,8 +342,17 @@ impl Shim {
             while rustix::io::read(&self.signals, &mut buffer).is_ok_and(|n| n > 0) {}
             self.reap();
         }
+        if ready.main
+            && let Some(main) = self.stranger()
+        {
+            let outcome = sys::outcome_of_stranger(main, self.pid);
+            self.main_ended(record_of(outcome));
+        }
         let main = self.main();
-        self.ending.on_time(main);
+        self.ending.on_time(&self.tree, main);
+        if matches!(self.tree, Tree::Adopted(_)) && main.is_none() {
+            self.is_over = self.tree.members().is_empty();
+        }
     }
 
     /// Tells the daemon that there is more to read, once until it has read.
@@ -267,7 +391,9 @@ impl Shim {
     fn carry_out(&mut self, command: Command) {
         let main = self.main();
         match command {
-            Command::Launch => self.tell(&Event::Refused("already launched".into()), false),
+            Command::Launch | Command::Adopt => {
+                self.tell(&Event::Refused("there is a process already".into()), false);
+            }
             Command::Attach => {
                 self.tell(&Event::Status(self.status()), true);
                 self.notified = false;
@@ -275,9 +401,10 @@ impl Shim {
                 self.notify();
             }
             Command::Stop { signal, grace_ms, scope } => {
-                self.ending.stop(signal, Duration::from_millis(u64::from(grace_ms)), scope, main);
+                let grace = Duration::from_millis(u64::from(grace_ms));
+                self.ending.stop(&self.tree, signal, grace, scope, main);
             }
-            Command::Signal { signal, scope } => signal_without_ending(signal, scope, main),
+            Command::Signal { signal, scope } => self.signal_without_ending(signal, scope),
             Command::Write(data) => {
                 let taken = self.stdin.write(&data);
                 self.tell(&Event::StdinAccepted(taken), false);
@@ -298,34 +425,42 @@ impl Shim {
         }
     }
 
+    fn signal_without_ending(&self, signal: i32, scope: Scope) {
+        let members = match scope {
+            Scope::Main => self.main().and_then(Member::look).into_iter().collect(),
+            Scope::Tree => self.tree.members(),
+        };
+        for member in members {
+            let _ = member.signal(signal);
+        }
+    }
+
     fn reap(&mut self) {
         loop {
             match sys::reap(-1) {
-                Ok(Some(reaped)) if reaped.pid == self.pid && self.exit.is_none() => self.main_ended(&reaped),
+                Ok(Some(reaped)) if reaped.pid == self.pid && self.exit.is_none() => {
+                    self.main_ended(ExitRecord {
+                        user_us: reaped.user_us,
+                        system_us: reaped.system_us,
+                        max_rss_bytes: reaped.max_rss_bytes,
+                        ..record_of(reaped.outcome)
+                    });
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => return,
                 Err(_) => {
-                    self.no_children = true;
+                    self.is_over |= matches!(self.tree, Tree::Own);
                     return;
                 }
             }
         }
     }
 
-    fn main_ended(&mut self, reaped: &Reaped) {
-        let record = ExitRecord {
-            outcome: reaped.outcome,
-            at_unix_nanos: sys::unix_nanos(),
-            user_us: reaped.user_us,
-            system_us: reaped.system_us,
-            max_rss_bytes: reaped.max_rss_bytes,
-            descendants_ended: 0,
-            closed: false,
-        };
+    fn main_ended(&mut self, record: ExitRecord) {
         self.exit = Some(record);
         self.write_exit(&record);
         self.tell(&Event::Exited(record), false);
-        self.ending.main_gone(self.leftover_grace);
+        self.ending.main_gone(&self.tree, self.leftover_grace);
     }
 
     fn write_exit(&mut self, record: &ExitRecord) {
@@ -357,16 +492,15 @@ impl Shim {
     }
 }
 
-fn signal_without_ending(signal: i32, scope: Scope, main: Option<i32>) {
-    match (scope, main) {
-        (Scope::Main, Some(main)) => {
-            let _ = crate::tree::signal(main, signal);
-        }
-        (Scope::Main, None) => {}
-        (Scope::Tree, _) => {
-            for pid in crate::tree::descendants() {
-                let _ = crate::tree::signal(pid, signal);
-            }
-        }
+/// The record of an end that was noticed now.
+fn record_of(outcome: Outcome) -> ExitRecord {
+    ExitRecord {
+        outcome,
+        at_unix_nanos: sys::unix_nanos(),
+        user_us: 0,
+        system_us: 0,
+        max_rss_bytes: 0,
+        descendants_ended: 0,
+        closed: false,
     }
 }

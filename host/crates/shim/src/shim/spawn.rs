@@ -22,12 +22,12 @@ pub(crate) struct Child {
     pub streams: Streams,
 }
 
-/// Our ends.
+/// Our ends; of a process that was another shim's, those that could be had.
 pub(crate) enum Streams {
     Pipes {
-        stdout: OwnedFd,
-        stderr: OwnedFd,
-        stdin: OwnedFd,
+        stdout: Option<OwnedFd>,
+        stderr: Option<OwnedFd>,
+        stdin: Option<OwnedFd>,
     },
     Pty {
         master: OwnedFd,
@@ -49,7 +49,7 @@ pub(crate) fn launch(spec: &LaunchSpec) -> Result<Child, LaunchFailure> {
     Ok(Child {
         pid,
         pidfd: sys::pidfd(pid).ok(),
-        start_ticks: sys::start_ticks(pid).unwrap_or(0),
+        start_ticks: sys::Stat::of(pid).map_or(0, |stat| stat.start_ticks),
         started_unix_nanos: sys::unix_nanos(),
         streams,
     })
@@ -101,20 +101,26 @@ fn open_streams(stdio: Stdio) -> io::Result<(Streams, Vec<OwnedFd>)> {
             for ours in [&stdin, &stdout, &stderr] {
                 rustix::io::ioctl_fionbio(ours, true)?;
             }
-            Ok((Streams::Pipes { stdout, stderr, stdin }, vec![stdin_read, stdout_write, stderr_write]))
+            let ours = Streams::Pipes { stdout: Some(stdout), stderr: Some(stderr), stdin: Some(stdin) };
+            Ok((ours, vec![stdin_read, stdout_write, stderr_write]))
         }
         Stdio::Pty { rows, cols } => {
             let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
             rustix::pty::grantpt(&master)?;
             rustix::pty::unlockpt(&master)?;
             rustix::io::ioctl_fionbio(&master, true)?;
-            let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-            let terminal = rustix::fs::open(sys::pts_name(&master)?, flags, Mode::empty())?;
+            let terminal = other_side(&master)?;
             resize(&master, rows, cols)?;
             let held = terminal.try_clone()?;
             Ok((Streams::Pty { master, terminal: held }, vec![terminal]))
         }
     }
+}
+
+/// The process's side of a terminal.
+pub(crate) fn other_side(master: &OwnedFd) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(sys::pts_name(master)?, flags, Mode::empty())?)
 }
 
 /// Sets the size of a terminal's window.

@@ -253,21 +253,64 @@ pub(crate) fn reap(pid: i32) -> io::Result<Option<Reaped>> {
         0 => Ok(None),
         got if got < 0 => Err(io::Error::last_os_error()),
         pid => {
-            let outcome = if libc::WIFSIGNALED(status) {
-                Outcome::Signal { signal: libc::WTERMSIG(status), core_dumped: libc::WCOREDUMP(status) }
-            } else {
-                Outcome::Code(libc::WEXITSTATUS(status))
-            };
             let micros = |t: libc::timeval| t.tv_sec as u64 * 1_000_000 + t.tv_usec as u64;
             Ok(Some(Reaped {
                 pid,
-                outcome,
+                outcome: outcome(status),
                 user_us: micros(usage.ru_utime),
                 system_us: micros(usage.ru_stime),
                 max_rss_bytes: usage.ru_maxrss as u64 * 1024,
             }))
         }
     }
+}
+
+/// What a status of `wait(2)` says.
+fn outcome(status: i32) -> Outcome {
+    if libc::WIFSIGNALED(status) {
+        Outcome::Signal { signal: libc::WTERMSIG(status), core_dumped: libc::WCOREDUMP(status) }
+    } else {
+        Outcome::Code(libc::WEXITSTATUS(status))
+    }
+}
+
+/// How a process ended that is somebody else's child, once its pidfd says that it has. While nobody has reaped it
+/// its `stat` tells; afterwards the kernel tells those who held a pidfd before, from Linux 6.15 on.
+pub(crate) fn outcome_of_stranger(pidfd: BorrowedFd<'_>, pid: i32) -> Outcome {
+    // It may be reaped between the two looks at the pidfd.
+    let status = status_by_pidfd(pidfd).or_else(|| status_of_zombie(pid)).or_else(|| status_by_pidfd(pidfd));
+    status.map_or(Outcome::Unknown, outcome)
+}
+
+/// `struct pidfd_info` of linux/pidfd.h, in its first size.
+#[repr(C)]
+#[derive(Default)]
+struct PidfdInfo {
+    mask: u64,
+    cgroup_id: u64,
+    ids: [u32; 11],
+    exit_code: i32,
+}
+
+/// `_IOWR(0xFF, 11, struct pidfd_info)`.
+const PIDFD_GET_INFO: libc::c_ulong =
+    3 << 30 | (size_of::<PidfdInfo>() as libc::c_ulong) << 16 | 0xFF << 8 | 11;
+const PIDFD_INFO_EXIT: u64 = 1 << 3;
+
+fn status_by_pidfd(pidfd: BorrowedFd<'_>) -> Option<i32> {
+    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
+    // SAFETY: the kernel reads and writes a local of the size that the request's number tells it.
+    let done = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO as _, &raw mut info) };
+    (done == 0 && info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)
+}
+
+fn status_of_zombie(pid: i32) -> Option<i32> {
+    let mut buffer = [0; STAT];
+    let stat = Stat::parse(read_stat(pid, &mut buffer)?)?;
+    // To others than its user the kernel says 0.
+    let is_ours = std::fs::metadata(format!("/proc/{pid}"))
+        .is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == rustix::process::geteuid().as_raw());
+    (stat.state == b'Z' && is_ours).then_some(stat.exit_code)
 }
 
 /// Sends a signal by number; only to a child that is not reaped yet, whose number cannot be reused.
@@ -298,20 +341,42 @@ pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> 
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Clock ticks since boot at which a process started.
-pub(crate) fn start_ticks(pid: i32) -> Option<u64> {
-    let mut buffer = [0; STAT];
-    let stat = read_stat(pid, &mut buffer)?;
-    // The name in parentheses may contain anything: count from its end. Field 22, and field 3 is the next.
-    let after = &stat[stat.iter().rposition(|b| *b == b')')? + 2..];
-    std::str::from_utf8(after).ok()?.split(' ').nth(19)?.parse().ok()
+/// What `/proc/PID/stat` tells.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stat {
+    pub state: u8,
+    pub ppid: i32,
+    pub session: i32,
+    /// Clock ticks since boot at which it started: with the pid, a name that is never given twice.
+    pub start_ticks: u64,
+    /// Status for `wait(2)`; 0 before its end.
+    pub exit_code: i32,
+}
+
+impl Stat {
+    /// Reads that of a process.
+    pub(crate) fn of(pid: i32) -> Option<Self> {
+        Self::parse(read_stat(pid, &mut [0; STAT])?)
+    }
+
+    fn parse(stat: &[u8]) -> Option<Self> {
+        // The name in parentheses may contain anything: count from its end. The state is field 3.
+        let after = &stat[stat.iter().rposition(|b| *b == b')')? + 2..];
+        let mut fields = std::str::from_utf8(after).ok()?.split_ascii_whitespace();
+        let state = *fields.next()?.as_bytes().first()?;
+        let ppid = fields.next()?.parse().ok()?;
+        let session = fields.nth(1)?.parse().ok()?;
+        let start_ticks = fields.nth(15)?.parse().ok()?;
+        let exit_code = fields.nth(29).and_then(|code| code.parse().ok()).unwrap_or(0);
+        Some(Self { state, ppid, session, start_ticks, exit_code })
+    }
 }
 
 /// Room for `/proc/PID/stat`, bytes.
-pub(crate) const STAT: usize = 1024;
+const STAT: usize = 1024;
 
 /// `/proc/PID/stat`, in one read.
-pub(crate) fn read_stat(pid: i32, buffer: &mut [u8; STAT]) -> Option<&[u8]> {
+fn read_stat(pid: i32, buffer: &mut [u8; STAT]) -> Option<&[u8]> {
     let path = format!("/proc/{pid}/stat");
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let length = rustix::io::read(file, &mut buffer[..]).ok()?;

@@ -1,77 +1,120 @@
-//! The processes below this one. Being their subreaper, every one of them, however it was forked and into
-//! whatever session it went, is a descendant until it is reaped.
+//! The processes of a run.
 
 use std::io;
 use std::os::fd::AsFd;
 
-use crate::sys;
+use hostler_shim::adopt::MARK;
 
-/// All living descendants of this process, zombies left out.
-pub(crate) fn descendants() -> Vec<i32> {
-    let me = std::process::id() as i32;
-    let mut found = children(me);
+use crate::sys::{self, Stat};
+
+/// How the processes of a run are found.
+pub(crate) enum Tree {
+    /// By descent. Being their subreaper, every one of them, however it was forked and into whatever session it
+    /// went, is a descendant of this process until it is reaped.
+    Own,
+    /// By what they have in common, since they were another shim's, and those whose parent ended are now children
+    /// of whoever adopts orphans on this system.
+    Adopted(Common),
+}
+
+/// What the processes of an adopted run have in common.
+pub(crate) struct Common {
+    main: i32,
+    start_ticks: u64,
+    /// `NAME=value`, as it is in their environment unless they removed it.
+    mark: Vec<u8>,
+}
+
+/// A living process of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub pid: i32,
+    ppid: i32,
+    start_ticks: u64,
+}
+
+impl Tree {
+    /// The tree of a run whose shim was killed.
+    pub(crate) fn adopted(main: i32, start_ticks: u64, run_dir: &std::path::Path) -> Self {
+        let mark = [MARK.as_bytes(), b"=", run_dir.as_os_str().as_encoded_bytes()].concat();
+        Self::Adopted(Common { main, start_ticks, mark })
+    }
+
+    /// All that live, zombies left out.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        let mut found = match self {
+            Self::Own => below(children(std::process::id() as i32)),
+            Self::Adopted(common) => below(common.roots()),
+        };
+        found.retain(|pid| *pid != std::process::id() as i32);
+        found.into_iter().filter_map(Member::look).collect()
+    }
+}
+
+impl Common {
+    /// The main process, those of its session, and those that carry the mark.
+    fn roots(&self) -> Vec<i32> {
+        // While its number belongs to somebody else, so may the session of that number.
+        let is_reused = Stat::of(self.main).is_some_and(|s| s.start_ticks != self.start_ticks);
+        numbers()
+            .filter(|pid| {
+                Stat::of(*pid).is_some_and(|s| {
+                    s.start_ticks >= self.start_ticks
+                        && ((!is_reused && (s.session == self.main || *pid == self.main)) || self.marks(*pid))
+                })
+            })
+            .collect()
+    }
+
+    fn marks(&self, pid: i32) -> bool {
+        std::fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|environ| environ.split(|b| *b == 0).any(|variable| variable == self.mark))
+    }
+}
+
+impl Member {
+    /// The process of this number, if it lives.
+    pub(crate) fn look(pid: i32) -> Option<Self> {
+        let stat = Stat::of(pid).filter(|s| s.state != b'Z')?;
+        Some(Self { pid, ppid: stat.ppid, start_ticks: stat.start_ticks })
+    }
+
+    /// Whether its parent is not among these: it is the main process, or its own parent ended.
+    pub(crate) fn is_orphan(&self, members: &[Self]) -> bool {
+        !members.iter().any(|m| m.pid == self.ppid)
+    }
+
+    /// Sends it a signal. Between looking and sending its number might have been reused, so it is first pinned by
+    /// a pidfd and then looked at again.
+    pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
+        let pidfd = match sys::pidfd(self.pid) {
+            Ok(pidfd) => pidfd,
+            // Only a kernel or a sandbox that has no pidfds: a child of our own is pinned by not being reaped.
+            Err(e) if e.raw_os_error() != Some(libc::ESRCH) && self.ppid == std::process::id() as i32 => {
+                return sys::kill(self.pid, signal);
+            }
+            Err(e) => return Err(e),
+        };
+        if Stat::of(self.pid).is_none_or(|now| now.start_ticks != self.start_ticks) {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        }
+        sys::send_signal(pidfd.as_fd(), signal)
+    }
+}
+
+/// These and all their descendants.
+fn below(mut found: Vec<i32>) -> Vec<i32> {
     let mut next = 0;
     while next < found.len() {
-        let below = children(found[next]);
-        for pid in below {
+        for pid in children(found[next]) {
             // The lists are read one after the other, while their subjects move.
-            if pid != me && !found.contains(&pid) {
+            if !found.contains(&pid) {
                 found.push(pid);
             }
         }
         next += 1;
     }
-    found.retain(|pid| stat(*pid).is_some_and(|s| s.state != b'Z'));
     found
-}
-
-/// Sends a signal to one of them. Between looking and sending its number might have been reused, so it is
-/// first pinned by a pidfd and then checked to be a descendant.
-pub(crate) fn signal(pid: i32, signal: i32) -> io::Result<()> {
-    let pidfd = match sys::pidfd(pid) {
-        Ok(pidfd) => pidfd,
-        // Only a kernel or a sandbox that has no pidfds: a child of our own is pinned by not being reaped.
-        Err(e) if e.raw_os_error() != Some(libc::ESRCH) && is_orphan(pid) => return sys::kill(pid, signal),
-        Err(e) => return Err(e),
-    };
-    if !is_descendant(pid) {
-        return Err(io::Error::from(io::ErrorKind::NotFound));
-    }
-    sys::send_signal(pidfd.as_fd(), signal)
-}
-
-fn is_descendant(pid: i32) -> bool {
-    let me = std::process::id() as i32;
-    let mut at = pid;
-    // A chain of parents is finite, but it is read while it changes.
-    for _ in 0..4096 {
-        match stat(at) {
-            Some(s) if s.ppid == me => return true,
-            Some(s) if s.ppid > 1 => at = s.ppid,
-            _ => return false,
-        }
-    }
-    false
-}
-
-/// Whether it is a child of this process: the main process, or one whose own parent is gone.
-pub(crate) fn is_orphan(pid: i32) -> bool {
-    stat(pid).is_some_and(|s| s.ppid == std::process::id() as i32)
-}
-
-struct Stat {
-    state: u8,
-    ppid: i32,
-}
-
-fn stat(pid: i32) -> Option<Stat> {
-    let mut buffer = [0; sys::STAT];
-    let text = sys::read_stat(pid, &mut buffer)?;
-    let after = text.get(text.iter().rposition(|b| *b == b')')? + 2..)?;
-    let mut fields = after.split(|b| *b == b' ');
-    let state = *fields.next()?.first()?;
-    let ppid = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
-    Some(Stat { state, ppid })
 }
 
 fn children(pid: i32) -> Vec<i32> {
@@ -84,7 +127,7 @@ fn children(pid: i32) -> Vec<i32> {
             Ok(list) => found.extend(list.split_ascii_whitespace().filter_map(|n| n.parse::<i32>().ok())),
             // A kernel built without CONFIG_PROC_CHILDREN.
             Err(e) if e.kind() == io::ErrorKind::NotFound && task.path().exists() => {
-                return children_by_scan(pid);
+                return numbers().filter(|child| Stat::of(*child).is_some_and(|s| s.ppid == pid)).collect();
             }
             Err(_) => {}
         }
@@ -92,12 +135,11 @@ fn children(pid: i32) -> Vec<i32> {
     found
 }
 
-fn children_by_scan(parent: i32) -> Vec<i32> {
-    let Ok(all) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    all.flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| stat(*pid).is_some_and(|s| s.ppid == parent))
-        .collect()
+/// Of all processes.
+fn numbers() -> impl Iterator<Item = i32> {
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

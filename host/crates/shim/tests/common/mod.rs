@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio as ChildStdio};
 use std::time::{Duration, Instant};
 
+use hostler_shim::adopt::AdoptSpec;
 use hostler_shim::channel::Channel;
 use hostler_shim::control::{Command, Event, MAX_PACKET, Scope, Status};
 use hostler_shim::exit_record::ExitRecord;
@@ -89,7 +90,11 @@ impl Shim {
             run_dir: self.dir().to_owned(),
             exec: "/bin/sh".into(),
             argv: vec!["sh".into(), "-c".into(), script.into()],
-            env: vec![("PATH".into(), "/usr/bin:/bin".into()), (MARK.into(), self.dir().into())],
+            env: vec![
+                ("PATH".into(), "/usr/bin:/bin".into()),
+                (MARK.into(), self.dir().into()),
+                (hostler_shim::adopt::MARK.into(), self.dir().into()),
+            ],
             cwd: self.dir().to_owned(),
             stdio: Stdio::Pipes,
             rlimits: Vec::new(),
@@ -118,6 +123,39 @@ impl Shim {
                 status
             }
             other => panic!("not launched: {other:?}"),
+        }
+    }
+
+    /// Kills this shim and lets another one take over, as a daemon that holds the descriptors does.
+    pub(crate) fn succeed(&mut self, status: &Status) -> Status {
+        signal(self.pid(), libc::SIGKILL);
+        let _ = self.process.wait();
+        self.take_over(status)
+    }
+
+    /// Lets another shim take over what a dead one left.
+    pub(crate) fn take_over(&mut self, status: &Status) -> Status {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let mut command = std::process::Command::new(SHIM);
+        self.process =
+            command.stdin(OwnedFd::from(theirs)).stdout(ChildStdio::null()).env_clear().spawn().unwrap();
+        self.channel = Some(ours);
+        let spec = AdoptSpec {
+            run_dir: self.dir().to_owned(),
+            pid: status.pid,
+            start_ticks: status.start_ticks,
+            started_unix_nanos: status.started_unix_nanos,
+            descriptors: status.descriptors,
+            leftover_grace_ms: 5_000,
+            journal: JournalLimits::default(),
+        };
+        let held = std::mem::take(&mut self.fds);
+        let request = memfd(&spec.encode(), false);
+        let fds: Vec<_> = held.iter().map(AsFd::as_fd).chain([request.as_fd()]).collect();
+        self.send_with(&Command::Adopt, &fds);
+        match self.event() {
+            Event::Status(status) => status,
+            other => panic!("not adopted: {other:?}"),
         }
     }
 
@@ -183,7 +221,7 @@ impl Shim {
         if length == 0 {
             return Some(None);
         }
-        let event = Event::decode(&buffer[..length]).unwrap();
+        let event = Event::decode(&buffer[..length], fds.len()).unwrap();
         if matches!(event, Event::Launched(_) | Event::Status(_)) {
             self.fds = fds;
         }

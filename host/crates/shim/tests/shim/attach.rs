@@ -97,7 +97,7 @@ fn the_newest_connection_wins() {
     assert!(readable(&newcomer, PATIENCE));
     let (mut buffer, mut fds) = ([0; 4096], Vec::new());
     let length = newcomer.recv(&mut buffer, &mut fds).unwrap();
-    assert_eq!(Event::decode(&buffer[..length]), Ok(Event::Status(first)));
+    assert_eq!(Event::decode(&buffer[..length], 0), Ok(Event::Status(first)));
     assert_eq!(fds.len(), 4);
     drop(newcomer);
     shim.attach();
@@ -127,6 +127,6 @@ fn what_is_no_command_is_refused() {
         assert!(readable(&channel, PATIENCE));
         let mut buffer = [0; 4096];
         let length = channel.recv(&mut buffer, &mut Vec::new()).unwrap();
-        assert!(matches!(Event::decode(&buffer[..length]), Ok(Event::Refused(_))));
+        assert!(matches!(Event::decode(&buffer[..length], 0), Ok(Event::Refused(_))));
     }
 }

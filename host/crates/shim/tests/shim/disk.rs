@@ -56,9 +56,7 @@ fn launch_on(disk: &Disk, script: &str) -> Shim {
         spec.run_dir = disk.path().to_owned();
     });
     // The last thing that it does after the launch.
-    eventually("settled", || {
-        std::fs::read(disk.path().join(hostler_shim::PID_FILE)).is_ok_and(|b| b.ends_with(b"\n"))
-    });
+    eventually("settled", || hostler_shim::pid_file::PidFile::read(disk.path()).is_some());
     shim
 }
 
@@ -95,6 +93,10 @@ fn a_disk_without_a_single_byte_left_still_takes_the_exit_record() {
     let record = shim.closed();
     assert_eq!(record.outcome, Outcome::Code(4));
     assert_eq!(exit_record::read(disk.path()).unwrap(), Some(record));
+    // What was set aside for them takes the last records.
+    let records = journal(&disk);
+    assert_eq!(gaps(&records).lines, 1);
+    assert_eq!(records.last().map(|r| r.kind), Some(Kind::Closed));
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use hostler_shim::FORMAT_VERSION;
 use hostler_shim::control::{Command, Event, LaunchFailure, Step};
 use hostler_shim::exit_record::Outcome;
 use hostler_shim::journal::{Kind, Stream};
 use hostler_shim::launch::{LaunchSpec, Resource, Rlimit, Stdio};
-use hostler_shim::{FORMAT_VERSION, PID_FILE};
+use hostler_shim::pid_file::PidFile;
 
 use crate::common::{Shim, script, signal};
 
@@ -35,7 +36,7 @@ fn both_streams_are_in_the_journal() {
     let (mut shim, status) = Shim::run("echo out; echo err >&2; exit 3");
     assert_eq!(status.version, FORMAT_VERSION);
     assert_eq!(status.shim_pid, shim.pid());
-    assert!(status.exit.is_none() && !status.stopping && status.has_pidfd);
+    assert!(status.exit.is_none() && !status.stopping && status.descriptors.count() == 4);
     let record = shim.closed();
     assert_eq!(record.outcome, Outcome::Code(3));
     assert!(record.closed && record.at_unix_nanos > status.started_unix_nanos);
@@ -58,12 +59,21 @@ fn the_main_process_ends_by_a_signal() {
 #[test]
 fn the_pid_file_names_process_and_shim() {
     let (shim, status) = Shim::run("exec sleep 1000");
-    let path = shim.dir().join(PID_FILE);
-    crate::common::eventually("pid file", || std::fs::read(&path).is_ok_and(|b| b.ends_with(b"\n")));
-    let text = std::fs::read_to_string(path).unwrap();
+    let mut file = None;
+    crate::common::eventually("pid file", || {
+        file = PidFile::read(shim.dir());
+        file.is_some()
+    });
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let wanted = format!("{} {} {} {boot}", status.pid, status.start_ticks, shim.pid());
-    assert_eq!(text, wanted);
+    let inode = |at: usize| rustix::fs::fstat(&shim.fds[at]).unwrap().st_ino;
+    let wanted = PidFile {
+        pid: status.pid,
+        start_ticks: status.start_ticks,
+        shim_pid: shim.pid(),
+        boot_id: boot.trim().to_owned(),
+        pipes: [inode(3), inode(1), inode(2)],
+    };
+    assert_eq!(file, Some(wanted));
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", status.pid)).unwrap();
     assert_eq!(stat.split(' ').nth(21).unwrap(), status.start_ticks.to_string(), "{stat}");
 }

@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod adopt;
 mod attach;
 mod disk;
 mod ending;
