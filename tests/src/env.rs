@@ -164,6 +164,21 @@ impl Env {
         procs::of(&format!("{MARK}={}", self.root.display()), &self.root)
     }
 
+    /// The pid of the shim of a process, as the run directory has it.
+    ///
+    /// # Panics
+    /// When the process is not known.
+    #[must_use]
+    pub fn shim_of(&self, name: &str) -> Option<i64> {
+        let list = self.cli(&["ps", "--json"]).ok().json();
+        let id = list["processes"].as_array()?.iter().find(|p| p["name"] == name)?["id"].as_str()?.to_owned();
+        let runs = std::fs::read_dir(self.home().join("runs")).ok()?.flatten();
+        let dirs = runs.filter(|dir| dir.file_name().to_string_lossy().starts_with(&format!("{id}-")));
+        let texts = dirs.filter_map(|dir| std::fs::read_to_string(dir.path().join("pid")).ok());
+        let mut shims = texts.filter_map(|text| text.split(' ').nth(2)?.parse().ok());
+        shims.find(|pid| procs::alive(*pid))
+    }
+
     /// The daemon's log.
     #[must_use]
     pub fn daemon_log(&self) -> String {

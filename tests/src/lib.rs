@@ -42,6 +42,18 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     wait_for(what, || holds().then_some(()));
 }
 
+/// Lines `n 1`, `n 2`, …: none is lost, and none is there twice.
+///
+/// # Panics
+/// When that is not so.
+pub fn assert_numbered(lines: &[serde_json::Value], count: Option<usize>) {
+    assert!(count.is_none_or(|count| count == lines.len()), "{} lines", lines.len());
+    for (at, line) in lines.iter().enumerate() {
+        assert_eq!(line["message"], format!("n {}", at + 1), "{line}");
+        assert_eq!(line["seq"], at as u64 + 1, "{line}");
+    }
+}
+
 /// Makes each of these functions a test in the legacy and in the modern era of the protocol.
 #[macro_export]
 macro_rules! in_both_eras {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
-use e2e::{Env, Era, alive, in_both_eras, wait_until};
+use e2e::{Env, Era, alive, assert_numbered, in_both_eras, wait_until};
 use serde_json::{Value, json};
 
 in_both_eras!(
@@ -103,15 +103,6 @@ fn a_killed_daemon_loses_no_process_no_line_and_no_exit(era: Era) {
         next.done("tail_logs", json!({"process": name, "until_pattern": "^n [0-9]{3}$", "wait_ms": 30000}));
         next.done("kill_process", json!({"process": name}));
         assert_numbered(&next.all_lines(name), None);
-    }
-}
-
-/// No line is lost and none is there twice.
-fn assert_numbered(lines: &[Value], count: Option<usize>) {
-    assert!(count.is_none_or(|count| count == lines.len()), "{} lines", lines.len());
-    for (at, line) in lines.iter().enumerate() {
-        assert_eq!(line["message"], format!("n {}", at + 1), "{line}");
-        assert_eq!(line["seq"], at as u64 + 1, "{line}");
     }
 }
 

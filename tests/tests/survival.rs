@@ -17,20 +17,116 @@ fn tree(mcp: &mut e2e::Mcp, name: &str) -> (i64, i64) {
     (main["pid"].as_i64().unwrap(), main["ppid"].as_i64().unwrap())
 }
 
+/// Numbered lines for as long as it runs.
+fn count(mcp: &mut e2e::Mcp, env: &Env, name: &str, restart: &str) -> i64 {
+    let request = json!({"name": name, "command": env.fault(), "args": ["count", "1"],
+        "restart": {"policy": restart, "backoff_initial_ms": 0}});
+    mcp.done("start_process", request)["process"]["pid"].as_i64().unwrap()
+}
+
+/// Waits until so many lines are stored.
+fn await_line(mcp: &mut e2e::Mcp, name: &str, n: u32) {
+    let pattern = format!("^n {n}$");
+    mcp.done("tail_logs", json!({"process": name, "until_pattern": pattern, "wait_ms": 30000}));
+}
+
+fn newest_run(mcp: &mut e2e::Mcp, name: &str) -> Value {
+    mcp.done("get_process_info", json!({"process": name}))["runs"][0].clone()
+}
+
 #[test]
-fn a_killed_shim_costs_its_own_run_only_and_the_policy_starts_the_next() {
+fn a_killed_shim_costs_nothing() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Modern);
+    let pid = count(&mut mcp, &env, "web", "always");
+    for round in 1..=3 {
+        await_line(&mut mcp, "web", round * 100);
+        let shim = env.shim_of("web").unwrap();
+        kill(shim);
+        wait_until("another shim", || {
+            newest_run(&mut mcp, "web")["reason"]
+                .as_str()
+                .is_some_and(|r| r.contains("another one took over"))
+                && env.shim_of("web").is_some_and(|other| other != shim)
+        });
+    }
+    let view = mcp.view("web");
+    assert_eq!((&view["pid"], &view["restarts"]), (&json!(pid), &json!(0)), "{view}");
+    // The next daemon finds the successor.
+    env.crash_daemon();
+    let mut mcp = env.mcp(Era::Modern);
+    assert_eq!(mcp.view("web")["pid"], pid);
+    let stopped = mcp.done("stop_process", json!({"process": "web"}));
+    assert_eq!(stopped["process"]["exit"]["signal"], "SIGTERM", "{stopped}");
+    assert!(!alive(pid));
+    e2e::assert_numbered(&mcp.all_lines("web"), None);
+}
+
+#[test]
+fn an_exit_is_known_though_the_shim_was_killed() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let request = json!({"name": "job", "command": env.fault(), "args": ["count", "5", "300", "23"], "wait_for_log": "n 20"});
+    mcp.done("start_process", request);
+    kill(env.shim_of("job").unwrap());
+    let view = mcp.await_status("job", "exited");
+    assert_eq!(view["exit"]["code"], 23, "{view}");
+    e2e::assert_numbered(&mcp.all_lines("job"), Some(300));
+}
+
+#[test]
+fn shim_and_daemon_killed_together_leave_a_process_that_is_taken_over() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    // It writes nothing while nobody is there: a pipe without a reader would end it.
     started(&mut mcp, &env, "web", "always");
-    let other = started(&mut mcp, &env, "api", "never");
     let (main, shim) = tree(&mut mcp, "web");
+    drop(mcp);
+    let daemon = env.daemon().unwrap();
+    kill(daemon);
     kill(shim);
+    wait_until("both are gone", || !alive(daemon) && !alive(shim));
+    let mut mcp = env.mcp(Era::Modern);
+    wait_until("it was taken over", || env.shim_of("web").is_some());
+    assert_eq!(mcp.view("web")["pid"], main);
+    let reason = newest_run(&mut mcp, "web")["reason"].clone();
+    assert!(reason.as_str().unwrap().contains("another one took over"), "{reason}");
+    mcp.done("stop_process", json!({"process": "web"}));
+    assert!(!alive(main));
+}
+
+#[test]
+fn a_process_that_was_lost_is_recorded_so_and_its_orphans_are_ended_before_its_policy_starts_it_again() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let request = json!({"name": "web", "command": env.fault(), "args": ["family", "2"],
+        "restart": {"policy": "always", "backoff_initial_ms": 0}});
+    mcp.done("start_process", request);
+    await_count(&mut mcp, "web", 3);
+    let leaves: Vec<i64> = pids(&mut mcp, "web");
+    let (main, shim) = tree(&mut mcp, "web");
+    drop(mcp);
+    let daemon = env.daemon().unwrap();
+    for pid in [daemon, shim, main] {
+        kill(pid);
+    }
+    wait_until("all are gone", || ![daemon, shim, main].into_iter().any(alive));
+    assert!(leaves.iter().filter(|pid| alive(**pid)).count() >= 2, "the orphans run on");
+    let mut mcp = env.mcp(Era::Modern);
     wait_until("another run", || mcp.view("web")["pid"].as_i64().is_some_and(|pid| pid != main));
-    assert!(!alive(main), "the orphan runs on, beside its successor");
+    assert!(!leaves.into_iter().any(alive), "orphans run on beside the next run");
     let info = mcp.done("get_process_info", json!({"process": "web"}));
-    assert_eq!(info["runs"][1]["exit"]["unknown"], true, "{info}");
-    assert!(info["runs"][1]["reason"].as_str().unwrap().contains("its shim was killed"), "{info}");
-    assert_eq!(mcp.view("api")["pid"], other["pid"]);
+    assert_eq!(info["runs"][1]["run"], 1, "{info}");
+    assert_eq!(info["process"]["restarts"], 1, "{info}");
+}
+
+fn pids(mcp: &mut e2e::Mcp, name: &str) -> Vec<i64> {
+    let info = mcp.done("get_process_info", json!({"process": name}));
+    info["tree"].as_array().unwrap().iter().filter_map(|p| p["pid"].as_i64()).collect()
+}
+
+fn await_count(mcp: &mut e2e::Mcp, name: &str, count: usize) {
+    wait_until("the whole family", || pids(mcp, name).len() == count);
 }
 
 #[test]

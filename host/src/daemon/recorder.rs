@@ -78,6 +78,10 @@ impl Host for Recorder {
         self.noted(self.store.run_started(key, pid, Some(start_ticks), at).await);
     }
 
+    async fn run_noted(&self, run: RunKey, note: &str) {
+        self.noted(self.store.run_noted(hostler_store::RunKey(run.0), note).await);
+    }
+
     async fn run_ended(&self, run: RunKey, exit: &Exit, descendants_ended: u32, note: Option<String>) {
         let key = hostler_store::RunKey(run.0);
         self.noted(self.store.run_ended(key, exit, descendants_ended, note.as_deref()).await);

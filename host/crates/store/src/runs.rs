@@ -144,10 +144,25 @@ impl Store {
         self.write(move |conn| {
             let changed = conn
                 .prepare_cached(
-                    "UPDATE runs SET exit = ?2, ended_at = ?3, descendants_ended = ?4, end_note = ?5
-                     WHERE id = ?1",
+                    "UPDATE runs SET exit = ?2, ended_at = ?3, descendants_ended = ?4,
+                     end_note = coalesce(?5, end_note) WHERE id = ?1",
                 )?
                 .execute(params![run.0, json, at, descendants_ended, note])?;
+            if changed == 0 { Err(gone(run)) } else { Ok(()) }
+        })
+        .await
+    }
+
+    /// Records a sentence about a run, in place of an earlier one.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the run is gone.
+    pub async fn run_noted(&self, run: RunKey, note: &str) -> Result<(), StoreError> {
+        let note = note.to_owned();
+        self.write(move |conn| {
+            let changed = conn
+                .prepare_cached("UPDATE runs SET end_note = ?2 WHERE id = ?1")?
+                .execute(params![run.0, note])?;
             if changed == 0 { Err(gone(run)) } else { Ok(()) }
         })
         .await

@@ -10,16 +10,21 @@ use std::time::Duration;
 use hostler_model::lifecycle::{Action, Context, Ending, Input, State};
 use hostler_model::restart::Jitter;
 use hostler_model::{Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
+use hostler_shim::adopt::MARK;
 use hostler_shim::control::{Command, Event, LaunchFailure, Scope, Status, Step};
-use hostler_shim::exit_record::{self, ExitRecord};
+use hostler_shim::descriptors::Descriptor;
+use hostler_shim::exit_record::ExitRecord;
 use hostler_shim::launch::{JournalLimits, LaunchSpec, Stdio};
 use tokio::sync::{mpsc, watch};
 
-use crate::adopt::{self, Takeover};
+use crate::adopt::{self, Look, Takeover};
 use crate::handle::{Accepted, ProcessHandle, Request, RunFacts, Snapshot};
 use crate::host::{Cause, Host, NewRun, Program, RunKey};
+use crate::run_lock;
 use crate::shim_client::{Received, ShimClient};
 use crate::shim_pool::ShimPool;
+
+mod succession;
 
 /// The window of a pseudo terminal until somebody attaches to it.
 const PTY_SIZE: Stdio = Stdio::Pty { rows: 40, cols: 120 };
@@ -58,8 +63,12 @@ struct Actor<H> {
     /// When the main process started, clock ticks since boot: tells it from a later one of its number.
     start_ticks: u64,
     /// The pidfd of the main process and our copies of its streams: while they are open it cannot see a
-    /// broken pipe, whatever happens to its shim.
-    held: Vec<OwnedFd>,
+    /// broken pipe, whatever happens to its shim, and a successor gets them.
+    held: Vec<(Descriptor, OwnedFd)>,
+    /// How many shims of the run were killed in a row before they answered.
+    attempts: u32,
+    /// A successor was asked and has not answered.
+    adopting: bool,
     timer: Option<tokio::time::Instant>,
     /// The newest request that it should run.
     asked: Cause,
@@ -95,6 +104,8 @@ pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> Pro
         shim_pid: None,
         start_ticks: 0,
         held: Vec::new(),
+        attempts: 0,
+        adopting: false,
         timer: None,
         asked: Cause::Start,
         resolved: None,
@@ -202,34 +213,43 @@ impl<H: Host> Actor<H> {
     }
 
     async fn on_launched(&mut self, status: Status, fds: Vec<OwnedFd>) {
-        self.hold(&status, fds);
-        self.apply(Input::Launched(Pid(status.pid))).await;
-        if let Some(key) = self.facts.key {
-            let at = Timestamp(status.started_unix_nanos);
-            self.host.run_started(key, Pid(status.pid), status.start_ticks, at).await;
-        }
+        self.know(&status, fds);
+        self.record_launch(&status).await;
         let pool = self.pool.clone();
         tokio::spawn(async move { pool.replenish() });
     }
 
-    fn hold(&mut self, status: &Status, fds: Vec<OwnedFd>) {
-        self.held = fds;
+    fn know(&mut self, status: &Status, fds: Vec<OwnedFd>) {
+        self.hold(status.descriptors, fds);
+        self.attempts = 0;
         self.shim_pid = Some(status.shim_pid);
         self.start_ticks = status.start_ticks;
         self.facts.launched = true;
     }
 
-    async fn on_attached(&mut self, status: Status, fds: Vec<OwnedFd>) {
-        self.hold(&status, fds);
-        self.read_journal();
-        if matches!(self.life.state, State::Starting { .. } | State::Stopping { pid: None, .. }) {
-            let fds = std::mem::take(&mut self.held);
-            self.on_launched(status, fds).await;
+    async fn record_launch(&mut self, status: &Status) {
+        self.apply(Input::Launched(Pid(status.pid))).await;
+        if let Some(key) = self.facts.key {
+            let at = Timestamp(status.started_unix_nanos);
+            self.host.run_started(key, Pid(status.pid), status.start_ticks, at).await;
         }
-        if let State::Stopping { how, .. } = self.life.state
+    }
+
+    /// A shim that was there before this daemon, or that took over from one that was killed.
+    async fn on_attached(&mut self, status: Status, fds: Vec<OwnedFd>) {
+        self.know(&status, fds);
+        self.read_journal();
+        if status.adopted && self.adopting {
+            self.on_adopted().await;
+        }
+        self.adopting = false;
+        if matches!(self.life.state, State::Starting { .. } | State::Stopping { pid: None, .. }) {
+            self.record_launch(&status).await;
+        } else if let State::Stopping { how, deadline, .. } = self.life.state
             && !status.stopping
         {
-            self.end(how);
+            // The stop that its predecessor was carrying out, with what is left of its time.
+            self.end(how, deadline.ms_since(self.host.now()));
         }
         match status.exit {
             Some(record) => self.on_exited(&record).await,
@@ -277,36 +297,6 @@ impl<H: Host> Actor<H> {
         self.apply(Input::Closed).await;
     }
 
-    /// The connection closed. After [`Event::Closed`] that is as it should be; otherwise the shim was killed.
-    async fn on_shim_gone(&mut self) {
-        self.shim = None;
-        if self.facts.is_over() {
-            return;
-        }
-        let dir = self.host.run_dir(self.id, self.facts.run);
-        if !self.facts.launched {
-            self.on_launch_failed("its shim ended before the program was executed".to_owned()).await;
-            return;
-        }
-        match exit_record::read(&dir) {
-            Ok(Some(record)) if record.closed => self.on_closed(&record, None).await,
-            found => {
-                let ended = self.end_orphans().await;
-                let known = found.ok().flatten().map(|record| adopt::exit_of(&record));
-                let exit = known.or(self.facts.exit).unwrap_or_else(|| Exit::unknown(self.host.now()));
-                let note = "its shim was killed; hostler ended the rest of its tree".to_owned();
-                self.finish_run(exit, ended, Some(note)).await;
-            }
-        }
-    }
-
-    /// Ends what a killed shim left behind.
-    async fn end_orphans(&mut self) -> u32 {
-        let (Some(main), started) = (self.life.state.pid(), self.start_ticks) else { return 0 };
-        let ended = tokio::task::spawn_blocking(move || crate::proc::kill_tree(main.0, started)).await;
-        ended.unwrap_or(0)
-    }
-
     async fn take_over(&mut self, this_boot: bool) {
         let Some(run) = self.life.state.live_run() else {
             if let State::Backoff { until, .. } = self.life.state {
@@ -316,12 +306,17 @@ impl<H: Host> Actor<H> {
         };
         let dir = self.host.run_dir(self.id, run);
         let starting = self.life.state.pid().is_none();
-        let (found, shim) = adopt::look(&dir, starting).await;
-        match adopt::plan(&self.life, self.spec.lifetime, found, this_boot, self.host.now()) {
-            Takeover::None => {}
-            Takeover::Attach => self.shim = shim,
-            Takeover::LaunchAgain => self.launch_after_all(run).await,
-            Takeover::Ended { exit, descendants_ended, note, start_again } => {
+        let look = adopt::look(&dir, starting, this_boot).await;
+        let takeover = adopt::plan(&self.life, self.spec.lifetime, look.found(), this_boot, self.host.now());
+        match (takeover, look) {
+            (Takeover::Attach, Look::Shim(shim)) => self.shim = Some(shim),
+            (Takeover::Adopt, Look::Orphan(main, lock)) => {
+                if let Err(why) = self.adopt(&dir, main, lock) {
+                    self.give_up(why).await;
+                }
+            }
+            (Takeover::LaunchAgain, _) => self.launch_after_all(run).await,
+            (Takeover::Ended { exit, descendants_ended, note, start_again }, _) => {
                 if starting {
                     self.apply(Input::Launched(Pid(0))).await;
                 }
@@ -330,6 +325,7 @@ impl<H: Host> Actor<H> {
                     self.apply(Input::Start).await;
                 }
             }
+            (Takeover::None | Takeover::Attach | Takeover::Adopt, _) => {}
         }
         self.publish();
     }
@@ -376,7 +372,7 @@ impl<H: Host> Actor<H> {
                         Input::LaunchFailed(why)
                     });
                 }
-                Action::End(how) => self.end(how),
+                Action::End(how) => self.end(how, how.grace_ms()),
                 Action::SetTimer(at) => self.set_timer(at),
                 Action::ClearTimer => self.timer = None,
             }
@@ -409,11 +405,17 @@ impl<H: Host> Actor<H> {
     }
 
     async fn ask_shim(&mut self, dir: std::path::PathBuf) -> Result<(), String> {
-        let program = match self.resolved.take() {
+        let mut program = match self.resolved.take() {
             Some(program) => program,
             None => self.host.resolve(&self.spec).map_err(|e| e.0)?,
         };
-        std::fs::create_dir_all(&dir).map_err(|e| format!("cannot make {}: {e}", dir.display()))?;
+        let trouble = |e| format!("cannot use {}: {e}", dir.display());
+        std::fs::create_dir_all(&dir).map_err(trouble)?;
+        let lock =
+            run_lock::take(&dir).map_err(trouble)?.ok_or("another shim is responsible for this run")?;
+        // By it the processes of the tree are found again should their shim be killed.
+        program.env.retain(|(name, _)| name != MARK);
+        program.env.push((MARK.into(), dir.clone().into()));
         let spec = LaunchSpec {
             run_dir: dir,
             exec: program.exec,
@@ -427,17 +429,17 @@ impl<H: Host> Actor<H> {
             journal: JournalLimits::default(),
         };
         let shim = self.pool.take().map_err(|e| format!("cannot start a shim: {e}"))?;
-        shim.launch(&spec).map_err(|e| format!("cannot reach the shim: {e}"))?;
+        shim.launch(&spec, &lock).map_err(|e| format!("cannot reach the shim: {e}"))?;
         self.shim = Some(shim);
         Ok(())
     }
 
-    fn end(&mut self, how: Ending) {
+    fn end(&mut self, how: Ending, grace_ms: u64) {
         let (signal, scope) = match how {
             Ending::Stop(stop) => (stop.signal, Scope::Main),
             Ending::Kill(signal) => (signal, Scope::Tree),
         };
-        self.command(&Command::Stop { signal: signal.number(), grace_ms: grace(how.grace_ms()), scope });
+        self.command(&Command::Stop { signal: signal.number(), grace_ms: grace(grace_ms), scope });
     }
 
     /// Sends a command; whether there was a shim to take it. One that does not take it is gone, which its
@@ -455,6 +457,16 @@ impl<H: Host> Actor<H> {
     fn set_timer(&mut self, at: Timestamp) {
         let wait = Duration::from_millis(at.ms_since(self.host.now()) + 1);
         self.timer = Some(tokio::time::Instant::now() + wait);
+    }
+
+    /// When the newest run started, as far as that is known.
+    fn started_at(&self) -> Timestamp {
+        match self.life.state {
+            State::Running { since, .. } | State::Stopping { since, .. } | State::Ending { since, .. } => {
+                since
+            }
+            _ => self.host.now(),
+        }
     }
 
     fn publish(&self) {

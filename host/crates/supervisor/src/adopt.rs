@@ -2,13 +2,18 @@
 //!
 //! Looking ([`look`]) is apart from deciding ([`plan`]), so that every case of the latter is a plain test.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
 use hostler_model::lifecycle::{Desired, State};
 use hostler_model::spec::Lifetime;
 use hostler_model::{Exit, Lifecycle, Outcome, Signal, Timestamp};
+use hostler_shim::LOCK_FILE;
 use hostler_shim::exit_record::{self, ExitRecord};
 
+use crate::orphan::{self, Main};
+use crate::run_lock;
 use crate::shim_client::ShimClient;
 
 /// What was found of a run.
@@ -16,10 +21,31 @@ use crate::shim_client::ShimClient;
 pub enum Found {
     /// Its shim lives.
     Shim,
-    /// Its shim is gone and left a record of the exit.
+    /// Its shim is gone and left the record of its end.
     Record(ExitRecord),
-    /// Neither.
+    /// Its shim was killed: the program was executed, and nobody knows what became of its tree.
+    Orphan,
+    /// Nothing: the program was never executed.
     Nothing,
+}
+
+/// What was found, and by what to go on.
+pub(crate) enum Look {
+    Shim(ShimClient),
+    Record(ExitRecord),
+    Orphan(Main, OwnedFd),
+    Nothing,
+}
+
+impl Look {
+    pub(crate) fn found(&self) -> Found {
+        match self {
+            Self::Shim(_) => Found::Shim,
+            Self::Record(record) => Found::Record(*record),
+            Self::Orphan(..) => Found::Orphan,
+            Self::Nothing => Found::Nothing,
+        }
+    }
 }
 
 /// What to do about it.
@@ -29,6 +55,8 @@ pub enum Takeover {
     None,
     /// Attach to its shim and go on.
     Attach,
+    /// Let another shim take over what the killed one left.
+    Adopt,
     /// It ended meanwhile, in this way.
     Ended {
         /// How.
@@ -60,46 +88,61 @@ pub fn plan(
         (_, Found::Record(record)) => Takeover::Ended {
             exit: exit_of(&record),
             descendants_ended: record.descendants_ended,
-            note: (!record.closed).then(|| {
-                "its shim ended before the rest of its tree did; output after that is lost".to_owned()
-            }),
+            note: None,
             start_again: false,
         },
-        (_, Found::Nothing) if !this_boot => Takeover::Ended {
+        (_, Found::Orphan | Found::Nothing) if !this_boot => Takeover::Ended {
             exit: Exit::unknown(now),
             descendants_ended: 0,
             note: Some("the machine was restarted".to_owned()),
             // A session or a lease does not outlive the machine; what was stopped on purpose stays so.
             start_again: lifetime == Lifetime::Persistent && lifecycle.desired == Desired::Running,
         },
+        (_, Found::Orphan) => Takeover::Adopt,
         (State::Starting { .. } | State::Stopping { pid: None, .. }, Found::Nothing) => Takeover::LaunchAgain,
         (_, Found::Nothing) => Takeover::Ended {
             exit: Exit::unknown(now),
             descendants_ended: 0,
-            note: Some("lost: its shim was killed while no daemon was there".to_owned()),
+            note: Some("lost: neither its shim nor its run directory is there any more".to_owned()),
             start_again: false,
         },
     }
 }
 
-/// Looks what is left of a run. A shim binds its socket a moment after its process starts, so a run that was
-/// just being started is looked at with patience.
-pub(crate) async fn look(run_dir: &Path, starting: bool) -> (Found, Option<ShimClient>) {
-    let attempts = if starting && run_dir.exists() { 20 } else { 1 };
-    for attempt in 0..attempts {
-        if attempt > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
+/// How often a shim is looked for that holds the lock of its run and cannot be reached yet: at first, and at most.
+const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
+
+/// How long a shim of the first version may take, which does not say that it is there.
+const UNSEEN: Duration = Duration::from_millis(200);
+
+/// Looks what is left of a run. `starting` tells whether a shim may have been asked for it and not be known yet. Waits
+/// for one that holds the lock of the run, however long it takes until it can be reached: who thought that it is not
+/// there would start the process twice.
+pub(crate) async fn look(run_dir: &Path, starting: bool, this_boot: bool) -> Look {
+    let begun = tokio::time::Instant::now();
+    let mut pause = LOOK.0;
+    loop {
         if let Ok(shim) = ShimClient::attach(run_dir) {
-            return (Found::Shim, Some(shim));
+            return Look::Shim(shim);
         }
         match exit_record::read(run_dir) {
-            Ok(Some(record)) => return (Found::Record(record), None),
-            Ok(None) => {}
+            Ok(Some(record)) if record.closed || !this_boot => return Look::Record(record),
+            Ok(_) => {}
             Err(error) => tracing::warn!(%error, dir = %run_dir.display(), "unreadable exit record"),
         }
+        if !this_boot || !run_dir.exists() {
+            return Look::Nothing;
+        }
+        let patience = if starting && !run_dir.join(LOCK_FILE).exists() { UNSEEN } else { Duration::ZERO };
+        if begun.elapsed() >= patience
+            && let Ok(Some(lock)) = run_lock::take(run_dir)
+        {
+            let main = orphan::main_process(run_dir);
+            return main.map_or(Look::Nothing, |main| Look::Orphan(main, lock));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LOOK.1);
     }
-    (Found::Nothing, None)
 }
 
 /// The record of a shim as the model's exit.
@@ -107,6 +150,7 @@ pub(crate) async fn look(run_dir: &Path, starting: bool) -> (Found, Option<ShimC
 pub fn exit_of(record: &ExitRecord) -> Exit {
     let outcome = match record.outcome {
         exit_record::Outcome::Code(code) => Outcome::Code(code),
+        exit_record::Outcome::Unknown => Outcome::Unknown,
         exit_record::Outcome::Signal { signal, core_dumped } => Signal::from_number(signal)
             .map_or(Outcome::Unknown, |signal| Outcome::Signal { signal, core_dumped }),
     };
@@ -167,6 +211,7 @@ mod tests {
                 start_again: false,
             };
             assert_eq!(plan(life, Found::Record(record)), ended);
+            assert_eq!(plan(life, Found::Orphan), Takeover::Adopt);
         }
         assert_eq!(plan(&starting, Found::Nothing), Takeover::LaunchAgain);
         for life in [&running, &stopping] {
@@ -180,10 +225,9 @@ mod tests {
         let state = State::Running { run: RunNo(3), pid: Pid(7), since: NOW };
         let starts = |desired, lifetime| {
             let life = Lifecycle { desired, ..with(state.clone()) };
-            matches!(
-                plan(&life, lifetime, Found::Nothing, false, NOW),
-                Takeover::Ended { start_again: true, .. }
-            )
+            let plans = [Found::Nothing, Found::Orphan].map(|found| plan(&life, lifetime, found, false, NOW));
+            assert_eq!(plans[0], plans[1]);
+            matches!(plans[0], Takeover::Ended { start_again: true, .. })
         };
         assert!(starts(Desired::Running, Lifetime::Persistent));
         assert!(!starts(Desired::Stopped, Lifetime::Persistent));

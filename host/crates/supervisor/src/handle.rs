@@ -39,6 +39,8 @@ pub struct RunFacts {
     pub closed: bool,
     /// Descendants that outlived the main process and were ended.
     pub descendants_ended: u32,
+    /// How often this daemon saw another shim take over from one that was killed.
+    pub successions: u32,
 }
 
 impl RunFacts {

@@ -85,7 +85,10 @@ pub trait Host: Send + Sync + 'static {
         at: Timestamp,
     ) -> impl Future<Output = ()> + Send;
 
-    /// Records the end of a run.
+    /// Records a sentence about a run, in place of an earlier one.
+    fn run_noted(&self, run: RunKey, note: &str) -> impl Future<Output = ()> + Send;
+
+    /// Records the end of a run. Without a note the one that was recorded before stands.
     fn run_ended(
         &self,
         run: RunKey,

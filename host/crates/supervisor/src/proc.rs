@@ -13,6 +13,8 @@ pub struct Process {
     pub pid: i32,
     /// Its parent's.
     pub ppid: i32,
+    /// Its session: the number of the process that leads it.
+    pub session: i32,
     /// CPU time used so far, clock ticks.
     pub cpu_ticks: u64,
     /// Resident memory, bytes.
@@ -46,23 +48,42 @@ pub fn uptime_ticks() -> u64 {
 /// Reads one process; zombies count as gone.
 #[must_use]
 pub fn read(pid: i32) -> Option<Process> {
+    read_even_zombie(pid).filter(|(state, _)| *state != b'Z').map(|(_, process)| process)
+}
+
+/// Start time of a process, clock ticks since boot, also of one that has ended and was not reaped.
+pub(crate) fn start_ticks_even_of_zombie(pid: i32) -> Option<u64> {
+    read_even_zombie(pid).map(|(_, process)| process.start_ticks)
+}
+
+fn read_even_zombie(pid: i32) -> Option<(u8, Process)> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may contain anything, so the fields are counted from its end.
     let after = stat.get(stat.iter().rposition(|b| *b == b')')? + 2..)?;
     let fields: Vec<&str> = std::str::from_utf8(after).ok()?.split_ascii_whitespace().collect();
     // proc(5) numbers the state as field 3.
     let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
-    if *fields.first()? == "Z" {
-        return None;
-    }
-    Some(Process {
+    let process = Process {
         pid,
         ppid: i32::try_from(number(4)?).ok()?,
+        session: i32::try_from(number(6)?).ok()?,
         cpu_ticks: number(14)? + number(15)?,
         threads: number(20)?,
         start_ticks: number(22)?,
         rss_bytes: number(24)? * rustix::param::page_size() as u64,
-    })
+    };
+    Some((*fields.first()?.as_bytes().first()?, process))
+}
+
+/// The numbers of all processes.
+pub(crate) fn all() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// Whether a process was started with this `NAME=value` in its environment.
+pub(crate) fn has_variable(pid: i32, variable: &[u8]) -> bool {
+    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|e| e.split(|b| *b == 0).any(|v| v == variable))
 }
 
 /// All living descendants of a process, itself left out.

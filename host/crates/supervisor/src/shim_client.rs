@@ -1,9 +1,10 @@
 //! The daemon's end of a shim's control socket.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use hostler_shim::adopt::AdoptSpec;
 use hostler_shim::channel::Channel;
 use hostler_shim::control::{Command, Event, MAX_PACKET};
 use hostler_shim::launch::LaunchSpec;
@@ -41,13 +42,17 @@ impl ShimClient {
         Self::new(channel, None)
     }
 
-    /// Asks it to start a program.
-    pub(crate) fn launch(&self, spec: &LaunchSpec) -> io::Result<()> {
-        let file = rustix::fs::memfd_create("hostler-launch", MemfdFlags::CLOEXEC)?;
-        let mut file = std::fs::File::from(file);
-        io::Write::write_all(&mut file, &spec.encode())?;
-        io::Seek::rewind(&mut file)?;
-        self.channel.get_ref().send(&Command::Launch.encode(), &[file.as_fd()])
+    /// Asks it to start a program. It keeps the lock of the run from now on, even before it reads the request.
+    pub(crate) fn launch(&self, spec: &LaunchSpec, lock: &OwnedFd) -> io::Result<()> {
+        let request = memory_file(&spec.encode())?;
+        self.channel.get_ref().send(&Command::Launch.encode(), &[lock.as_fd(), request.as_fd()])
+    }
+
+    /// Asks it to take over what a killed one left; `fds` are those that the request names, in their order.
+    pub(crate) fn adopt(&self, spec: &AdoptSpec, lock: &OwnedFd, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let request = memory_file(&spec.encode())?;
+        let all: Vec<_> = [lock.as_fd()].iter().chain(fds).chain(&[request.as_fd()]).copied().collect();
+        self.channel.get_ref().send(&Command::Adopt.encode(), &all)
     }
 
     /// Sends a command. Commands are few and small: a shim that does not take one is not there any more.
@@ -76,4 +81,12 @@ impl ShimClient {
             }
         }
     }
+}
+
+/// A file that is nowhere on a disk: requests contain secrets.
+fn memory_file(content: &[u8]) -> io::Result<std::fs::File> {
+    let mut file = std::fs::File::from(rustix::fs::memfd_create("hostler-request", MemfdFlags::CLOEXEC)?);
+    io::Write::write_all(&mut file, content)?;
+    io::Seek::rewind(&mut file)?;
+    Ok(file)
 }

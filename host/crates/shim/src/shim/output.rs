@@ -119,8 +119,8 @@ impl Output {
     }
 
     /// Sets room aside for the last records.
-    pub(crate) fn reserve(&self) {
-        let _ = std::fs::write(self.run_dir.join(RESERVE), [1; RESERVED]);
+    pub(crate) fn reserve(&self) -> std::io::Result<()> {
+        std::fs::write(self.run_dir.join(RESERVE), [1; RESERVED])
     }
 
     /// All descriptors, to be held by a daemon as well.

@@ -54,6 +54,8 @@ struct Shim {
     /// same again: it would answer the same again.
     told: Position,
     packet: Pages,
+    /// When [`Self::settle_in`] is tried again.
+    settle: Option<Instant>,
     /// Nobody of the tree is left.
     is_over: bool,
 }
@@ -106,6 +108,9 @@ const LISTENER: usize = 4;
 const STDIN: usize = 5;
 const MAIN: usize = 6;
 
+/// How often what a full disk refused at the beginning is tried again.
+const SETTLE: Duration = Duration::from_secs(1);
+
 /// How often a tree that is not this process's own is looked at, to see whether anybody is left.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -131,6 +136,7 @@ pub(crate) fn run(daemon: Channel, signals: OwnedFd, run: Run, child: Child, buf
             shim.reap();
         }
         Tree::Adopted(_) => {
+            shim.take_up();
             shim.settle_in();
             shim.tell(&Event::Status(shim.status()), true);
         }
@@ -177,18 +183,19 @@ impl Shim {
             notified: false,
             told: Position::default(),
             packet: buffers.packet,
+            settle: None,
             is_over: false,
         }
     }
 
-    /// What can wait until the process runs.
+    /// What can wait until the process runs. On a full disk it waits until there is room.
     fn settle_in(&mut self) {
-        match self.tree {
-            Tree::Own => self.exit_file = exit_record::preallocate(&self.run_dir).ok(),
-            Tree::Adopted(_) => self.take_up(),
+        if self.exit_file.is_none() && matches!(self.tree, Tree::Own) {
+            self.exit_file = exit_record::preallocate(&self.run_dir).ok();
         }
-        self.output.reserve();
-        self.listener = Listener::bind(&self.run_dir).ok();
+        if self.listener.is_none() {
+            self.listener = Listener::bind(&self.run_dir).ok();
+        }
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let file = PidFile {
             pid: self.pid,
@@ -197,7 +204,11 @@ impl Shim {
             boot_id: boot_id.trim().to_owned(),
             pipes: self.pipes(),
         };
-        let _ = file.write(&self.run_dir);
+        let settled = file.write(&self.run_dir).is_ok()
+            && self.output.reserve().is_ok()
+            && self.listener.is_some()
+            && self.exit_file.is_some();
+        self.settle = (!settled).then(|| Instant::now() + SETTLE);
     }
 
     /// Goes on where the predecessor was killed.
@@ -310,7 +321,7 @@ impl Shim {
         let now = Instant::now();
         let waits_for_the_rest = matches!(self.tree, Tree::Adopted(_)) && self.exit.is_some();
         let look = waits_for_the_rest.then(|| now + LOOK);
-        let due = [self.ending.due(), self.output.due(), look].into_iter().flatten().min()?;
+        let due = [self.ending.due(), self.output.due(), self.settle, look].into_iter().flatten().min()?;
         let left = due.saturating_duration_since(now);
         Some(Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) })
     }
@@ -323,6 +334,9 @@ impl Shim {
             }
         }
         self.output.on_time();
+        if self.settle.is_some_and(|at| at <= Instant::now()) {
+            self.settle_in();
+        }
         self.notify();
         if ready.daemon {
             self.obey();

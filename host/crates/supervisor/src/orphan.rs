@@ -1,0 +1,73 @@
+//! A run whose shim was killed: which is its main process, and what of its streams can still be had.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use hostler_shim::adopt::MARK;
+use hostler_shim::descriptors::Descriptor;
+use hostler_shim::pid_file::PidFile;
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::proc;
+
+/// The main process of a run: its number, and its start time in clock ticks since boot, which tells it from a later
+/// one of that number. It may have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Main {
+    pub pid: i32,
+    pub start_ticks: u64,
+}
+
+/// The main process, if the program was executed: as its shim noted, or, when that was killed before, the leader
+/// among the processes that carry the mark of the run.
+pub(crate) fn main_process(run_dir: &Path) -> Option<Main> {
+    let noted = PidFile::read(run_dir).map(|file| Main { pid: file.pid, start_ticks: file.start_ticks });
+    noted.or_else(|| {
+        let leaders = marked(run_dir).into_iter().filter(|p| p.session == p.pid);
+        leaders.min_by_key(|p| p.start_ticks).map(|p| Main { pid: p.pid, start_ticks: p.start_ticks })
+    })
+}
+
+/// The living processes that carry the mark of a run.
+fn marked(run_dir: &Path) -> Vec<proc::Process> {
+    let mark = [MARK.as_bytes(), b"=", run_dir.as_os_str().as_encoded_bytes()].concat();
+    proc::all().filter(|pid| proc::has_variable(*pid, &mark)).filter_map(proc::read).collect()
+}
+
+/// A stable handle on the main process, if it lives. One that has ended and was not reaped counts: it still knows how.
+pub(crate) fn pidfd(main: Main) -> Option<OwnedFd> {
+    let pidfd = pidfd_open(Pid::from_raw(main.pid)?, PidfdFlags::empty()).ok()?;
+    (proc::start_ticks_even_of_zombie(main.pid) == Some(main.start_ticks)).then_some(pidfd)
+}
+
+/// Everything by which the process can be held, for a daemon that holds nothing of it: its pidfd, and new ends of
+/// its pipes, which the kernel opens for those who may look into a process. A terminal cannot be had again.
+pub(crate) fn descriptors(run_dir: &Path, main: Main) -> Vec<(Descriptor, OwnedFd)> {
+    let mut found: Vec<_> = pidfd(main).map(|fd| (Descriptor::Main, fd)).into_iter().collect();
+    let pipes = PidFile::read(run_dir).map_or([0; 3], |file| file.pipes);
+    let mut members = vec![main.pid];
+    members.extend(proc::descendants(main.pid).iter().map(|p| p.pid));
+    members.extend(marked(run_dir).iter().map(|p| p.pid));
+    let wanted = [
+        (Descriptor::Stdout, pipes[1], OFlags::RDONLY),
+        (Descriptor::Stderr, pipes[2], OFlags::RDONLY),
+        (Descriptor::Stdin, pipes[0], OFlags::WRONLY),
+    ];
+    for (descriptor, inode, mode) in wanted.into_iter().filter(|(_, inode, _)| *inode != 0) {
+        let end = members.iter().find_map(|pid| other_end(*pid, inode, mode));
+        found.extend(end.map(|fd| (descriptor, fd)));
+    }
+    found
+}
+
+/// Opens our end of a pipe that a process has open.
+fn other_end(pid: i32, inode: u64, mode: OFlags) -> Option<OwnedFd> {
+    let link = format!("pipe:[{inode}]");
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let mut entries = entries.flatten();
+    let entry =
+        entries.find(|e| std::fs::read_link(e.path()).is_ok_and(|to| to.as_os_str() == link.as_str()))?;
+    let flags = mode | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open(entry.path(), flags, Mode::empty()).ok()
+}
