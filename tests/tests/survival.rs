@@ -52,6 +52,7 @@ fn a_killed_shim_costs_nothing() {
     }
     let view = mcp.view("web");
     assert_eq!((&view["pid"], &view["restarts"]), (&json!(pid), &json!(0)), "{view}");
+    assert_eq!(pids(&mut mcp, "web"), [pid]);
     // The next daemon finds the successor.
     env.crash_daemon();
     let mut mcp = env.mcp(Era::Modern);

@@ -8,6 +8,7 @@ use hostler_shim::journal::Position;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::host::{Program, RunKey};
+use crate::proc::Roots;
 
 /// What an actor publishes after each change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,15 @@ pub struct Snapshot {
     pub shim_pid: Option<i32>,
     /// What is known of the newest run. Its facts only grow, so whoever waits cannot miss one.
     pub run: RunFacts,
+}
+
+impl Snapshot {
+    /// Where its tree begins, while it has a shim.
+    #[must_use]
+    pub fn roots(&self) -> Option<Roots> {
+        let main = self.lifecycle.state.pid().map(|pid| pid.0);
+        self.shim_pid.map(|shim| Roots { shim, main })
+    }
 }
 
 /// The newest run so far.

@@ -86,6 +86,28 @@ pub(crate) fn has_variable(pid: i32, variable: &[u8]) -> bool {
     fs::read(format!("/proc/{pid}/environ")).is_ok_and(|e| e.split(|b| *b == 0).any(|v| v == variable))
 }
 
+/// Where the tree of a run begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roots {
+    /// Its shim, which is not part of it.
+    pub shim: i32,
+    /// The main process, while it lives. Not a child of its shim, when that took over from one that was killed.
+    pub main: Option<i32>,
+}
+
+impl Roots {
+    /// The living processes of the tree.
+    #[must_use]
+    pub fn tree(self) -> Vec<Process> {
+        let mut tree = descendants(self.shim);
+        if let Some(main) = self.main.and_then(read).filter(|main| tree.iter().all(|p| p.pid != main.pid)) {
+            tree.extend(descendants(main.pid));
+            tree.insert(0, main);
+        }
+        tree
+    }
+}
+
 /// All living descendants of a process, itself left out.
 #[must_use]
 pub fn descendants(root: i32) -> Vec<Process> {

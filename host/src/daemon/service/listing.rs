@@ -65,7 +65,7 @@ impl Service {
     }
 
     async fn usage(&self, page: &[(Arc<Entry>, Snapshot)]) -> HashMap<ProcessId, Usage> {
-        let trees: Vec<_> = page.iter().filter_map(|(e, s)| Some((e.id, s.shim_pid?))).collect();
+        let trees: Vec<_> = page.iter().filter_map(|(e, s)| Some((e.id, s.roots()?))).collect();
         let sampler = self.sampler.clone();
         tokio::task::spawn_blocking(move || sampler.measure(&trees)).await.unwrap_or_default()
     }

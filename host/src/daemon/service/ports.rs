@@ -42,8 +42,8 @@ pub(super) fn holder(registry: &Registry, ports: &[u16]) -> Option<PortHolder> {
     let (port, pid) = ports.iter().find_map(|port| Some((*port, listeners.holder(*port)?)))?;
     let process = pid.and_then(|pid| {
         let ours = registry.all().into_iter().find(|entry| {
-            let shim = entry.handle.snapshot().shim_pid;
-            shim.is_some_and(|shim| proc::descendants(shim).iter().any(|p| p.pid == pid))
+            let roots = entry.handle.snapshot().roots();
+            roots.is_some_and(|roots| roots.tree().iter().any(|p| p.pid == pid))
         });
         ours.map(|entry| entry.full_name())
     });

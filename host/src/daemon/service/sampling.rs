@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hostler_model::ProcessId;
-use hostler_supervisor::proc::{self, Listeners, Process};
+use hostler_supervisor::proc::{self, Listeners, Process, Roots};
 
 /// How long an answer stands. Also long enough for a percentage: clock ticks are 10 ms.
 const FRESH: Duration = Duration::from_secs(1);
@@ -27,28 +27,30 @@ pub(crate) struct Sampler(Mutex<HashMap<ProcessId, Look>>);
 #[derive(Debug, Clone)]
 struct Look {
     at: Instant,
-    shim: i32,
+    roots: Roots,
     ticks: u64,
     usage: Usage,
 }
 
 impl Sampler {
-    /// Measures trees, each below its shim. Blocks for some microseconds per process.
-    pub(crate) fn measure(&self, trees: &[(ProcessId, i32)]) -> HashMap<ProcessId, Usage> {
+    /// Measures trees. Blocks for some microseconds per process.
+    pub(crate) fn measure(&self, trees: &[(ProcessId, Roots)]) -> HashMap<ProcessId, Usage> {
         let mut listeners = None;
-        let measured = trees.iter().map(|(id, shim)| {
-            let before = self.looks().get(id).filter(|look| look.shim == *shim).cloned();
+        let measured = trees.iter().map(|(id, roots)| {
+            let before = self.looks().get(id).filter(|look| look.roots == *roots).cloned();
             match before {
                 Some(look) if look.at.elapsed() < FRESH => (*id, look.usage),
-                before => (*id, self.look(*id, *shim, before, listeners.get_or_insert_with(Listeners::read))),
+                before => {
+                    (*id, self.look(*id, *roots, before, listeners.get_or_insert_with(Listeners::read)))
+                }
             }
         });
         measured.collect()
     }
 
-    fn look(&self, id: ProcessId, shim: i32, before: Option<Look>, listeners: &Listeners) -> Usage {
+    fn look(&self, id: ProcessId, roots: Roots, before: Option<Look>, listeners: &Listeners) -> Usage {
         let at = Instant::now();
-        let tree = proc::descendants(shim);
+        let tree = roots.tree();
         let ticks: u64 = tree.iter().map(|p| p.cpu_ticks).sum();
         let cpu_percent = match before {
             Some(before) => ratio(ticks.saturating_sub(before.ticks), at - before.at),
@@ -65,7 +67,7 @@ impl Sampler {
             ports: listeners.ports_of(tree.iter().map(|p| p.pid)),
             tree,
         };
-        self.looks().insert(id, Look { at, shim, ticks, usage: usage.clone() });
+        self.looks().insert(id, Look { at, roots, ticks, usage: usage.clone() });
         usage
     }
 
