@@ -79,25 +79,37 @@ pub(super) fn start_daemon(home: &Home) -> Result<(), Failure> {
     let failed = |what: &str| {
         Failure::unreachable(format!("the daemon did not start: {what} (its log: {})", home.log().display()))
     };
-    let program = std::env::current_exe().map_err(|e| failed(&e.to_string()))?;
-    let mut child = Command::new(program)
+    for _ in 0..TRIES {
+        let text = run_detached(home).map_err(|e| failed(&e.to_string()))?;
+        match text.trim() {
+            READY => return Ok(()),
+            // Killed before it could say anything: nothing that another one could not do.
+            "" => {}
+            text => return Err(failed(text)),
+        }
+    }
+    Err(failed(&format!("{TRIES} of them ended without a word")))
+}
+
+/// Starts a daemon and answers its report: [`READY`], or why it ended, or nothing.
+fn run_detached(home: &Home) -> std::io::Result<String> {
+    let mut child = Command::new(std::env::current_exe()?)
         .args(["daemon", "run", "--detach"])
         .env(crate::daemon::home::VARIABLE, home.root())
         .env(crate::daemon::home::POLICY_VARIABLE, home.policy())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| failed(&e.to_string()))?;
-    let Some(stdout) = child.stdout.take() else { return Err(failed("it has no stdout")) };
-    let mut report = BufReader::new(stdout);
+        .spawn()?;
     let mut text = String::new();
-    let _ = report.read_line(&mut text);
-    if text.trim_end() == READY {
-        return Ok(());
+    if let Some(stdout) = child.stdout.take() {
+        let mut report = BufReader::new(stdout);
+        let _ = report.read_line(&mut text);
+        if text.trim() == READY {
+            return Ok(text);
+        }
+        let _ = report.read_to_string(&mut text);
     }
-    let _ = report.read_to_string(&mut text);
     let _ = child.wait();
-    let text = text.trim();
-    Err(failed(if text.is_empty() { "it ended without a word" } else { text }))
+    Ok(text)
 }

@@ -22,8 +22,15 @@ use crate::daemon::home::Home;
 /// After the end of stdin, the daemon cuts waits short and answers; this is for a daemon that hangs.
 const LAST_ANSWERS: Duration = Duration::from_secs(6);
 
+/// How many daemons in a row may go away before a message is given up.
+const TRIES: usize = 5;
+
 /// JSON-RPC's code for a server error of its own.
 const RETRY_CODE: i32 = -32_001;
+
+/// What is said of requests that were in flight when the daemon ended.
+const LOST: &str = "the hostler daemon ended while this request was at work; processes run on. It may or may not have \
+                    been carried out: look with list_processes, then retry";
 
 pub(super) fn run() -> Outcome {
     let home = Home::find().map_err(Failure::unreachable)?;
@@ -87,7 +94,8 @@ impl Pump {
     }
 
     async fn run(mut self) -> Outcome {
-        // At once, so that a client's first request does not pay for the start of the daemon.
+        // At once, so that a client's first request does not pay for the start of the daemon, and so that a client
+        // that cannot be served at all sees this end.
         self.daemon = Some(self.connect()?);
         loop {
             let came = tokio::select! {
@@ -102,7 +110,7 @@ impl Pump {
                 }
                 Came::FromClient(Err(_)) => return self.finish().await,
                 Came::FromDaemon(Ok(Some(line))) => self.carry_out(&line).await?,
-                Came::FromDaemon(Ok(None) | Err(_)) => self.lost_daemon().await?,
+                Came::FromDaemon(Ok(None) | Err(_)) => self.lose_daemon(LOST).await?,
             }
         }
     }
@@ -125,26 +133,38 @@ impl Pump {
             }
             asked = id.map(|id| id.get().to_owned());
         }
-        if !self.hand_over(&line).await? {
-            // The daemon went away since the last message, and what it did not take whole it did not carry
-            // out: the next one gets it.
-            self.lost_daemon().await?;
-            if !self.hand_over(&line).await? {
-                self.in_flight.extend(asked);
-                return self.lost_daemon().await;
+        let undelivered = self.deliver(&line).await?;
+        self.in_flight.extend(asked);
+        match undelivered {
+            None => Ok(()),
+            Some(why) => {
+                let message = format!(
+                    "cannot reach the hostler daemon, so nothing was done: {why}. Processes run on; retry"
+                );
+                self.lose_daemon(&message).await
             }
         }
-        self.in_flight.extend(asked);
-        Ok(())
     }
 
-    /// Writes a line to the daemon, connecting first where there is no connection; whether it was taken.
-    async fn hand_over(&mut self, line: &str) -> Result<bool, Failure> {
-        if self.daemon.is_none() {
-            self.reconnect(line).await?;
+    /// Writes a line to the daemon, connecting first where there is no connection. A daemon that goes away before it
+    /// took the line whole did not carry it out: the next one gets it. Why it was not delivered, if it was not.
+    async fn deliver(&mut self, line: &str) -> Result<Option<String>, Failure> {
+        let mut why = String::new();
+        for _ in 0..TRIES {
+            if self.daemon.is_none()
+                && let Err(failure) = self.reconnect(line).await
+            {
+                why = failure.message;
+                continue;
+            }
+            let Some(daemon) = &mut self.daemon else { continue };
+            match write_line(&mut daemon.writer, line).await {
+                Ok(()) => return Ok(None),
+                Err(error) => why = error.to_string(),
+            }
+            self.lose_daemon(LOST).await?;
         }
-        let Some(daemon) = &mut self.daemon else { return Ok(false) };
-        Ok(write_line(&mut daemon.writer, line).await.is_ok())
+        Ok(Some(why))
     }
 
     /// Connects anew and repeats the handshake, unless `line` is its beginning.
@@ -171,12 +191,10 @@ impl Pump {
     }
 
     /// What was asked gets an answer, whatever becomes of the daemon.
-    async fn lost_daemon(&mut self) -> Outcome {
+    async fn lose_daemon(&mut self, message: &str) -> Outcome {
         self.daemon = None;
         for id in std::mem::take(&mut self.in_flight) {
             let id: serde_json::Value = serde_json::from_str(&id).unwrap_or_default();
-            let message = "the hostler daemon ended while this request was at work; processes run on. It may or may \
-                           not have been carried out: look with list_processes, then retry";
             let answer =
                 json!({"jsonrpc": "2.0", "id": id, "error": {"code": RETRY_CODE, "message": message}});
             self.carry_out(&answer.to_string()).await?;
@@ -200,7 +218,7 @@ impl Pump {
         while !self.in_flight.is_empty() && self.daemon.is_some() {
             match tokio::time::timeout_at(deadline, from_daemon(&mut self.daemon)).await {
                 Ok(Ok(Some(line))) => self.carry_out(&line).await?,
-                Ok(Ok(None) | Err(_)) | Err(_) => self.lost_daemon().await?,
+                Ok(Ok(None) | Err(_)) | Err(_) => self.lose_daemon(LOST).await?,
             }
         }
         Ok(())

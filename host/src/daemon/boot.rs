@@ -152,9 +152,11 @@ async fn take_over(service: &Arc<Service>) -> Result<(), String> {
     for record in processes.rows {
         let runs = service.store.runs(record.id, 1).await.map_err(|e| e.to_string())?;
         let newest = runs.rows.into_iter().find(|r| r.run == record.lifecycle.last_run);
-        let last_run = newest
-            .as_ref()
-            .map(|r| LastRun { key: RunKey(r.key.0), this_boot: *r.boot_id == *service.boot_id });
+        let last_run = newest.as_ref().map(|r| LastRun {
+            key: RunKey(r.key.0),
+            this_boot: *r.boot_id == *service.boot_id,
+            started: r.started_at.is_some(),
+        });
         let drained = newest.filter(|r| r.drained).map(|r| r.key);
         let ProcessRecord { id, project, name, spec, lifecycle, .. } = record;
         let entry = service.adopt_entry(project, name, Beginning { id, spec, lifecycle, last_run });

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
             rest.iter().for_each(|line| eprintln!("{line}"));
             return exit(code);
         }
+        ["worker", truth, seed] => return worker(truth, number(seed)),
         ["signal", signal] => raise(number(signal) as i32),
         ["stubborn"] => {
             handle(libc::SIGTERM);
@@ -122,6 +123,40 @@ fn signals() {
             other => println!("got {other}"),
         }
     }
+}
+
+/// Numbered lines on both streams, and then the end with a status. What it did also stands in a file of its own, so
+/// that it can be compared with what the supervisor says: `start PID` and `end PID LINES STATUS`.
+fn worker(truth: &str, seed: u64) -> ExitCode {
+    handle(libc::SIGTERM);
+    let pid = std::process::id();
+    let mut file =
+        std::fs::File::options().create(true).append(true).open(truth).unwrap_or_else(|e| panic!("{e}"));
+    let mut note = |text: String| file.write_all(text.as_bytes()).unwrap_or_else(|e| panic!("{truth}: {e}"));
+    note(format!("start {pid}\n"));
+    // Each run has its own length: the pid is different each time.
+    let draw = (seed ^ u64::from(pid)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+    let lines = 50 + draw % 450;
+    let mut status = (draw % 100) as u8;
+    for n in 1..=lines {
+        let written = writeln!(std::io::stdout(), "{pid} out {n}")
+            .and_then(|()| writeln!(std::io::stderr(), "{pid} err {n}"));
+        if let Err(error) = written {
+            note(format!("broken {pid} {n} {error}\n"));
+            return ExitCode::FAILURE;
+        }
+        if LAST.load(Ordering::SeqCst) == libc::SIGTERM {
+            status = 143;
+        }
+        if n == lines || status == 143 {
+            note(format!("end {pid} {n} {status}\n"));
+            break;
+        }
+        if n % 2 == 0 {
+            pause(Duration::from_millis(5));
+        }
+    }
+    ExitCode::from(status)
 }
 
 fn this_program() -> Command {

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use crate::adopt::{self, Look, Takeover};
 use crate::handle::{Accepted, ProcessHandle, Request, RunFacts, Snapshot};
 use crate::host::{Cause, Host, NewRun, Program, RunKey};
+use crate::orphan;
 use crate::run_lock;
 use crate::shim_client::{Received, ShimClient};
 use crate::shim_pool::ShimPool;
@@ -49,6 +50,8 @@ pub struct LastRun {
     pub key: RunKey,
     /// Whether it began since the machine's last start: an older one has no process any more.
     pub this_boot: bool,
+    /// Whether it is on record that the program was executed. The daemon may have been killed just before.
+    pub started: bool,
 }
 
 struct Actor<H> {
@@ -70,6 +73,8 @@ struct Actor<H> {
     /// A successor was asked and has not answered.
     adopting: bool,
     timer: Option<tokio::time::Instant>,
+    /// Whether the start of the newest run is on record.
+    start_recorded: bool,
     /// The newest request that it should run.
     asked: Cause,
     /// The program of a start that is being carried out.
@@ -107,6 +112,7 @@ pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> Pro
         attempts: 0,
         adopting: false,
         timer: None,
+        start_recorded: last_run.is_some_and(|run| run.started),
         asked: Cause::Start,
         resolved: None,
         requests,
@@ -229,9 +235,13 @@ impl<H: Host> Actor<H> {
 
     async fn record_launch(&mut self, status: &Status) {
         self.apply(Input::Launched(Pid(status.pid))).await;
-        if let Some(key) = self.facts.key {
-            let at = Timestamp(status.started_unix_nanos);
-            self.host.run_started(key, Pid(status.pid), status.start_ticks, at).await;
+        self.record_start(status.pid, status.start_ticks, Timestamp(status.started_unix_nanos)).await;
+    }
+
+    async fn record_start(&mut self, pid: i32, start_ticks: u64, at: Timestamp) {
+        if let Some(key) = self.facts.key.filter(|_| !self.start_recorded) {
+            self.host.run_started(key, Pid(pid), start_ticks, at).await;
+            self.start_recorded = true;
         }
     }
 
@@ -245,7 +255,11 @@ impl<H: Host> Actor<H> {
         self.adopting = false;
         if matches!(self.life.state, State::Starting { .. } | State::Stopping { pid: None, .. }) {
             self.record_launch(&status).await;
-        } else if let State::Stopping { how, deadline, .. } = self.life.state
+        } else {
+            let at = Timestamp(status.started_unix_nanos);
+            self.record_start(status.pid, status.start_ticks, at).await;
+        }
+        if let State::Stopping { pid: Some(_), how, deadline, .. } = self.life.state
             && !status.stopping
         {
             // The stop that its predecessor was carrying out, with what is left of its time.
@@ -317,8 +331,13 @@ impl<H: Host> Actor<H> {
             }
             (Takeover::LaunchAgain, _) => self.launch_after_all(run).await,
             (Takeover::Ended { exit, descendants_ended, note, start_again }, _) => {
+                let main = orphan::main_process(&dir).filter(|_| this_boot);
+                if let Some(main) = main {
+                    let at = crate::proc::started_at(main.start_ticks, self.host.now());
+                    self.record_start(main.pid, main.start_ticks, at).await;
+                }
                 if starting {
-                    self.apply(Input::Launched(Pid(0))).await;
+                    self.apply(Input::Launched(Pid(main.map_or(0, |main| main.pid)))).await;
                 }
                 self.finish_run(exit, descendants_ended, note).await;
                 if start_again {
@@ -388,6 +407,7 @@ impl<H: Host> Actor<H> {
     async fn launch(&mut self, run: RunNo) -> Result<(), String> {
         let cause = if self.life.restarts > 0 { Cause::Policy } else { self.asked };
         self.facts = RunFacts { run, ..RunFacts::default() };
+        self.start_recorded = false;
         let dir = self.host.run_dir(self.id, run);
         let new_run = NewRun { run, dir: dir.clone(), cause, at: self.host.now() };
         let key = self.host.begin_run(self.id, &new_run, &self.life).await;

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 
+use hostler_model::Timestamp;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// One process.
@@ -43,6 +44,12 @@ pub fn uptime_ticks() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let hz = ticks_per_second();
     now.tv_sec as u64 * hz + now.tv_nsec as u64 * hz / 1_000_000_000
+}
+
+/// When a process started, from its start time in clock ticks since boot.
+pub(crate) fn started_at(start_ticks: u64, now: Timestamp) -> Timestamp {
+    let age = uptime_ticks().saturating_sub(start_ticks);
+    Timestamp(now.0 - (age * 1_000_000_000 / ticks_per_second()) as i64)
 }
 
 /// Reads one process; zombies count as gone.
