@@ -94,7 +94,13 @@ impl Env {
     /// A command of `hostler` in this environment.
     #[must_use]
     pub fn hostler(&self) -> Command {
-        let mut command = Command::new(built("hostler"));
+        self.hostler_at(&built("hostler"))
+    }
+
+    /// A command of another copy of `hostler` in this environment.
+    #[must_use]
+    pub fn hostler_at(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command
             .env("HOSTLER_HOME", self.home())
             .env_remove("HOSTLER_POLICY_FILE")

@@ -52,7 +52,12 @@ pub struct Mcp {
 }
 
 impl Mcp {
-    pub(crate) fn spawn(mut command: Command, era: Era) -> Self {
+    /// Starts a client of this command, which says nothing yet.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn spawn(mut command: Command, era: Era) -> Self {
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
         let mut child = spawned.expect("hostler mcp starts");
         let stdin = child.stdin.take();

@@ -7,7 +7,7 @@ use crate::daemon::home::{self, Home};
 
 /// Writes the unit and says how to enable it.
 pub(super) fn run(home: &Home) -> Outcome {
-    let program = std::env::current_exe().map_err(|e| Failure::failed(e.to_string()))?;
+    let program = super::launch::own_program().map_err(|e| Failure::failed(e.to_string()))?;
     let path = unit_path()?;
     let chosen_home = std::env::var_os(home::VARIABLE).map(|_| home.root());
     let text = unit(&program, chosen_home);
@@ -29,13 +29,14 @@ fn unit_path() -> Result<PathBuf, Failure> {
     Ok(config.join("systemd/user/hostler.service"))
 }
 
-/// The unit. `KillMode=process`: when the daemon is stopped or upgraded, its processes run on.
+/// The unit. `KillMode=process`: when the daemon is stopped or upgraded, its processes run on. `on-failure`: killed, it
+/// comes back, but `hostler daemon stop` is meant. `Delegate`: each run may have a cgroup of its own below the unit's.
 fn unit(program: &Path, home: Option<&Path>) -> String {
     let environment =
         home.map(|h| format!("Environment={}\n", quoted(&format!("{}={}", home::VARIABLE, h.display()))));
     format!(
         "[Unit]\nDescription=hostler process supervisor\n\n\
-         [Service]\nType=exec\n{}ExecStart={} daemon run\nKillMode=process\nRestart=always\nRestartSec=1\n\n\
+         [Service]\nType=exec\n{}ExecStart={} daemon run\nKillMode=process\nDelegate=yes\nRestart=on-failure\nRestartSec=1\n\n\
          [Install]\nWantedBy=default.target\n",
         environment.unwrap_or_default(),
         quoted(&program.display().to_string()),

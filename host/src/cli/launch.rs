@@ -1,7 +1,10 @@
 //! Finding the daemon, and starting one when there is none.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -91,9 +94,20 @@ pub(super) fn start_daemon(home: &Home) -> Result<(), Failure> {
     Err(failed(&format!("{TRIES} of them ended without a word")))
 }
 
+/// The file of this program. After an upgrade the kernel says that the one that was executed is deleted; the new one
+/// has its name.
+pub(super) fn own_program() -> std::io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let renamed = program.as_os_str().as_bytes().strip_suffix(b" (deleted)");
+    Ok(match renamed {
+        Some(path) if !program.exists() => PathBuf::from(OsStr::from_bytes(path)),
+        _ => program,
+    })
+}
+
 /// Starts a daemon and answers its report: [`READY`], or why it ended, or nothing.
 fn run_detached(home: &Home) -> std::io::Result<String> {
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(own_program()?)
         .args(["daemon", "run", "--detach"])
         .env(crate::daemon::home::VARIABLE, home.root())
         .env(crate::daemon::home::POLICY_VARIABLE, home.policy())
