@@ -9,7 +9,7 @@ import signal
 import time
 from pathlib import Path
 
-MARK = "HOSTLER_PEERS_WORLD"
+MARK = "PEERS_WORLD"  # hostler passes no variable on whose name begins with its own
 
 
 def started(pid):
