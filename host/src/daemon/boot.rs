@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hostler_store::{Listing, ProcessRecord, RunRecord, Store};
+use hostler_store::{Listing, ProcessRecord, RunRecord};
 use hostler_supervisor::actor::{Beginning, LastRun};
 use hostler_supervisor::{RunKey, ShimPool};
 use tokio::net::UnixListener;
@@ -12,13 +12,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::backlog::Backlog;
 use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
 use super::registry::Registry;
 use super::service::{Leases, Service, lifetimes_watch};
-use super::{logging, shim_program, socket};
+use super::{logging, rescue, shim_program, socket};
 
 /// How long connections may take to end at a shutdown.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -77,9 +78,14 @@ fn become_the_daemon(home: &Home) -> Result<Option<Instance>, String> {
 async fn main(home: &Home) -> Result<(), String> {
     let started = Instant::now();
     let shim = shim_program::unpack(home).map_err(|e| format!("cannot unpack the shim: {e}"))?;
-    let store = Store::open(&home.database(), super::now()).map_err(|e| e.to_string())?;
+    let (store, damage) = rescue::open(home).await?;
     let registry = Arc::new(Registry::default());
     let degraded = Degraded::default();
+    if let Some(note) = damage {
+        degraded.remark(note);
+    }
+    let backlog = Backlog::default();
+    tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
     let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let service = Arc::new(Service {
@@ -89,7 +95,8 @@ async fn main(home: &Home) -> Result<(), String> {
         pool: ShimPool::new(shim),
         ingest: ingest.clone(),
         boot_id: boot_id(),
-        degraded,
+        degraded: degraded.clone(),
+        backlog: backlog.clone(),
         sampler: Arc::default(),
         leases: Leases::default(),
         declaring: tokio::sync::Mutex::new(()),

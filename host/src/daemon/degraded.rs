@@ -20,6 +20,22 @@ impl Degraded {
         }
     }
 
+    /// Something that stays to be known for as long as this daemon lives.
+    pub(crate) fn remark(&self, text: String) {
+        let mut parts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        parts.insert("remark", text);
+    }
+
+    /// A note for an answer, with what does not work ahead of what else there is to say.
+    pub(crate) fn with_note(&self, note: Option<String>) -> Option<String> {
+        let list = self.list();
+        if list.is_empty() {
+            return note;
+        }
+        let degraded = format!("hostler is degraded: {}", list.join("; "));
+        Some(note.map_or(degraded.clone(), |note| format!("{degraded}. {note}")))
+    }
+
     /// All of it, in words.
     pub(crate) fn list(&self) -> Vec<String> {
         let parts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! The daemon: the composition root. `boot` wires everything in one place; `service` has one function per
 //! operation of the API; the rest are the parts.
 
+mod backlog;
 pub(crate) mod boot;
 mod degraded;
 pub(crate) mod home;
@@ -10,6 +11,7 @@ mod logging;
 mod policy;
 mod recorder;
 mod registry;
+mod rescue;
 mod resolve;
 pub(crate) mod service;
 mod shim_program;

@@ -3,32 +3,44 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hostler_model::{Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
-use hostler_store::{NewRun, RunReason, Store, StoreError};
+use hostler_model::{Exit, Lifecycle, Pid, ProcessId, ProcessName, ProcessSpec, RunNo, Timestamp};
+use hostler_store::{NewRun, Project, RunReason, Store, StoreError};
 use hostler_supervisor::host::Cause;
 use hostler_supervisor::{Host, LaunchError, Program, RunKey};
 
+use super::backlog::{Backlog, RECORDS, RunNews, may_succeed_later};
 use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
+use super::rescue::{DECLARATION, Declaration};
 use super::resolve;
 
-/// Implements [`Host`] for the processes of one project.
+/// Implements [`Host`] for one process.
 pub(crate) struct Recorder {
     pub(crate) home: Home,
-    pub(crate) project_root: PathBuf,
+    pub(crate) project: Project,
+    pub(crate) name: ProcessName,
     pub(crate) store: Store,
     pub(crate) ingest: Ingest,
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
+    pub(crate) backlog: Backlog,
 }
-
-const RECORDS: &str = "records of processes are not written";
 
 impl Recorder {
     fn noted<T>(&self, outcome: Result<T, StoreError>) -> Option<T> {
         self.degraded.note(RECORDS, &outcome);
         outcome.ok()
+    }
+
+    /// Records it, now or, when that is not possible, later.
+    async fn record(&self, run: RunKey, news: RunNews) {
+        let key = hostler_store::RunKey(run.0);
+        let outcome = news.write(&self.store, key).await;
+        if outcome.as_ref().is_err_and(may_succeed_later) {
+            self.backlog.keep_run(key, news);
+        }
+        self.degraded.note(RECORDS, &outcome);
     }
 }
 
@@ -38,11 +50,22 @@ impl Host for Recorder {
     }
 
     fn resolve(&self, spec: &ProcessSpec) -> Result<Program, LaunchError> {
-        resolve::resolve(&self.home, &self.project_root, spec)
+        resolve::resolve(&self.home, Path::new(&self.project.root), spec)
     }
 
     fn run_dir(&self, process: ProcessId, run: RunNo) -> PathBuf {
         self.home.runs().join(Home::run_dir_name(process, run))
+    }
+
+    fn declaration(&self, process: ProcessId, spec: &ProcessSpec) -> (&'static str, Vec<u8>) {
+        let declaration = Declaration {
+            process,
+            project_root: self.project.root.clone(),
+            project_name: self.project.name.clone(),
+            name: self.name.clone(),
+            spec: spec.clone(),
+        };
+        (DECLARATION, serde_json::to_vec(&declaration).unwrap_or_default())
     }
 
     async fn begin_run(
@@ -74,24 +97,27 @@ impl Host for Recorder {
     }
 
     async fn run_started(&self, run: RunKey, pid: Pid, start_ticks: u64, at: Timestamp) {
-        let key = hostler_store::RunKey(run.0);
-        self.noted(self.store.run_started(key, pid, Some(start_ticks), at).await);
+        self.record(run, RunNews::Started { pid, start_ticks, at }).await;
     }
 
     async fn run_noted(&self, run: RunKey, note: &str) {
-        self.noted(self.store.run_noted(hostler_store::RunKey(run.0), note).await);
+        self.record(run, RunNews::Noted(note.to_owned())).await;
     }
 
     async fn run_ended(&self, run: RunKey, exit: &Exit, descendants_ended: u32, note: Option<String>) {
-        let key = hostler_store::RunKey(run.0);
-        self.noted(self.store.run_ended(key, exit, descendants_ended, note.as_deref()).await);
+        self.record(run, RunNews::Ended { exit: *exit, descendants_ended, note }).await;
     }
 
     async fn save(&self, process: ProcessId, lifecycle: &Lifecycle) {
         match self.store.save_lifecycle(process, lifecycle, super::now()).await {
             // Removed meanwhile: there is nothing to keep.
             Err(StoreError::NotFound(_)) => {}
-            outcome => drop(self.noted(outcome)),
+            outcome => {
+                if outcome.as_ref().is_err_and(may_succeed_later) {
+                    self.backlog.keep_lifecycle(process, lifecycle);
+                }
+                self.degraded.note(RECORDS, &outcome);
+            }
         }
     }
 

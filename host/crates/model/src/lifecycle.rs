@@ -128,6 +128,9 @@ pub enum Ending {
     Kill(Signal),
 }
 
+/// Time until a run that could not be recorded is tried again, milliseconds.
+pub const NOT_BEGUN_RETRY_MS: u64 = 1_000;
+
 /// Time until SIGKILL after a terminating signal that was sent to a whole tree, milliseconds.
 pub const KILL_GRACE_MS: u64 = 10_000;
 
@@ -170,6 +173,8 @@ pub enum Input {
     Launched(Pid),
     /// The program could not be started.
     LaunchFailed(String),
+    /// The run could not even be recorded, so it was not begun: the disk is full, or the like.
+    NotBegun(String),
     /// The main process ended.
     MainExited(Exit),
     /// No process of the tree is left and all its output is in the journal.
@@ -242,6 +247,7 @@ impl Lifecycle {
             Input::Kill(signal) => self.on_end(Ending::Kill(signal), Then::Rest, ctx),
             Input::Launched(pid) => self.on_launched(pid, ctx),
             Input::LaunchFailed(why) => self.on_launch_failed(why, policy, ctx),
+            Input::NotBegun(why) => self.on_not_begun(why, ctx),
             Input::MainExited(exit) => self.on_main_exited(exit),
             Input::Closed => self.on_closed(policy, ctx),
             Input::TimerElapsed => self.on_timer(ctx),
@@ -335,6 +341,26 @@ impl Lifecycle {
                 self.follow_policy(Failure::Launch(why), &exit, 0, policy, ctx)
             }
             State::Starting { .. } => {
+                self.state = State::Failed { why: Failure::Launch(why), crash_loop: None };
+                vec![Action::ClearTimer]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whoever asked for the run is told at once. One that the policy asked for is tried again until it can be begun:
+    /// that nothing can be recorded now is no failure of the process, and does not count as one.
+    fn on_not_begun(&mut self, why: String, ctx: Context) -> Vec<Action> {
+        match self.state {
+            State::Starting { run, .. } if self.restarts > 0 => {
+                self.last_run = RunNo(run.0 - 1);
+                let until = ctx.now.plus_ms(NOT_BEGUN_RETRY_MS);
+                self.state =
+                    State::Backoff { until, attempt: self.history.attempt, why: Failure::Launch(why) };
+                vec![Action::SetTimer(until)]
+            }
+            State::Starting { run, .. } => {
+                self.last_run = RunNo(run.0 - 1);
                 self.state = State::Failed { why: Failure::Launch(why), crash_loop: None };
                 vec![Action::ClearTimer]
             }

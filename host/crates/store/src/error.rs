@@ -103,6 +103,18 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// What is wrong, in a few words without the path.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Corrupt { detail, .. } => detail.clone(),
+            Self::NotADatabase { .. } => "it is no SQLite database".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Why an operation did not happen. Nothing of it is stored then.
 ///
 /// Cloned to every caller of a group whose commit failed.
@@ -121,7 +133,10 @@ pub enum StoreError {
     #[error("the database is locked by another program: {0}")]
     Busy(String),
     /// The database is damaged.
-    #[error("the database is damaged: {0}")]
+    #[error(
+        "the database is damaged ({0}); `hostler daemon restart` sets it aside and goes on with a new one, in which \
+             what runs now is kept"
+    )]
     Corrupt(String),
     /// Reading or writing the file failed.
     #[error("reading or writing the database failed: {0}")]

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::OpenError;
 use crate::migrate::KNOWN;
 use crate::open::{APPLICATION_ID, sibling, sqlite_error};
+use crate::store::MARK_OF_DAMAGE;
 
 /// What is there.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,6 +46,9 @@ pub(crate) fn probe(path: &Path) -> Result<Found, OpenError> {
         return Err(OpenError::NotADatabase { path: path.to_owned(), known: KNOWN });
     };
     judge(path, header.application_id, header.version)?;
+    if sibling(path, MARK_OF_DAMAGE).exists() {
+        return Err(corrupt(path, header.version, "reading or writing it failed for that"));
+    }
     if wal_bytes > 0 {
         // A crash left commits in the log, perhaps of a newer version.
         through_the_log(path)?;

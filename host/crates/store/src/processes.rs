@@ -148,9 +148,9 @@ fn insert(conn: &Connection, new: &NewProcess) -> Result<ProcessId, StoreError> 
 
 /// A lifecycle as its columns.
 pub(crate) struct LifecycleRow {
-    json: String,
-    generation: i64,
-    desired: &'static str,
+    pub(crate) json: String,
+    pub(crate) generation: i64,
+    pub(crate) desired: &'static str,
 }
 
 impl LifecycleRow {

@@ -51,7 +51,12 @@ fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
     Ok(Project { id: row.get(0)?, root: row.get(1)?, name: row.get(2)? })
 }
 
-fn ensure(conn: &Connection, root: &str, wished: &str, now: Timestamp) -> Result<Project, StoreError> {
+pub(crate) fn ensure(
+    conn: &Connection,
+    root: &str,
+    wished: &str,
+    now: Timestamp,
+) -> Result<Project, StoreError> {
     let known = conn
         .prepare_cached("SELECT id, root, name FROM projects WHERE root = ?1")?
         .query_row([root], project)

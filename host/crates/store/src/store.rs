@@ -30,6 +30,9 @@ struct Inner {
 /// Waiting for the lock of another program.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Behind the name of a database: a file that says that it was found damaged.
+pub(crate) const MARK_OF_DAMAGE: &str = "-damaged";
+
 impl Store {
     /// Opens the database, or makes it when there is none, and brings its schema up to date. The directory
     /// must exist.
@@ -81,7 +84,7 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.inner.writer.call(work).await
+        self.noticed(self.inner.writer.call(work).await)
     }
 
     /// [`Store::write`] for a thread that may wait.
@@ -90,7 +93,7 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.inner.writer.call_blocking(work)
+        self.noticed(self.inner.writer.call_blocking(work))
     }
 
     /// Runs a job on a reader; all it reads belongs to one state of the database.
@@ -99,7 +102,7 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.inner.readers.call(work).await
+        self.noticed(self.inner.readers.call(work).await)
     }
 
     /// [`Store::read`] for a thread that may wait.
@@ -108,7 +111,15 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.inner.readers.call_blocking(work)
+        self.noticed(self.inner.readers.call_blocking(work))
+    }
+
+    /// Damage that is met at work is remembered for the next opening, which looks at the header of a large file only.
+    fn noticed<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Corrupt(_)) = outcome {
+            let _ = std::fs::File::create(open::sibling(&self.inner.path, MARK_OF_DAMAGE));
+        }
+        outcome
     }
 }
 

@@ -354,8 +354,8 @@ impl<H: Host> Actor<H> {
             self.apply(Input::LaunchFailed("the daemon ended before it was started".into())).await;
             return;
         }
-        if let Err(why) = self.launch(run).await {
-            self.on_launch_failed(why).await;
+        if let Err(input) = self.launch(run).await {
+            self.apply(input).await;
         }
     }
 
@@ -385,12 +385,7 @@ impl<H: Host> Actor<H> {
         let mut follow_up = None;
         for action in actions {
             match action {
-                Action::Launch(run) => {
-                    follow_up = self.launch(run).await.err().map(|why| {
-                        self.facts.launch_error = Some(why.clone());
-                        Input::LaunchFailed(why)
-                    });
-                }
+                Action::Launch(run) => follow_up = self.launch(run).await.err(),
                 Action::End(how) => self.end(how, how.grace_ms()),
                 Action::SetTimer(at) => self.set_timer(at),
                 Action::ClearTimer => self.timer = None,
@@ -403,25 +398,25 @@ impl<H: Host> Actor<H> {
         follow_up
     }
 
-    /// Asks a shim to start the program. The answer comes as an event.
-    async fn launch(&mut self, run: RunNo) -> Result<(), String> {
+    /// Asks a shim to start the program. The answer comes as an event; an error is what to tell the lifecycle.
+    async fn launch(&mut self, run: RunNo) -> Result<(), Input> {
         let cause = if self.life.restarts > 0 { Cause::Policy } else { self.asked };
         self.facts = RunFacts { run, ..RunFacts::default() };
         self.start_recorded = false;
         let dir = self.host.run_dir(self.id, run);
         let new_run = NewRun { run, dir: dir.clone(), cause, at: self.host.now() };
-        let key = self.host.begin_run(self.id, &new_run, &self.life).await;
-        let Some(key) = key else {
-            return Err("the database cannot record a new run now; `hostler daemon status` says why".into());
+        let Some(key) = self.host.begin_run(self.id, &new_run, &self.life).await else {
+            let why = "a new run cannot be recorded now; `hostler daemon status` says why".to_owned();
+            self.facts.launch_error = Some(why.clone());
+            return Err(Input::NotBegun(why));
         };
         self.facts.key = Some(key);
-        let launched = self.ask_shim(dir.clone()).await;
-        if let Err(why) = &launched {
-            let exit = Exit::unknown(self.host.now());
-            self.host.run_ended(key, &exit, 0, Some(why.clone())).await;
-            self.host.journal_closed(self.id, key, &dir);
-        }
-        launched
+        let Err(why) = self.ask_shim(dir.clone()).await else { return Ok(()) };
+        self.facts.launch_error = Some(why.clone());
+        let exit = Exit::unknown(self.host.now());
+        self.host.run_ended(key, &exit, 0, Some(why.clone())).await;
+        self.host.journal_closed(self.id, key, &dir);
+        Err(Input::LaunchFailed(why))
     }
 
     async fn ask_shim(&mut self, dir: std::path::PathBuf) -> Result<(), String> {
@@ -431,6 +426,10 @@ impl<H: Host> Actor<H> {
         };
         let trouble = |e| format!("cannot use {}: {e}", dir.display());
         std::fs::create_dir_all(&dir).map_err(trouble)?;
+        let (name, declaration) = self.host.declaration(self.id, &self.spec);
+        if let Err(error) = std::fs::write(dir.join(name), declaration) {
+            tracing::warn!(%error, dir = %dir.display(), "cannot write down what this run is of");
+        }
         let lock =
             run_lock::take(&dir).map_err(trouble)?.ok_or("another shim is responsible for this run")?;
         // By it the processes of the tree are found again should their shim be killed.

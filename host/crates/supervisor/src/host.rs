@@ -68,6 +68,10 @@ pub trait Host: Send + Sync + 'static {
     /// The directory of a run.
     fn run_dir(&self, process: ProcessId, run: RunNo) -> PathBuf;
 
+    /// What the directory of a run tells of its process, should the records be lost: the name of a file and its
+    /// content, written there before the program is executed.
+    fn declaration(&self, process: ProcessId, spec: &ProcessSpec) -> (&'static str, Vec<u8>);
+
     /// Records a run before it begins; `None` when that is not possible now.
     fn begin_run(
         &self,

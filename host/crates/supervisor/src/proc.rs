@@ -47,7 +47,8 @@ pub fn uptime_ticks() -> u64 {
 }
 
 /// When a process started, from its start time in clock ticks since boot.
-pub(crate) fn started_at(start_ticks: u64, now: Timestamp) -> Timestamp {
+#[must_use]
+pub fn started_at(start_ticks: u64, now: Timestamp) -> Timestamp {
     let age = uptime_ticks().saturating_sub(start_ticks);
     Timestamp(now.0 - (age * 1_000_000_000 / ticks_per_second()) as i64)
 }

@@ -61,6 +61,7 @@ impl Service {
         let end = start + processes.len();
         let next_cursor = (end < total).then(|| format!("o{end}"));
         let note = note(&processes, &request, &project.name, total, end);
+        let note = self.degraded.with_note(note);
         Ok(ProcessList { processes, next_cursor, note })
     }
 

@@ -59,6 +59,7 @@ impl Service {
         let note = page_note(&entry, &request, truncated, next_cursor.as_deref(), rows.is_empty());
         let count = rows.len() as u32;
         let (lines, text) = render(&entry, &rows, form);
+        let note = self.degraded.with_note(note);
         Ok(LogPage { lines, text, count, next_cursor, truncated, note })
     }
 

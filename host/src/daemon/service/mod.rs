@@ -17,8 +17,8 @@ use std::time::Instant;
 
 use hostler_api::daemon::DaemonStatus;
 use hostler_api::{ErrorKind, ToolError};
-use hostler_model::ProcessId;
 use hostler_model::nearest::nearest;
+use hostler_model::{ProcessId, ProcessName};
 use hostler_store::{Project, Store, StoreError};
 use hostler_supervisor::ShimPool;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ pub(crate) use evidence::in_words;
 pub(crate) use lifetimes::{Leases, Session, watch_leases as lifetimes_watch};
 use sampling::Sampler;
 
+use super::backlog::Backlog;
 use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
@@ -42,6 +43,7 @@ pub(crate) struct Service {
     pub(crate) ingest: Ingest,
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
+    pub(crate) backlog: Backlog,
     pub(crate) sampler: Arc<Sampler>,
     pub(crate) leases: Leases,
     /// Declaring is done by one at a time, so that two starts of one name are one process.
@@ -83,8 +85,7 @@ impl Service {
 
     async fn ensure_project(&self, root: &Path) -> Result<Project, ToolError> {
         let name = root.file_name().map_or_else(|| "root".to_owned(), |n| n.to_string_lossy().into_owned());
-        let name =
-            hostler_model::ProcessName::suggest(&name).map_or_else(|| "project".to_owned(), String::from);
+        let name = ProcessName::suggest(&name).map_or_else(|| "project".to_owned(), String::from);
         self.store.ensure_project(&root.to_string_lossy(), &name, super::now()).await.map_err(store_error)
     }
 
@@ -148,15 +149,17 @@ impl Service {
         )
     }
 
-    /// What the actor of a project's process asks.
-    pub(crate) fn recorder(&self, project: &Project) -> Arc<Recorder> {
+    /// What the actor of a process asks.
+    pub(crate) fn recorder(&self, project: &Project, name: &ProcessName) -> Arc<Recorder> {
         Arc::new(Recorder {
             home: self.home.clone(),
-            project_root: PathBuf::from(&project.root),
+            project: project.clone(),
+            name: name.clone(),
             store: self.store.clone(),
             ingest: self.ingest.clone(),
             boot_id: self.boot_id.clone(),
             degraded: self.degraded.clone(),
+            backlog: self.backlog.clone(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Start, stop, restart, kill. Every request may be repeated: what is already so is answered, not refused.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +13,13 @@ use hostler_model::spec::{Lifetime, StopSpec};
 use hostler_model::{Lifecycle, ProcessName, ProcessSpec, RunNo, Signal};
 use hostler_store::{NewProcess, Project, StoreError};
 use hostler_supervisor::actor::{self, Beginning};
-use hostler_supervisor::{Host, Program, Snapshot};
+use hostler_supervisor::{Program, Snapshot};
 use tokio::sync::watch;
 
 use super::waiting::{LONGEST, Waited, Wish};
 use super::{Client, Patience, Service, declare, gone, store_error, views};
 use crate::daemon::registry::{Entry, LogMark};
+use crate::daemon::resolve::resolve;
 
 /// After the grace of a stop, the kernel needs a moment to carry out SIGKILL.
 const AFTER_GRACE: Duration = Duration::from_secs(5);
@@ -73,8 +75,7 @@ impl Service {
             return Err(error);
         }
         let spec = declare::new_spec(args, project, &client.search_path)?;
-        let host = self.recorder(project);
-        let program = host.resolve(&spec).map_err(|e| launch_error(&e.0))?;
+        let program = self.resolve(project, &spec)?;
         let lifecycle = Lifecycle::default();
         let new = NewProcess {
             project_id: project.id,
@@ -89,6 +90,10 @@ impl Service {
         Ok((entry, Redeclared { program: Some(program), ..Redeclared::default() }))
     }
 
+    fn resolve(&self, project: &Project, spec: &ProcessSpec) -> Result<Program, ToolError> {
+        resolve(&self.home, Path::new(&project.root), spec).map_err(|e| launch_error(&e.0))
+    }
+
     /// Makes a process known to the daemon and starts its actor.
     pub(crate) fn adopt_entry(
         &self,
@@ -97,7 +102,7 @@ impl Service {
         beginning: Beginning,
     ) -> Arc<Entry> {
         let (id, lifetime) = (beginning.id, beginning.spec.lifetime);
-        let handle = actor::spawn(self.recorder(&project), self.pool.clone(), beginning);
+        let handle = actor::spawn(self.recorder(&project, &name), self.pool.clone(), beginning);
         let (logs, _) = watch::channel(LogMark::default());
         let entry = Arc::new(Entry { id, project, name, handle, logs });
         self.registry.insert(entry.clone());
@@ -123,7 +128,7 @@ impl Service {
             let same = spec == ProcessSpec { search_path: spec.search_path.clone(), ..old };
             return Ok(Redeclared { note: Some(already_running(same).to_owned()), ..Redeclared::default() });
         }
-        let program = self.recorder(&entry.project).resolve(&spec).map_err(|e| launch_error(&e.0))?;
+        let program = self.resolve(&entry.project, &spec)?;
         let changed = spec != old;
         if changed {
             self.store.update_spec(entry.id, &spec, crate::daemon::now()).await.map_err(store_error)?;
@@ -147,7 +152,7 @@ impl Service {
         let old = entry.handle.snapshot().spec;
         let spec = declare::changed_spec(old.clone(), &request.spec, &entry.project)?;
         // Looked at before the old run is ended: a restart that cannot work must not stop what does.
-        self.recorder(&entry.project).resolve(&spec).map_err(|e| launch_error(&e.0))?;
+        self.resolve(&entry.project, &spec)?;
         if spec != old {
             self.store.update_spec(entry.id, &spec, crate::daemon::now()).await.map_err(store_error)?;
         }
