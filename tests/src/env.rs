@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -22,6 +23,7 @@ pub struct Env {
     dir: TempDir,
     root: PathBuf,
     home: PathBuf,
+    mounted: Vec<PathBuf>,
 }
 
 impl Env {
@@ -33,7 +35,7 @@ impl Env {
     pub fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("e2e-").tempdir().expect("a temporary directory");
         let root = std::fs::canonicalize(dir.path()).expect("its real path");
-        let env = Self { dir, home: root.join("home"), root };
+        let env = Self { dir, home: root.join("home"), root, mounted: Vec::new() };
         std::fs::create_dir(env.home()).expect("the home");
         std::fs::create_dir(env.project()).expect("the project");
         env.policy("");
@@ -54,6 +56,25 @@ impl Env {
         let to = self.root.join(name);
         std::fs::rename(&self.home, &to).expect("the home moves");
         self.home = to;
+    }
+
+    /// Gives the home, or a folder in it, a small file system of its own, before anything was started; false where
+    /// that is not permitted.
+    ///
+    /// # Panics
+    /// When the folder cannot be made.
+    #[must_use]
+    pub fn mount(&mut self, folder: &str, options: &std::ffi::CStr) -> bool {
+        let path = self.home.join(folder);
+        std::fs::create_dir_all(&path).expect("the folder");
+        if let Err(why) = mount("none", &path, "tmpfs", MountFlags::empty(), options) {
+            // Past the test's captured output, so that it is seen.
+            let _ = writeln!(std::io::stderr(), "SKIPPED, for no file system can be mounted here: {why}");
+            return false;
+        }
+        self.mounted.push(path);
+        self.policy("");
+        true
     }
 
     /// The directory in which clients stand.
@@ -225,6 +246,9 @@ impl Drop for Env {
             (left.is_empty() || std::time::Instant::now() > deadline).then_some(left)
         });
         left.iter().for_each(|(pid, _)| procs::kill(*pid));
+        for path in self.mounted.iter().rev() {
+            let _ = unmount(path, UnmountFlags::DETACH);
+        }
         if !left.is_empty() && !std::thread::panicking() {
             panic!("processes are left of {}: {left:?}", self.dir.path().display());
         }
