@@ -87,6 +87,41 @@ fn a_session_ends_with_its_client(era: Era) {
     assert!(alive(kept), "a persistent process ended with a session");
 }
 
+#[test]
+fn a_session_outlives_the_daemon_and_ends_with_its_client_all_the_same() {
+    let env = Env::new();
+    let mut owner = env.mcp(Era::Modern);
+    let mut leaver = env.mcp(Era::Modern);
+    let request =
+        |name: &str| json!({"name": name, "command": env.fault(), "args": ["run"], "lifetime": "session"});
+    let pid = owner.done("start_process", request("mine"))["process"]["pid"].as_i64().unwrap();
+    let left = leaver.done("start_process", request("left"))["process"]["pid"].as_i64().unwrap();
+    let _ = env.cli(&["daemon", "restart"]).ok();
+    assert!(alive(pid) && alive(left), "a restart of the daemon is not the end of a session");
+    env.crash_daemon();
+    // One client ends while no daemon is there, the other one lives and says nothing.
+    drop(leaver);
+    let _ = env.cli(&["daemon", "start"]).ok();
+    wait_until("the ended client's process ends", || !alive(left));
+    let view = env.cli(&["info", "mine", "--json"]).ok().json()["process"].clone();
+    assert_eq!((&view["status"], &view["pid"]), (&json!("running"), &json!(pid)), "{view}");
+    drop(owner);
+    wait_until("the session's process ends", || !alive(pid));
+}
+
+#[test]
+fn a_lease_goes_on_in_the_next_daemon() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let request = json!({"name": "tmp", "command": env.fault(), "args": ["run"], "lifetime": "lease", "lease_ms": 2500});
+    let pid = mcp.done("start_process", request)["process"]["pid"].as_i64().unwrap();
+    drop(mcp);
+    env.crash_daemon();
+    let _ = env.cli(&["daemon", "start"]).ok();
+    assert!(alive(pid), "the lease begins anew with the daemon");
+    wait_until("the lease ends", || !alive(pid));
+}
+
 fn a_lease_ends_when_nobody_asks(era: Era) {
     let env = Env::new();
     let mut mcp = env.mcp(era);

@@ -18,7 +18,7 @@ use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
 use super::registry::Registry;
-use super::service::{Leases, Service, lifetimes_watch};
+use super::service::{Leases, Service, Sessions, lifetimes_watch};
 use super::{logging, rescue, shim_program, socket};
 
 /// How long connections may take to end at a shutdown.
@@ -99,11 +99,13 @@ async fn main(home: &Home) -> Result<(), String> {
         backlog: backlog.clone(),
         sampler: Arc::default(),
         leases: Leases::default(),
+        sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),
         stop_requested: tokio::sync::Notify::new(),
         started,
     });
     take_over(&service).await?;
+    service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
     tracing::info!(pid = std::process::id(), elapsed = ?started.elapsed(), "ready");
     report(READY);

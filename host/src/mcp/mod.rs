@@ -13,7 +13,7 @@ use rmcp::service::{ServerInitializeError, serve_server};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::daemon::service::{Client, Service};
+use crate::daemon::service::{Client, Owner, Service};
 use transport::{Line, SocketTransport};
 
 pub(crate) use server::{STATUS_METHOD, STOP_METHOD};
@@ -23,7 +23,7 @@ const FIRST_LINE: Duration = Duration::from_secs(60);
 
 /// Serves one connection to its end. At a shutdown, calls that wait answer with what there is.
 pub(crate) async fn serve(stream: UnixStream, service: Arc<Service>, shutdown: CancellationToken) {
-    let peer_cwd = stream.peer_cred().ok().and_then(|peer| cwd_of(peer.pid()?));
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
     let closing = CancellationToken::new();
     let mut transport = SocketTransport::new(stream, closing.clone(), shutdown.clone());
     let first = tokio::select! {
@@ -51,16 +51,22 @@ pub(crate) async fn serve(stream: UnixStream, service: Arc<Service>, shutdown: C
         }
         None => {
             transport.put_back(first);
-            (peer_cwd.unwrap_or_else(|| PathBuf::from("/")), None, false)
+            (peer.and_then(cwd_of).unwrap_or_else(|| PathBuf::from("/")), None, false)
         }
     };
-    match service.client(&cwd, path).await {
+    match service.client(&cwd, path, peer.and_then(Owner::of)).await {
         Ok(client) => {
             if welcome {
                 let version = env!("CARGO_PKG_VERSION").to_owned();
                 transport.welcome(&Welcome { hostler: PREAMBLE_VERSION, version }).await;
             }
-            serve_client(transport, service, client, closing).await;
+            let owner = client.owner;
+            owner.inspect(|owner| service.sessions.connected(*owner));
+            serve_client(transport, service.clone(), client, closing).await;
+            // The end of the daemon is not that of its clients.
+            if let Some(owner) = owner.filter(|_| !shutdown.is_cancelled()) {
+                service.disconnected(owner).await;
+            }
         }
         Err(error) => transport.refuse(error.message).await,
     }
@@ -73,7 +79,7 @@ async fn serve_client(
     closing: CancellationToken,
 ) {
     let client = Arc::new(client);
-    let server = server::Server::new(service.clone(), client.clone(), closing.clone());
+    let server = server::Server::new(service, client, closing.clone());
     match serve_server(server, transport).await {
         Ok(running) => {
             if let Err(error) = running.waiting().await {
@@ -85,7 +91,6 @@ async fn serve_client(
         Err(error) => tracing::warn!(%error, "a client did not get past its first message"),
     }
     closing.cancel();
-    service.end_session(&client.session).await;
 }
 
 fn cwd_of(pid: i32) -> Option<PathBuf> {

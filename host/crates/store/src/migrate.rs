@@ -15,8 +15,14 @@ pub(crate) struct Migration {
 }
 
 /// All steps in order. A file that was released is never edited, only followed by another.
-pub(crate) const ALL: &[Migration] =
-    &[Migration { number: 1, name: "init", sql: include_str!("../../../../migrations/0001_init.sql") }];
+pub(crate) const ALL: &[Migration] = &[
+    Migration { number: 1, name: "init", sql: include_str!("../../../../migrations/0001_init.sql") },
+    Migration {
+        number: 2,
+        name: "session_owners",
+        sql: include_str!("../../../../migrations/0002_session_owners.sql"),
+    },
+];
 
 /// The newest schema version of this build.
 pub(crate) const KNOWN: u32 = ALL[ALL.len() - 1].number;

@@ -12,6 +12,7 @@ mod run_lock;
 mod shim_client;
 pub mod shim_pool;
 mod sock_diag;
+mod wait_fd;
 
 pub use handle::{ProcessHandle, Snapshot};
 pub use host::{Host, LaunchError, Program, RunKey};

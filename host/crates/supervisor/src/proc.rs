@@ -83,6 +83,19 @@ fn read_even_zombie(pid: i32) -> Option<(u8, Process)> {
     Some((*fields.first()?.as_bytes().first()?, process))
 }
 
+/// Waits until a process has ended; at once when there is none of this number and start time.
+pub async fn ended(pid: i32, start_ticks: u64) {
+    let Some(pidfd) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
+        return;
+    };
+    if read(pid).is_none_or(|p| p.start_ticks != start_ticks) {
+        return;
+    }
+    if let Ok(waiting) = crate::wait_fd::readable(pidfd) {
+        let _ = waiting.readable().await;
+    }
+}
+
 /// The numbers of all processes.
 pub(crate) fn all() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();

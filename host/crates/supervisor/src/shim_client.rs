@@ -9,9 +9,10 @@ use hostler_shim::channel::Channel;
 use hostler_shim::control::{Command, Event, MAX_PACKET};
 use hostler_shim::launch::LaunchSpec;
 use rustix::fs::MemfdFlags;
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::Child;
+
+use crate::wait_fd;
 
 /// A connection to a shim.
 pub(crate) struct ShimClient {
@@ -29,9 +30,7 @@ pub(crate) struct Received {
 
 impl ShimClient {
     pub(crate) fn new(channel: Channel, child: Option<Child>) -> io::Result<Self> {
-        // SAFETY: the channel owns its descriptor and neither closes nor replaces it before it is dropped.
-        #[allow(unsafe_code, reason = "tokio leaves it to the caller that the descriptor stays open")]
-        let channel = unsafe { AsyncFd::register_with_interest(channel, Interest::READABLE)? };
+        let channel = wait_fd::readable(channel)?;
         Ok(Self { channel, buffer: vec![0; 4096], _child: child })
     }
 

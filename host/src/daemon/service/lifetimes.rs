@@ -1,27 +1,74 @@
 //! Processes that end with their client, or when nobody has asked about them for a while.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use hostler_model::ProcessId;
 use hostler_model::spec::Lifetime;
+use hostler_model::{Pid, ProcessId};
+use hostler_store::{SessionOwner, StoreError};
+use hostler_supervisor::proc;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Service;
 
-/// The processes that one client started for its own time only.
-#[derive(Debug, Default)]
-pub(crate) struct Session(Mutex<Vec<ProcessId>>);
+/// A client's process: its number, and its start time in clock ticks since boot. Several connections may be its.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Owner {
+    pid: i32,
+    start_ticks: u64,
+}
 
-impl Session {
-    pub(crate) fn add(&self, id: ProcessId) {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(id);
+impl Owner {
+    /// The process of this number, if it lives.
+    pub(crate) fn of(pid: i32) -> Option<Self> {
+        proc::start_ticks(pid).map(|start_ticks| Self { pid, start_ticks })
+    }
+}
+
+/// Which processes live for the time of which client only.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    owners: HashMap<ProcessId, Owner>,
+    connections: HashMap<Owner, usize>,
+}
+
+impl Sessions {
+    /// A client connected.
+    pub(crate) fn connected(&self, owner: Owner) {
+        *self.lock().connections.entry(owner).or_default() += 1;
     }
 
-    fn take(&self) -> Vec<ProcessId> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    /// A client disconnected; whether that was its last connection.
+    fn disconnected(&self, owner: Owner) -> bool {
+        let mut state = self.lock();
+        let Some(count) = state.connections.get_mut(&owner) else { return false };
+        *count -= 1;
+        if *count == 0 {
+            state.connections.remove(&owner);
+            return true;
+        }
+        false
+    }
+
+    fn set(&self, id: ProcessId, owner: Option<Owner>) {
+        match owner {
+            Some(owner) => self.lock().owners.insert(id, owner),
+            None => self.lock().owners.remove(&id),
+        };
+    }
+
+    /// What an owner leaves behind.
+    fn take(&self, owner: Owner) -> Vec<ProcessId> {
+        self.lock().owners.extract_if(|_, of| *of == owner).map(|(id, _)| id).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -77,9 +124,27 @@ impl Leases {
 }
 
 impl Service {
-    /// Stops what a client started for its own time only; called when it disconnects.
-    pub(crate) async fn end_session(&self, session: &Session) {
-        for id in session.take() {
+    /// A process lives for the time of this client from now on, or for that of nobody.
+    pub(crate) async fn set_owner(&self, id: ProcessId, lifetime: Lifetime, owner: Option<Owner>) {
+        let owner = owner.filter(|_| lifetime == Lifetime::Session);
+        self.sessions.set(id, owner);
+        let Some(Owner { pid, start_ticks }) = owner else { return };
+        let record =
+            SessionOwner { process: id, pid: Pid(pid), start_ticks, boot_id: self.boot_id.to_string() };
+        if let Err(error) = self.store.set_session_owner(record).await {
+            tracing::warn!(%error, process = %id, "its session will not be known to the next daemon");
+        }
+    }
+
+    /// A client disconnected: what it started for its own time only is stopped.
+    pub(crate) async fn disconnected(&self, owner: Owner) {
+        if self.sessions.disconnected(owner) {
+            self.end_session(owner).await;
+        }
+    }
+
+    async fn end_session(&self, owner: Owner) {
+        for id in self.sessions.take(owner) {
             let Some(entry) = self.registry.get(id) else { continue };
             let spec = entry.handle.snapshot().spec;
             if spec.lifetime == Lifetime::Session {
@@ -87,6 +152,29 @@ impl Service {
                 let _ = entry.handle.stop(spec.stop).await;
             }
         }
+    }
+
+    /// After a start of the daemon: clients of its predecessor may have ended meanwhile, and those that live connect
+    /// again only when they have something to say. So their processes are watched.
+    pub(crate) async fn resume_sessions(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut watched = HashSet::new();
+        for record in self.store.session_owners().await? {
+            let owner = Owner { pid: record.pid.0, start_ticks: record.start_ticks };
+            self.sessions.set(record.process, Some(owner));
+            if !watched.insert(owner) {
+                continue;
+            }
+            let (service, this_boot) = (Arc::downgrade(self), *record.boot_id == *self.boot_id);
+            tokio::spawn(async move {
+                if this_boot {
+                    proc::ended(owner.pid, owner.start_ticks).await;
+                }
+                if let Some(service) = service.upgrade() {
+                    service.end_session(owner).await;
+                }
+            });
+        }
+        Ok(())
     }
 }
 

@@ -24,7 +24,7 @@ use hostler_supervisor::ShimPool;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use evidence::in_words;
-pub(crate) use lifetimes::{Leases, Session, watch_leases as lifetimes_watch};
+pub(crate) use lifetimes::{Leases, Owner, Sessions, watch_leases as lifetimes_watch};
 use sampling::Sampler;
 
 use super::backlog::Backlog;
@@ -46,6 +46,7 @@ pub(crate) struct Service {
     pub(crate) backlog: Backlog,
     pub(crate) sampler: Arc<Sampler>,
     pub(crate) leases: Leases,
+    pub(crate) sessions: Sessions,
     /// Declaring is done by one at a time, so that two starts of one name are one process.
     pub(crate) declaring: tokio::sync::Mutex<()>,
     /// A client asked the daemon to end.
@@ -60,8 +61,8 @@ pub(crate) struct Client {
     pub(crate) project: Project,
     /// Its PATH.
     pub(crate) search_path: String,
-    /// Processes that end with it.
-    pub(crate) session: Session,
+    /// Its own process: what it starts for a session ends with that.
+    pub(crate) owner: Option<Owner>,
 }
 
 /// The patience of one call.
@@ -76,11 +77,16 @@ impl Service {
     ///
     /// # Errors
     /// When its project cannot be recorded.
-    pub(crate) async fn client(&self, cwd: &Path, search_path: Option<String>) -> Result<Client, ToolError> {
+    pub(crate) async fn client(
+        &self,
+        cwd: &Path,
+        search_path: Option<String>,
+        owner: Option<Owner>,
+    ) -> Result<Client, ToolError> {
         let root = project_root(cwd);
         let project = self.ensure_project(&root).await?;
         let search_path = search_path.or_else(|| std::env::var("PATH").ok()).unwrap_or_default();
-        Ok(Client { project, search_path, session: Session::default() })
+        Ok(Client { project, search_path, owner })
     }
 
     async fn ensure_project(&self, root: &Path) -> Result<Project, ToolError> {

@@ -51,9 +51,7 @@ impl Service {
         };
         self.leases.renew(entry.id);
         let lifetime = spec.as_ref().map_or_else(|| entry.handle.snapshot().spec.lifetime, |s| s.lifetime);
-        if lifetime == Lifetime::Session {
-            client.session.add(entry.id);
-        }
+        self.set_owner(entry.id, lifetime, client.owner).await;
         self.leases.grant(entry.id, lifetime);
         let accepted = entry.handle.start(spec, program).await.map_err(gone)?;
         drop(declaring);
@@ -156,9 +154,7 @@ impl Service {
         if spec != old {
             self.store.update_spec(entry.id, &spec, crate::daemon::now()).await.map_err(store_error)?;
         }
-        if spec.lifetime == Lifetime::Session {
-            client.session.add(entry.id);
-        }
+        self.set_owner(entry.id, spec.lifetime, client.owner).await;
         self.leases.grant(entry.id, spec.lifetime);
         let accepted = entry.handle.restart(Some(spec), old.stop).await.map_err(gone)?;
         drop(declaring);
