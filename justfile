@@ -30,6 +30,17 @@ plugins:
 bench:
     bash .ci/bench.sh
 
+# Kill daemons and shims at random for ten minutes (or so many seconds), and look whether anything is lost
+chaos SECONDS="600" SEED="1":
+    cargo build --release -p hostler -p e2e
+    HOSTLER_CHAOS_SECONDS={{SECONDS}} HOSTLER_CHAOS_SEED={{SEED}} cargo test --release -p e2e --test chaos nothing -- --nocapture
+
+# Do to other supervisors what hostler's tests do to it, and print a table
+peers *ARGS:
+    cargo build --release -p hostler
+    bash tests/peers/install.sh
+    python3 tests/peers/compare.py --hostler target/release/hostler {{ARGS}}
+
 # See it work: a tour with real programs
 demo:
     cargo run --release -- demo

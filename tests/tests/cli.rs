@@ -87,9 +87,9 @@ fn exit_codes_are_as_documented() {
     assert_eq!((failed.code, &failed.json()["evidence"]["exit"]["code"]), (Some(1), &json!(9)));
     let mut nowhere = Env::new();
     nowhere.move_home("other");
-    std::fs::write(nowhere.home().join("hostler.db"), "garbage").unwrap();
+    std::fs::create_dir(nowhere.home().join("hostler.db")).unwrap();
     assert_eq!(nowhere.cli(&["ps"]).code, Some(5));
-    std::fs::remove_file(nowhere.home().join("hostler.db")).unwrap();
+    std::fs::remove_dir(nowhere.home().join("hostler.db")).unwrap();
 }
 
 #[test]
