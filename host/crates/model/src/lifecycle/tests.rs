@@ -116,6 +116,28 @@ fn a_program_that_cannot_be_executed_fails_at_once_but_a_restart_of_it_is_retrie
 }
 
 #[test]
+fn a_run_that_cannot_be_recorded_is_told_to_who_asked_and_tried_again_for_the_policy() {
+    let policy = always();
+    let mut life = Lifecycle::default();
+    life.apply(Input::Start, &policy, ctx(0));
+    life.apply(Input::NotBegun("full".into()), &policy, ctx(0));
+    assert!(matches!(life.state, State::Failed { crash_loop: None, .. }));
+    assert_eq!(life.last_run, RunNo(0));
+
+    let mut life = running(&policy);
+    life.apply(Input::MainExited(exit(1, 10)), &policy, ctx(10));
+    life.apply(Input::Closed, &policy, ctx(10));
+    // However long the disk is full: it is no failure of the process.
+    for n in 1..100 {
+        let actions = life.apply(Input::TimerElapsed, &policy, ctx(n * 10_000));
+        assert_eq!(actions.last(), Some(&Action::Launch(RunNo(2))));
+        life.apply(Input::NotBegun("full".into()), &policy, ctx(n * 10_000));
+        assert!(matches!(life.state, State::Backoff { attempt: 1, .. }), "{:?}", life.state);
+    }
+    assert_eq!(life.restarts, 1);
+}
+
+#[test]
 fn it_survives_its_own_serialization() {
     let life = running(&always());
     let text = serde_json::to_string(&life).unwrap();
@@ -140,6 +162,7 @@ enum Step {
     ProcessEnds { code: i32 },
     TreeGone,
     TimePasses(u64),
+    Disk { full: bool },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -152,6 +175,7 @@ fn step() -> impl Strategy<Value = Step> {
         (0..2).prop_map(|code| Step::ProcessEnds { code }),
         Just(Step::TreeGone),
         (1_u64..40_000).prop_map(Step::TimePasses),
+        any::<bool>().prop_map(|full| Step::Disk { full }),
     ]
 }
 
@@ -160,6 +184,7 @@ struct World {
     policy: RestartPolicy,
     shim: ToyShim,
     main_ended: bool,
+    disk_full: bool,
     timer: Option<Timestamp>,
     now: u64,
 }
@@ -199,14 +224,20 @@ impl World {
                 }
             }
             Step::ProcessEnds { .. } | Step::TreeGone => return Ok(()),
+            Step::Disk { full } => {
+                self.disk_full = full;
+                return Ok(());
+            }
         };
         self.feed(input)
     }
 
     fn feed(&mut self, input: Input) -> Result<(), TestCaseError> {
         let (before, generation) = (self.life.state.clone(), self.life.generation);
+        let (restarts, mut not_begun) = (self.life.restarts, false);
         for action in self.life.apply(input, &self.policy, ctx(self.now)) {
             match action {
+                Action::Launch(_) if self.disk_full => not_begun = true,
                 Action::Launch(run) => {
                     prop_assert!(self.shim.alive.is_none() && self.shim.launching.is_none(), "two at once");
                     self.shim.launching = Some(run);
@@ -220,6 +251,18 @@ impl World {
             }
         }
         prop_assert_eq!(self.life.state != before, self.life.generation != generation);
+        if not_begun {
+            let run = self.life.last_run;
+            self.life
+                .apply(Input::NotBegun("no room".into()), &self.policy, ctx(self.now))
+                .into_iter()
+                .for_each(|action| match action {
+                    Action::SetTimer(at) => self.timer = Some(at),
+                    _ => self.timer = None,
+                });
+            prop_assert_eq!(self.life.last_run.next(), run, "its number is free for the next one");
+            prop_assert!(self.life.restarts <= restarts + 1);
+        }
         self.check()
     }
 
@@ -251,7 +294,7 @@ proptest! {
     fn random_histories_keep_the_invariants(steps in prop::collection::vec(step(), 0..80), when in 0..3) {
         let when = [RestartWhen::Never, RestartWhen::OnFailure, RestartWhen::Always][when as usize];
         let policy = RestartPolicy { when, ..RestartPolicy::default() };
-        let mut world = World { life: Lifecycle::default(), policy, shim: ToyShim::default(), main_ended: false, timer: None, now: 0 };
+        let mut world = World { life: Lifecycle::default(), policy, shim: ToyShim::default(), main_ended: false, disk_full: false, timer: None, now: 0 };
         for step in steps {
             world.play(step)?;
         }
