@@ -1,0 +1,151 @@
+//! `wasi:http` for plugins: the name and the address behind it must both be allowed, and the connection goes to the
+//! address that was checked. Plain HTTP/1.1; TLS would bring a second TLS library and its certificates into the binary.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::uri::Scheme;
+use http_body_util::BodyExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use wasmtime_wasi_http::io::TokioIo;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::grants::{PeerPattern, allows_address_of_name};
+
+/// The longest wait for a peer. The timeout of the call is nearly always shorter.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Exchange = Result<(http::Response<WasiBody>, Driver), Error>;
+
+/// The hook through which every request of one instance goes.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    granted: Vec<PeerPattern>,
+}
+
+impl Gate {
+    pub(crate) fn new(granted: Vec<PeerPattern>) -> Self {
+        Self { granted }
+    }
+
+    /// The patterns that allow this host and port.
+    fn admitting(&self, host: &str, port: u16) -> Vec<PeerPattern> {
+        self.granted.iter().filter(|pattern| pattern.allows(host, port)).cloned().collect()
+    }
+}
+
+impl WasiHttpHooks for Gate {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Exchange> + Send> {
+        if request.uri().scheme() != Some(&Scheme::HTTP) {
+            return refuse(Error::InternalError(Some("only http:// is available to plugins, not TLS".into())));
+        }
+        let Some(authority) = request.uri().authority() else {
+            return refuse(Error::HttpRequestUriInvalid);
+        };
+        let (host, port) = (authority.host().to_owned(), authority.port_u16().unwrap_or(80));
+        let admitting = self.admitting(&host, port);
+        if admitting.is_empty() {
+            tracing::debug!(%host, port, "a plugin asked for an HTTP peer that it is not granted");
+            return refuse(Error::HttpRequestDenied);
+        }
+        Box::new(exchange(request, host, port, admitting, options.unwrap_or_default()))
+    }
+}
+
+fn refuse(error: Error) -> Box<dyn Future<Output = Exchange> + Send> {
+    Box::new(async move { Err(error) })
+}
+
+/// Sends the request to an address that was checked, and waits for the head of the answer.
+async fn exchange(
+    mut request: http::Request<WasiBody>,
+    host: String,
+    port: u16,
+    admitting: Vec<PeerPattern>,
+    options: RequestOptions,
+) -> Exchange {
+    let connect_wait = options.connect_timeout.unwrap_or(MAX_WAIT).min(MAX_WAIT);
+    let answer_wait = options.first_byte_timeout.unwrap_or(MAX_WAIT).min(MAX_WAIT);
+    let stream = timeout(connect_wait, connect(&host, port, &admitting))
+        .await
+        .map_err(|_| Error::ConnectionTimeout)??;
+    let (mut sender, connection) =
+        timeout(connect_wait, hyper::client::conn::http1::handshake(TokioIo::new(stream)))
+            .await
+            .map_err(|_| Error::ConnectionTimeout)??;
+    // The request line has the path only: the authority is in the Host header, and this is no proxy.
+    let path = request.uri().path_and_query().cloned();
+    *request.uri_mut() = path.map_or_else(http::Uri::default, http::Uri::from);
+    let mut connection = Box::pin(connection);
+    let send = async {
+        timeout(answer_wait, sender.send_request(request)).await.map_err(|_| Error::ConnectionReadTimeout)?
+            .map_err(Error::from)
+    };
+    tokio::pin!(send);
+    // The connection has to be driven for the answer to come, and may end with it.
+    let response = tokio::select! {
+        biased;
+        response = &mut send => response?,
+        ended = &mut connection => {
+            ended?;
+            let response = send.await?;
+            return Ok((response.map(body), Box::new(async { Ok(()) })));
+        }
+    };
+    Ok((response.map(body), Box::new(async move { connection.await.map_err(Error::from) })))
+}
+
+fn body(incoming: hyper::body::Incoming) -> WasiBody {
+    incoming.map_err(Error::from).boxed_unsync()
+}
+
+/// Connects to the first allowed address of the host.
+async fn connect(host: &str, port: u16, admitting: &[PeerPattern]) -> Result<TcpStream, Error> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let found: Vec<SocketAddr> =
+        tokio::net::lookup_host((bare, port)).await.map_err(|error| unresolved(&error))?.collect();
+    let mut last = Error::DestinationIpProhibited;
+    for peer in found.into_iter().filter(|peer| is_allowed(*peer, admitting)) {
+        match TcpStream::connect(peer).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Error::Connect(error),
+        }
+    }
+    Err(last)
+}
+
+fn is_allowed(peer: SocketAddr, admitting: &[PeerPattern]) -> bool {
+    admitting.iter().any(|pattern| {
+        pattern.allows_address(peer.ip(), peer.port())
+            || allows_address_of_name(peer.ip(), pattern.is_localhost())
+    })
+}
+
+fn unresolved(error: &std::io::Error) -> Error {
+    Error::DnsError { rcode: Some(error.to_string()), info_code: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_and_port_and_address_must_be_granted() {
+        let gate = Gate::new(vec!["localhost:8080".parse().unwrap(), "api.example.org:80".parse().unwrap()]);
+        assert!(gate.admitting("localhost", 8081).is_empty());
+        assert!(gate.admitting("evil.example.org", 80).is_empty());
+        let local = gate.admitting("localhost", 8080);
+        assert!(is_allowed("127.0.0.1:8080".parse().unwrap(), &local));
+        let named = gate.admitting("api.example.org", 80);
+        assert!(is_allowed("192.0.2.1:80".parse().unwrap(), &named));
+        assert!(!is_allowed("127.0.0.1:80".parse().unwrap(), &named));
+        assert!(!is_allowed("169.254.169.254:80".parse().unwrap(), &named));
+    }
+}
