@@ -1,5 +1,10 @@
 //! The contract in Rust, generated from `wit/`.
-#![allow(missing_docs, unreachable_pub, clippy::pedantic, reason = "generated; the WIT has the documentation")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::pedantic,
+    reason = "generated; the WIT has the documentation"
+)]
 
 wasmtime::component::bindgen!({
     path: "../../../wit",
@@ -21,5 +26,7 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
-pub(crate) use exports::hostler::plugin::{error_categorizing, health_checking, lifecycle, log_parsing, metadata};
+pub(crate) use exports::hostler::plugin::{
+    error_categorizing, health_checking, lifecycle, log_parsing, metadata,
+};
 pub(crate) use hostler::plugin::{commands, log, process, types};

@@ -116,9 +116,7 @@ impl Breaker {
                 self.state = State::HalfOpen { trial, reason: reason.clone() };
                 Ok(Pass { trial: Some(trial) })
             }
-            State::HalfOpen { reason, .. } => {
-                Err(Quarantined { retry_after_ms: 0, reason: reason.clone() })
-            }
+            State::HalfOpen { reason, .. } => Err(Quarantined { retry_after_ms: 0, reason: reason.clone() }),
         }
     }
 
@@ -193,8 +191,7 @@ impl Breaker {
     fn open(&mut self, now_ms: u64, reason: &str) {
         let backoff_ms = self.policy.backoff_ms(self.trips);
         self.trips = self.trips.saturating_add(1);
-        self.state =
-            State::Open { until_ms: now_ms.saturating_add(backoff_ms), reason: reason.to_owned() };
+        self.state = State::Open { until_ms: now_ms.saturating_add(backoff_ms), reason: reason.to_owned() };
     }
 }
 
@@ -224,10 +221,7 @@ mod tests {
         assert!(!fault(&mut breaker, 10));
         assert_eq!(breaker.trust(10), Trust::Trusted { recent_faults: 2 });
         assert!(fault(&mut breaker, 20));
-        assert_eq!(
-            breaker.admit(50),
-            Err(Quarantined { retry_after_ms: 70, reason: "trap".into() })
-        );
+        assert_eq!(breaker.admit(50), Err(Quarantined { retry_after_ms: 70, reason: "trap".into() }));
     }
 
     #[test]

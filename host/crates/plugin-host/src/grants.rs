@@ -33,7 +33,9 @@ impl fmt::Debug for Digest {
 
 /// A text that is no SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a SHA-256: 64 hexadecimal digits are expected, as `sha256sum` and `hostler plugin check` print")]
+#[error(
+    "`{0}` is not a SHA-256: 64 hexadecimal digits are expected, as `sha256sum` and `hostler plugin check` print"
+)]
 pub struct DigestError(String);
 
 impl FromStr for Digest {
@@ -96,7 +98,9 @@ impl PeerPattern {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         match &self.host {
-            Host::Address(address) => bare.parse().is_ok_and(|other: IpAddr| other.to_canonical() == *address),
+            Host::Address(address) => {
+                bare.parse().is_ok_and(|other: IpAddr| other.to_canonical() == *address)
+            }
             Host::Name(name) => host == *name || (self.is_localhost() && is_loopback(bare)),
             Host::Below(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
         }
@@ -144,7 +148,8 @@ impl FromStr for PeerPattern {
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let text = text.trim();
         let wrong = |why| PatternError { pattern: text.chars().take(120).collect(), why };
-        let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong("the port is missing; `*` means any port"))?;
+        let (host, port) =
+            text.rsplit_once(':').ok_or_else(|| wrong("the port is missing; `*` means any port"))?;
         let port = match port {
             "*" => None,
             number => match number.parse() {
@@ -305,7 +310,8 @@ mod tests {
     #[test]
     fn names_do_not_lead_to_this_machine_or_to_metadata_services() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.169.254", "fe80::1", "0.0.0.0", "::"] {
+        for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.169.254", "fe80::1", "0.0.0.0", "::"]
+        {
             assert!(!allows_address_of_name(ip(address), false), "{address}");
         }
         assert!(allows_address_of_name(ip("127.0.0.1"), true));

@@ -44,7 +44,9 @@ impl WasiHttpHooks for Gate {
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Exchange> + Send> {
         if request.uri().scheme() != Some(&Scheme::HTTP) {
-            return refuse(Error::InternalError(Some("only http:// is available to plugins, not TLS".into())));
+            return refuse(Error::InternalError(Some(
+                "only http:// is available to plugins, not TLS".into(),
+            )));
         }
         let Some(authority) = request.uri().authority() else {
             return refuse(Error::HttpRequestUriInvalid);
@@ -85,7 +87,9 @@ async fn exchange(
     *request.uri_mut() = path.map_or_else(http::Uri::default, http::Uri::from);
     let mut connection = Box::pin(connection);
     let send = async {
-        timeout(answer_wait, sender.send_request(request)).await.map_err(|_| Error::ConnectionReadTimeout)?
+        timeout(answer_wait, sender.send_request(request))
+            .await
+            .map_err(|_| Error::ConnectionReadTimeout)?
             .map_err(Error::from)
     };
     tokio::pin!(send);

@@ -21,6 +21,8 @@ const MAX_MESSAGE: usize = 8 * 1024;
 const KEPT: usize = 100;
 /// Messages written in each second; more are counted.
 const PER_SECOND: u32 = 100;
+/// What is remembered of standard error for the message of a trap, bytes.
+const MAX_WORDS: usize = 500;
 /// What one write may carry, bytes.
 const MAX_WRITE: usize = 64 * 1024;
 
@@ -107,23 +109,48 @@ impl PluginLog {
 pub(crate) struct Stdio {
     log: Arc<PluginLog>,
     severity: u8,
-    line: Arc<Mutex<Vec<u8>>>,
+    text: Arc<Mutex<Text>>,
+}
+
+#[derive(Debug, Default)]
+struct Text {
+    /// The line that did not end yet.
+    line: Vec<u8>,
+    /// The beginning of what was written in this call.
+    words: Vec<u8>,
 }
 
 impl Stdio {
     pub(crate) fn new(log: Arc<PluginLog>, severity: u8) -> Self {
-        Self { log, severity, line: Arc::default() }
+        Self { log, severity, text: Arc::default() }
+    }
+
+    /// Forgets what was written before.
+    pub(crate) fn forget(&self) {
+        self.text().words.clear();
+    }
+
+    /// What was written since, in one line.
+    pub(crate) fn last_words(&self) -> String {
+        one_line(&String::from_utf8_lossy(&self.text().words), MAX_WORDS)
+    }
+
+    fn text(&self) -> std::sync::MutexGuard<'_, Text> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes bytes; a line is written when it ends or is as long as a message may be.
     fn take(&self, bytes: &[u8]) {
-        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = self.text();
+        let room = MAX_WORDS.saturating_sub(text.words.len());
+        text.words.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        let line = &mut text.line;
         for byte in bytes {
             if *byte != b'\n' {
                 line.push(*byte);
             }
             if *byte == b'\n' || line.len() >= MAX_MESSAGE {
-                self.log.write(self.severity, &String::from_utf8_lossy(&line));
+                self.log.write(self.severity, &String::from_utf8_lossy(line));
                 line.clear();
             }
         }

@@ -39,6 +39,7 @@ pub(crate) struct State {
     commands: Vec<String>,
     surroundings: Arc<dyn Surroundings>,
     log: Arc<PluginLog>,
+    complaints: Stdio,
     /// The end of the call that is being made.
     pub(crate) deadline: Instant,
     /// Ticks of computing left to the call, and whether they were used up.
@@ -54,13 +55,14 @@ impl State {
         surroundings: Arc<dyn Surroundings>,
     ) -> Self {
         let peers = Peers::new(grants.tcp.clone());
+        let complaints = Stdio::new(Arc::clone(&log), 13);
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(MAX_HEADERS);
         Self {
             table,
-            wasi: wasi_context(&peers, &log),
+            wasi: wasi_context(&peers, &log, &complaints),
             http,
             gate: Gate::new(grants.http.clone()),
             peers,
@@ -68,10 +70,21 @@ impl State {
             commands: grants.commands.clone(),
             surroundings,
             log,
+            complaints,
             deadline: Instant::now(),
             ticks_left: 0,
             limiter: Limiter::new(limits),
         }
+    }
+
+    /// A call begins.
+    pub(crate) fn begin_call(&self) {
+        self.complaints.forget();
+    }
+
+    /// What the guest wrote to its standard error in this call, in one line.
+    pub(crate) fn last_words(&self) -> String {
+        self.complaints.last_words()
     }
 
     /// The resolver in front of WASI's.
@@ -83,9 +96,9 @@ impl State {
 }
 
 /// A WASI context without files, environment, arguments or input. Output is the plugin's log.
-fn wasi_context(peers: &Arc<Peers>, log: &Arc<PluginLog>) -> WasiCtx {
+fn wasi_context(peers: &Arc<Peers>, log: &Arc<PluginLog>, complaints: &Stdio) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
-    wasi.stdout(Stdio::new(Arc::clone(log), 9)).stderr(Stdio::new(Arc::clone(log), 13));
+    wasi.stdout(Stdio::new(Arc::clone(log), 9)).stderr(complaints.clone());
     wasi.max_random_size(MAX_RANDOM);
     let reachable = !peers.is_empty();
     wasi.allow_tcp(reachable).allow_udp(false).allow_ip_name_lookup(reachable);
@@ -179,7 +192,9 @@ impl commands::Host for State {
 
 fn not_granted(program: &str) -> String {
     let program = crate::text::one_line(program, 200);
-    format!("`{program}` is not among the commands granted to this plugin; add it to `commands` of its grants")
+    format!(
+        "`{program}` is not among the commands granted to this plugin; add it to `commands` of its grants"
+    )
 }
 
 fn output(mut left: crate::surroundings::CommandOutput) -> commands::Output {

@@ -1,0 +1,297 @@
+//! A plugin at work for one user of it: a stream of a process, a check, the error pipeline.
+//!
+//! An instance is warm, its Store is kept from call to call, and it is used by one call at a time: it is not shared but
+//! owned, by the task that has the lines or makes the check. So there is no task to join and no queue to bound. A call
+//! that is dropped, traps or is late takes its Store along, and the next one begins with a new one.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use crate::answers::categorize::{self, Categorized};
+use crate::answers::check::{self, Report};
+use crate::answers::parse::{self, Parsed};
+use crate::batch::TextBatch;
+use crate::bindings::types;
+use crate::breaker::Pass;
+use crate::error::CallError;
+use crate::plugin::{Revision, Shared};
+use crate::slots::{Idle, Slots};
+use crate::surroundings::Surroundings;
+use crate::ticker::Ticking;
+use crate::warm::{Role, Warm, refusal};
+
+/// A plugin at work for one user of it.
+pub struct Instance {
+    plugin: Arc<Shared>,
+    surroundings: Arc<dyn Surroundings>,
+    place: Arc<Place>,
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Instance").field("plugin", &self.plugin.name).finish_non_exhaustive()
+    }
+}
+
+/// Where the warm instance is kept between calls.
+#[derive(Default)]
+struct Place(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    warm: Option<(Warm, Arc<Revision>, Instant)>,
+    /// The revision that this plugin refused to be configured with, and what it said.
+    misconfigured: Option<(u64, String)>,
+}
+
+impl Idle for Place {
+    fn idle_since(&self) -> Option<Instant> {
+        self.kept().warm.as_ref().map(|(_, _, since)| *since)
+    }
+
+    fn evict(&self) {
+        let evicted = self.kept().warm.take();
+        // Freeing memory takes a while: not under the lock.
+        drop(evicted);
+    }
+}
+
+impl Place {
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Instance {
+    pub(crate) fn new(plugin: Arc<Shared>, surroundings: Arc<dyn Surroundings>) -> Self {
+        let place = Arc::<Place>::default();
+        plugin.engine.inner.slots.enlist(&(Arc::clone(&place) as Arc<dyn Idle>));
+        Self { plugin, surroundings, place }
+    }
+
+    /// Parses the next lines of a stream. `end` says that no more can follow now.
+    ///
+    /// # Errors
+    /// When there is no answer that can be used. The lines are then as if nobody had understood them.
+    pub async fn parse(&mut self, batch: &TextBatch, end: bool) -> Result<Parsed, CallError> {
+        let mut call = self.begin(None).await?;
+        let Role::LogParser(guest) = &call.warm.role else { return Err(call.wrong_kind()) };
+        let answer = timeout(call.limit, guest.call_parse(&mut call.warm.store, &batch.0, end)).await;
+        let answer = call.settle(answer)?;
+        let parsed = parse::accept(answer, batch, end).map_err(|why| call.invalid(why))?;
+        call.finish(&self.place, &self.plugin.engine.inner.slots, batch.len());
+        Ok(parsed)
+    }
+
+    /// Makes a check that may take this long.
+    ///
+    /// # Errors
+    /// When there is no verdict, which says nothing about the process.
+    pub async fn check(&mut self, limit: Duration) -> Result<Report, CallError> {
+        let mut call = self.begin(Some(limit)).await?;
+        let Role::HealthCheck(guest) = &call.warm.role else { return Err(call.wrong_kind()) };
+        let answer = timeout(call.limit, guest.call_check(&mut call.warm.store)).await;
+        let answer = call.settle(answer)?;
+        let report = check::accept(answer).map_err(|why| call.invalid(why))?;
+        call.finish(&self.place, &self.plugin.engine.inner.slots, 1);
+        Ok(report)
+    }
+
+    /// Categorizes errors; the answer has one element for each.
+    ///
+    /// # Errors
+    /// When there is no answer that can be used. The errors then go to the next categorizer.
+    pub async fn categorize(&mut self, errors: &TextBatch) -> Result<Vec<Option<Categorized>>, CallError> {
+        let mut call = self.begin(None).await?;
+        let Role::ErrorCategorizer(guest) = &call.warm.role else { return Err(call.wrong_kind()) };
+        let answer = timeout(call.limit, guest.call_categorize(&mut call.warm.store, &errors.0)).await;
+        let answer = call.settle(answer)?;
+        let verdicts = categorize::accept(answer, errors.len()).map_err(|why| call.invalid(why))?;
+        call.finish(&self.place, &self.plugin.engine.inner.slots, errors.len());
+        Ok(verdicts)
+    }
+
+    /// Gives back the memory until the next call.
+    pub fn rest(&self) {
+        self.place.evict();
+    }
+
+    /// Whether a Store is kept for the next call.
+    #[must_use]
+    pub fn is_warm(&self) -> bool {
+        self.place.idle_since().is_some()
+    }
+
+    /// Gets an instance of the current revision and its time for a call.
+    async fn begin(&mut self, limit: Option<Duration>) -> Result<Call, CallError> {
+        let revision = self.plugin.current();
+        self.known_refusal(&revision)?;
+        let guard = Guard::admit(&self.plugin)?;
+        let kept = self.place.kept().warm.take();
+        let fresh = kept.filter(|(_, of, _)| of.number == revision.number).map(|(warm, _, _)| warm);
+        let mut warm = match fresh {
+            Some(warm) => warm,
+            None => match revision.start(&self.plugin, &self.surroundings).await {
+                Ok(warm) => warm,
+                Err(error) => {
+                    if let CallError::InvalidConfig(why) = &error {
+                        self.place.kept().misconfigured = Some((revision.number, why.clone()));
+                    }
+                    return Err(guard.failed(error));
+                }
+            },
+        };
+        let limit = limit.unwrap_or(revision.limits.call);
+        warm.arm(limit);
+        Ok(Call { warm, revision, guard: Some(guard), limit })
+    }
+
+    /// A plugin that refused its configuration is not asked again before something changes.
+    fn known_refusal(&self, revision: &Revision) -> Result<(), CallError> {
+        match &self.place.kept().misconfigured {
+            Some((number, why)) if *number == revision.number => Err(CallError::InvalidConfig(why.clone())),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A call under way. Dropping it drops the Store.
+struct Call {
+    warm: Warm,
+    revision: Arc<Revision>,
+    guard: Option<Guard>,
+    limit: Duration,
+}
+
+impl Call {
+    /// Takes the answer of the plugin, or says why there is none.
+    fn settle<T>(
+        &mut self,
+        answer: Result<wasmtime::Result<Result<T, types::Error>>, tokio::time::error::Elapsed>,
+    ) -> Result<T, CallError> {
+        match self.warm.settle(answer, self.limit) {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(refused)) => Err(self.failed(refusal(refused))),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn invalid(&mut self, why: String) -> CallError {
+        self.failed(CallError::InvalidAnswer(why))
+    }
+
+    fn failed(&mut self, error: CallError) -> CallError {
+        match self.guard.take() {
+            Some(guard) => {
+                guard.saw_memory(self.warm.memory());
+                guard.failed(error)
+            }
+            None => error,
+        }
+    }
+
+    fn wrong_kind(self) -> CallError {
+        CallError::OtherKind(self.revision.component.kind())
+    }
+
+    /// The call ended well: counts it and keeps the Store for the next one.
+    fn finish(mut self, place: &Place, slots: &Slots, items: usize) {
+        if let Some(guard) = self.guard.take() {
+            guard.saw_memory(self.warm.memory());
+            guard.succeeded(items);
+        }
+        if self.warm.is_worn() {
+            return;
+        }
+        place.kept().warm = Some((self.warm, self.revision, Instant::now()));
+        // Who waits for a slot may have looked for idle ones before this one was.
+        if slots.is_wanted() {
+            place.evict();
+        }
+    }
+}
+
+/// Watches over a call: it is counted, and its end reported to the quarantine, also when nobody waits for it.
+pub(crate) struct Guard {
+    plugin: Arc<Shared>,
+    pass: Option<Pass>,
+    began: Instant,
+    _ticking: Ticking,
+}
+
+impl Guard {
+    /// Asks the quarantine.
+    fn admit(plugin: &Arc<Shared>) -> Result<Self, CallError> {
+        let now_ms = plugin.engine.now_ms();
+        let pass = plugin.breaker().admit(now_ms).map_err(|refused| {
+            plugin.counters.quarantined.fetch_add(1, Relaxed);
+            CallError::Quarantined {
+                retry_after: Duration::from_millis(refused.retry_after_ms),
+                reason: refused.reason,
+            }
+        })?;
+        Ok(Self {
+            pass: Some(pass),
+            began: Instant::now(),
+            _ticking: plugin.engine.inner.ticker.begin(),
+            plugin: Arc::clone(plugin),
+        })
+    }
+
+    fn saw_memory(&self, bytes: usize) {
+        self.plugin.counters.memory_peak.fetch_max(bytes as u64, Relaxed);
+    }
+
+    fn succeeded(mut self, items: usize) {
+        self.plugin.counters.items.fetch_add(items as u64, Relaxed);
+        if let Some(pass) = self.pass.take() {
+            self.plugin.breaker().succeeded(pass);
+        }
+    }
+
+    fn failed(mut self, error: CallError) -> CallError {
+        let counters = &self.plugin.counters;
+        match &error {
+            CallError::Trap(_) | CallError::OverLimit { .. } => counters.traps.fetch_add(1, Relaxed),
+            CallError::Timeout { .. } => counters.timeouts.fetch_add(1, Relaxed),
+            CallError::InvalidAnswer(_) => counters.invalid_answers.fetch_add(1, Relaxed),
+            CallError::InvalidConfig(_) | CallError::Unavailable(_) => {
+                counters.refusals.fetch_add(1, Relaxed)
+            }
+            CallError::Quarantined { .. } | CallError::OtherKind(_) | CallError::Host(_) => 0,
+        };
+        if let Some(pass) = self.pass.take() {
+            self.report(pass, &error);
+        }
+        error
+    }
+
+    fn report(&self, pass: Pass, error: &CallError) {
+        let now_ms = self.plugin.engine.now_ms();
+        let mut breaker = self.plugin.breaker();
+        match error {
+            // The host's trouble says nothing about the plugin.
+            CallError::Host(_) | CallError::OtherKind(_) => breaker.abandoned(pass, now_ms),
+            error if error.is_fault() => {
+                let reason = error.to_string();
+                let opened = breaker.faulted(pass, now_ms, &reason);
+                drop(breaker);
+                tracing::warn!(plugin = self.plugin.name, reason, quarantined = opened, "a plugin failed");
+                self.plugin.remember_fault(reason);
+            }
+            _ => breaker.succeeded(pass),
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.plugin.counters.count_call(self.began.elapsed());
+        if let Some(pass) = self.pass.take() {
+            self.plugin.breaker().abandoned(pass, self.plugin.engine.now_ms());
+        }
+    }
+}
