@@ -116,6 +116,7 @@ fn describe(error: ValidationError<'_>) -> ConfigProblem {
         ValidationErrorKind::ExclusiveMaximum { limit } => format!("less than {limit}"),
         ValidationErrorKind::Pattern { pattern } => format!("a text that matches `{pattern}`"),
         ValidationErrorKind::Format { format } => format!("a text in the format `{format}`"),
+        ValidationErrorKind::FalseSchema => "nothing at all".to_owned(),
         ValidationErrorKind::Required { property } => {
             pointer.push_str(&format!("/{}", escape(property.as_str().unwrap_or_default())));
             "missing".clone_into(&mut found);
@@ -158,7 +159,7 @@ mod tests {
             "properties": {
                 "port": {"type": "integer", "minimum": 1},
                 "mode": {"enum": ["fast", "slow"]},
-                "a/b": {"type": "object", "additionalProperties": false},
+                "a/b": {"type": "object", "properties": {"y": {}}, "additionalProperties": false},
             },
             "required": ["port"],
             "additionalProperties": false,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
+use crate::answers::Broken;
 use crate::answers::categorize::{self, Categorized};
 use crate::answers::check::{self, Report};
 use crate::answers::parse::{self, Parsed};
@@ -18,7 +19,7 @@ use crate::bindings::types;
 use crate::breaker::Pass;
 use crate::error::CallError;
 use crate::plugin::{Revision, Shared};
-use crate::slots::{Idle, Slots};
+use crate::slots::Idle;
 use crate::surroundings::Surroundings;
 use crate::ticker::Ticking;
 use crate::warm::{Role, Warm, refusal};
@@ -80,10 +81,8 @@ impl Instance {
         let mut call = self.begin(None).await?;
         let Role::LogParser(guest) = &call.warm.role else { return Err(call.wrong_kind()) };
         let answer = timeout(call.limit, guest.call_parse(&mut call.warm.store, &batch.0, end)).await;
-        let answer = call.settle(answer)?;
-        let parsed = parse::accept(answer, batch, end).map_err(|why| call.invalid(why))?;
-        call.finish(&self.place, &self.plugin.engine.inner.slots, batch.len());
-        Ok(parsed)
+        let (call, answer) = call.settle(answer)?;
+        call.finish(batch.len(), parse::accept(answer, batch, end))
     }
 
     /// Makes a check that may take this long.
@@ -94,10 +93,8 @@ impl Instance {
         let mut call = self.begin(Some(limit)).await?;
         let Role::HealthCheck(guest) = &call.warm.role else { return Err(call.wrong_kind()) };
         let answer = timeout(call.limit, guest.call_check(&mut call.warm.store)).await;
-        let answer = call.settle(answer)?;
-        let report = check::accept(answer).map_err(|why| call.invalid(why))?;
-        call.finish(&self.place, &self.plugin.engine.inner.slots, 1);
-        Ok(report)
+        let (call, answer) = call.settle(answer)?;
+        call.finish(1, check::accept(answer))
     }
 
     /// Categorizes errors; the answer has one element for each.
@@ -108,10 +105,8 @@ impl Instance {
         let mut call = self.begin(None).await?;
         let Role::ErrorCategorizer(guest) = &call.warm.role else { return Err(call.wrong_kind()) };
         let answer = timeout(call.limit, guest.call_categorize(&mut call.warm.store, &errors.0)).await;
-        let answer = call.settle(answer)?;
-        let verdicts = categorize::accept(answer, errors.len()).map_err(|why| call.invalid(why))?;
-        call.finish(&self.place, &self.plugin.engine.inner.slots, errors.len());
-        Ok(verdicts)
+        let (call, answer) = call.settle(answer)?;
+        call.finish(errors.len(), categorize::accept(answer, errors.len()))
     }
 
     /// Gives back the memory until the next call.
@@ -126,7 +121,7 @@ impl Instance {
     }
 
     /// Gets an instance of the current revision and its time for a call.
-    async fn begin(&mut self, limit: Option<Duration>) -> Result<Call, CallError> {
+    async fn begin(&self, limit: Option<Duration>) -> Result<Call<'_>, CallError> {
         let revision = self.plugin.current();
         self.known_refusal(&revision)?;
         let guard = Guard::admit(&self.plugin)?;
@@ -137,16 +132,20 @@ impl Instance {
             None => match revision.start(&self.plugin, &self.surroundings).await {
                 Ok(warm) => warm,
                 Err(error) => {
-                    if let CallError::InvalidConfig(why) = &error {
-                        self.place.kept().misconfigured = Some((revision.number, why.clone()));
-                    }
+                    self.remember_refusal(&revision, &error);
                     return Err(guard.failed(error));
                 }
             },
         };
         let limit = limit.unwrap_or(revision.limits.call);
         warm.arm(limit);
-        Ok(Call { warm, revision, guard: Some(guard), limit })
+        Ok(Call { owner: self, warm, revision, guard, limit })
+    }
+
+    fn remember_refusal(&self, revision: &Revision, error: &CallError) {
+        if let CallError::InvalidConfig(why) = error {
+            self.place.kept().misconfigured = Some((revision.number, why.clone()));
+        }
     }
 
     /// A plugin that refused its configuration is not asked again before something changes.
@@ -159,58 +158,59 @@ impl Instance {
 }
 
 /// A call under way. Dropping it drops the Store.
-struct Call {
+struct Call<'a> {
+    owner: &'a Instance,
     warm: Warm,
     revision: Arc<Revision>,
-    guard: Option<Guard>,
+    guard: Guard,
     limit: Duration,
 }
 
-impl Call {
-    /// Takes the answer of the plugin, or says why there is none.
+impl Call<'_> {
+    /// Takes the answer of the plugin, or says why there is none. A plugin that said so itself is none the worse.
     fn settle<T>(
-        &mut self,
+        self,
         answer: Result<wasmtime::Result<Result<T, types::Error>>, tokio::time::error::Elapsed>,
-    ) -> Result<T, CallError> {
+    ) -> Result<(Self, T), CallError> {
+        self.guard.saw_memory(self.warm.memory());
         match self.warm.settle(answer, self.limit) {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(refused)) => Err(self.failed(refusal(refused))),
-            Err(error) => Err(self.failed(error)),
-        }
-    }
-
-    fn invalid(&mut self, why: String) -> CallError {
-        self.failed(CallError::InvalidAnswer(why))
-    }
-
-    fn failed(&mut self, error: CallError) -> CallError {
-        match self.guard.take() {
-            Some(guard) => {
-                guard.saw_memory(self.warm.memory());
-                guard.failed(error)
+            Ok(Ok(answer)) => Ok((self, answer)),
+            Ok(Err(refused)) => {
+                let error = refusal(refused);
+                self.owner.remember_refusal(&self.revision, &error);
+                Err(self.keep().failed(error))
             }
-            None => error,
+            Err(error) => Err(self.guard.failed(error)),
         }
     }
 
     fn wrong_kind(self) -> CallError {
-        CallError::OtherKind(self.revision.component.kind())
+        let kind = self.revision.component.kind();
+        self.keep().failed(CallError::OtherKind(kind))
     }
 
-    /// The call ended well: counts it and keeps the Store for the next one.
-    fn finish(mut self, place: &Place, slots: &Slots, items: usize) {
-        if let Some(guard) = self.guard.take() {
-            guard.saw_memory(self.warm.memory());
-            guard.succeeded(items);
+    /// Counts a call whose answer was looked at, and keeps the Store if there was nothing wrong with it.
+    fn finish<T>(self, items: usize, accepted: Result<T, Broken>) -> Result<T, CallError> {
+        match accepted {
+            Ok(answer) => {
+                self.keep().succeeded(items);
+                Ok(answer)
+            }
+            Err(why) => Err(self.guard.failed(CallError::InvalidAnswer(why))),
         }
-        if self.warm.is_worn() {
-            return;
+    }
+
+    /// Keeps the Store for the next call, unless it is worn or its place is needed.
+    fn keep(self) -> Guard {
+        let place = &self.owner.place;
+        if !self.warm.is_worn() {
+            place.kept().warm = Some((self.warm, self.revision, Instant::now()));
+            // Who waits for a slot may have looked for idle ones before this one was.
+            if self.owner.plugin.engine.inner.slots.is_wanted() {
+                place.evict();
+            }
         }
-        place.kept().warm = Some((self.warm, self.revision, Instant::now()));
-        // Who waits for a slot may have looked for idle ones before this one was.
-        if slots.is_wanted() {
-            place.evict();
-        }
+        self.guard
     }
 }
 
