@@ -152,4 +152,71 @@ mod tests {
         assert!(!is_allowed("127.0.0.1:80".parse().unwrap(), &named));
         assert!(!is_allowed("169.254.169.254:80".parse().unwrap(), &named));
     }
+
+    fn request(uri: &str) -> http::Request<WasiBody> {
+        let body = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
+        http::Request::get(uri).body(body).unwrap()
+    }
+
+    async fn send(granted: &[&str], uri: &str) -> Result<(u16, Vec<u8>), Error> {
+        let mut gate = Gate::new(granted.iter().map(|text| text.parse().unwrap()).collect());
+        let sent = gate.send_request(request(uri), None, Box::new(async { Ok(()) }));
+        let (response, driver) = Box::into_pin(sent).await?;
+        let driver = tokio::spawn(Box::into_pin(driver));
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await?.to_bytes().to_vec();
+        driver.await.unwrap()?;
+        Ok((status, body))
+    }
+
+    /// Answers one connection with what it was asked for.
+    async fn serve_once() -> (u16, tokio::task::JoinHandle<String>) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                asked.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(b"HTTP/1.1 503 No\r\ncontent-length: 4\r\n\r\nbusy").await.unwrap();
+            String::from_utf8(asked).unwrap()
+        });
+        (port, served)
+    }
+
+    #[tokio::test]
+    async fn a_granted_peer_answers() {
+        let (port, served) = serve_once().await;
+        let uri = format!("http://127.0.0.1:{port}/health?deep=1");
+        let (status, body) = send(&[&format!("127.0.0.1:{port}")], &uri).await.unwrap();
+        assert_eq!((status, body.as_slice()), (503, b"busy".as_slice()));
+        assert!(served.await.unwrap().starts_with("GET /health?deep=1 HTTP/1.1\r\n"));
+    }
+
+    #[tokio::test]
+    async fn a_peer_without_a_grant_is_not_even_connected_to() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let uri = format!("http://localhost:{port}/");
+        let error = send(&[], &uri).await.unwrap_err();
+        assert!(matches!(error, Error::HttpRequestDenied), "{error:?}");
+        let error = send(&["example.org:80", &format!("localhost:{}", port ^ 1)], &uri).await.unwrap_err();
+        assert!(matches!(error, Error::HttpRequestDenied), "{error:?}");
+        assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
+    async fn tls_and_missing_peers_are_errors() {
+        let error = send(&["example.org:443"], "https://example.org/").await.unwrap_err();
+        assert!(matches!(error, Error::InternalError(_)), "{error:?}");
+        let (port, served) = serve_once().await;
+        served.abort();
+        assert!(served.await.unwrap_err().is_cancelled());
+        let error =
+            send(&[&format!("localhost:{port}")], &format!("http://localhost:{port}/")).await.unwrap_err();
+        assert!(matches!(error, Error::Connect(_)), "{error:?}");
+    }
 }
