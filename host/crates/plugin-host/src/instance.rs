@@ -17,6 +17,7 @@ use crate::answers::parse::{self, Parsed};
 use crate::batch::TextBatch;
 use crate::bindings::types;
 use crate::breaker::Pass;
+use crate::component::Kind;
 use crate::error::CallError;
 use crate::plugin::{Revision, Shared};
 use crate::slots::Idle;
@@ -78,7 +79,7 @@ impl Instance {
     /// # Errors
     /// When there is no answer that can be used. The lines are then as if nobody had understood them.
     pub async fn parse(&mut self, batch: &TextBatch, end: bool) -> Result<Parsed, CallError> {
-        let mut call = self.begin(None).await?;
+        let mut call = self.begin(Kind::LogParser, None).await?;
         let Role::LogParser(guest) = &call.warm.role else { return Err(call.wrong_kind()) };
         let answer = timeout(call.limit, guest.call_parse(&mut call.warm.store, &batch.0, end)).await;
         let (call, answer) = call.settle(answer)?;
@@ -90,7 +91,7 @@ impl Instance {
     /// # Errors
     /// When there is no verdict, which says nothing about the process.
     pub async fn check(&mut self, limit: Duration) -> Result<Report, CallError> {
-        let mut call = self.begin(Some(limit)).await?;
+        let mut call = self.begin(Kind::HealthCheck, Some(limit)).await?;
         let Role::HealthCheck(guest) = &call.warm.role else { return Err(call.wrong_kind()) };
         let answer = timeout(call.limit, guest.call_check(&mut call.warm.store)).await;
         let (call, answer) = call.settle(answer)?;
@@ -102,7 +103,7 @@ impl Instance {
     /// # Errors
     /// When there is no answer that can be used. The errors then go to the next categorizer.
     pub async fn categorize(&mut self, errors: &TextBatch) -> Result<Vec<Option<Categorized>>, CallError> {
-        let mut call = self.begin(None).await?;
+        let mut call = self.begin(Kind::ErrorCategorizer, None).await?;
         let Role::ErrorCategorizer(guest) = &call.warm.role else { return Err(call.wrong_kind()) };
         let answer = timeout(call.limit, guest.call_categorize(&mut call.warm.store, &errors.0)).await;
         let (call, answer) = call.settle(answer)?;
@@ -121,8 +122,11 @@ impl Instance {
     }
 
     /// Gets an instance of the current revision and its time for a call.
-    async fn begin(&self, limit: Option<Duration>) -> Result<Call<'_>, CallError> {
+    async fn begin(&self, kind: Kind, limit: Option<Duration>) -> Result<Call<'_>, CallError> {
         let revision = self.plugin.current();
+        if revision.component.kind() != kind {
+            return Err(CallError::OtherKind(revision.component.kind()));
+        }
         self.known_refusal(&revision)?;
         let guard = Guard::admit(&self.plugin)?;
         let kept = self.place.kept().warm.take();

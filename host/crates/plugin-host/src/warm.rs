@@ -86,8 +86,11 @@ impl Warm {
     /// Makes an instance. It is not configured yet.
     pub(crate) async fn make(recipe: &Recipe<'_>) -> Result<Self, CallError> {
         let slots = &recipe.engine.inner.slots;
-        let slot = slots.take().await.ok_or_else(|| CallError::Host("the engine is going down".into()))?;
         let limits = *recipe.limits;
+        let slot = timeout(limits.start, slots.take())
+            .await
+            .map_err(|_| CallError::Host(format!("no instance became free in {:?}", limits.start)))?
+            .ok_or_else(|| CallError::Host("the engine is going down".into()))?;
         let state =
             State::new(&limits, recipe.grants, Arc::clone(recipe.log), Arc::clone(recipe.surroundings));
         let mut store = Store::new(&recipe.engine.inner.wasm, state);

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use common::{Guest, instance, load_with};
 use hostler_plugin_host::{
-    BreakerPolicy, CallError, Instance, Limits, Nowhere, Plugin, PluginSettings, Spent, TextBatch, Trust,
+    BreakerPolicy, CallError, Engine, EngineOptions, Instance, Limits, Nowhere, Plugin, PluginSettings,
+    Spent, TextBatch, Trust,
 };
 
 fn lines(count: usize) -> TextBatch {
@@ -260,10 +261,10 @@ async fn faults_lead_to_quarantine_a_trial_and_pardon() {
 
 #[tokio::test]
 async fn a_plugin_of_another_kind_says_so() {
-    let (_plugin, mut instance) = instance(&Guest::echo()).await;
+    let (plugin, mut instance) = instance(&Guest::echo()).await;
     let error = instance.check(Duration::from_secs(1)).await.unwrap_err();
     assert_eq!(error.to_string(), "is a log-parser and does not do that");
-    assert!(instance.is_warm());
+    assert_eq!(plugin.stats().calls, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -284,4 +285,16 @@ async fn more_instances_than_places_take_turns() {
     let instances = tasks.join_all().await;
     assert_eq!(plugin.stats().items, 40 * 20 * 10);
     assert!(instances.iter().filter(|instance| instance.is_warm()).count() <= 8);
+}
+
+#[tokio::test]
+async fn without_address_space_for_a_pool_instances_are_made_one_by_one() {
+    // Each instance can have its 4 TiB of addresses, all of them together cannot.
+    let options = EngineOptions { warm_instances: 64, memory_bytes: 1 << 42, ..EngineOptions::default() };
+    let engine = Engine::new(options).unwrap();
+    assert!(!engine.is_pooled());
+    assert!(common::engine().is_pooled());
+    let plugin = Plugin::load(&engine, "p", Guest::echo().build(), PluginSettings::default()).await.unwrap();
+    let mut instance = plugin.instance(Arc::new(Nowhere));
+    assert_eq!(instance.parse(&lines(4), false).await.unwrap().rows.len(), 4);
 }

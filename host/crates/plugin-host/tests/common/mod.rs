@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hostler_plugin_host::{Engine, EngineOptions, Instance, Nowhere, Plugin, PluginSettings};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{PackageId, Resolve, WorldId};
 
 /// Where the guest's constants begin.
 const BASE: usize = 1024;
@@ -171,12 +171,25 @@ impl Guest {
     }
 
     pub(crate) fn build(&self) -> Arc<[u8]> {
-        let mut resolve = Resolve::default();
-        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../wit");
-        let (package, _) = resolve.push_dir(&wit).unwrap();
+        let (mut resolve, package) = contract();
         let world = resolve.select_world(&[package], Some(self.world)).unwrap();
+        self.encode(&mut resolve, world)
+    }
+
+    /// Makes a component for a world of one's own, which includes one of the contract.
+    pub(crate) fn build_for(&self, packages: &[&str], world_wit: &str, world: &str) -> Arc<[u8]> {
+        let (mut resolve, _) = contract();
+        for package in packages {
+            resolve.push_source("package.wit", package).unwrap();
+        }
+        let package = resolve.push_source("world.wit", world_wit).unwrap();
+        let world = resolve.select_world(&[package], Some(world)).unwrap();
+        self.encode(&mut resolve, world)
+    }
+
+    fn encode(&self, resolve: &mut Resolve, world: WorldId) -> Arc<[u8]> {
         let mut module = self.module();
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
         let bytes = ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap();
         bytes.into()
     }
@@ -209,6 +222,13 @@ impl Guest {
         );
         guest
     }
+}
+
+fn contract() -> (Resolve, PackageId) {
+    let mut resolve = Resolve::default();
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../wit");
+    let (package, _) = resolve.push_dir(&wit).unwrap();
+    (resolve, package)
 }
 
 pub(crate) fn engine() -> Engine {
