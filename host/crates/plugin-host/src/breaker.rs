@@ -157,7 +157,13 @@ impl Breaker {
         }
     }
 
-    /// Forgets everything: the file or the configuration is another one, or a person said so.
+    /// Forgets everything and goes on by these rules: the file or the configuration is another one.
+    pub fn replace_policy(&mut self, policy: BreakerPolicy) {
+        self.policy = policy;
+        self.reset();
+    }
+
+    /// Forgets everything, but for calls under way: a person said so.
     pub fn reset(&mut self) {
         self.state = State::Closed { faults: VecDeque::new() };
         self.trips = 0;

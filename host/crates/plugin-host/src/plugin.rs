@@ -153,7 +153,7 @@ impl Plugin {
         let revision = Revision::new(before.number + 1, component, settings)?;
         revision.rehearse(&shared.engine, &shared.log).await?;
         *shared.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(revision);
-        *shared.breaker() = Breaker::new(quarantine);
+        shared.breaker().replace_policy(quarantine);
         Ok(())
     }
 
