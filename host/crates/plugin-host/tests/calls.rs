@@ -298,3 +298,40 @@ async fn without_address_space_for_a_pool_instances_are_made_one_by_one() {
     let mut instance = plugin.instance(Arc::new(Nowhere));
     assert_eq!(instance.parse(&lines(4), false).await.unwrap().rows.len(), 4);
 }
+
+#[tokio::test]
+async fn an_allocator_that_lies_is_a_fault_of_the_plugin() {
+    for place in ["(i32.const -8)", "(i32.const 3)", "(i32.const 100000000)", "unreachable"] {
+        let mut guest = Guest::echo();
+        // `configure` gets an empty configuration: 2 bytes anywhere do.
+        guest.realloc = format!(
+            "(if (result i32) (i32.lt_u (local.get 3) (i32.const 4)) (then (i32.const 512)) (else {place}))"
+        );
+        let (plugin, mut instance) = with_limits(&guest, |_| {}).await;
+        let error = instance.parse(&lines(4), false).await.unwrap_err();
+        assert!(error.is_fault(), "{place}: {error}");
+        assert_eq!(plugin.stats().starts, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_is_lost_in_a_reload() {
+    let plugin = common::load(&Guest::echo()).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    let (done, stop) = tokio::sync::watch::channel(false);
+    for _ in 0..4 {
+        let (mut instance, stop) = (plugin.instance(Arc::new(Nowhere)), stop.clone());
+        tasks.spawn(async move {
+            while !*stop.borrow() {
+                assert_eq!(instance.parse(&lines(50), false).await.unwrap().rows.len(), 50);
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    for _ in 0..5 {
+        plugin.reload(Guest::echo().build(), PluginSettings::default()).await.unwrap();
+    }
+    done.send(true).unwrap();
+    tasks.join_all().await;
+    assert_eq!(plugin.status().revision, 6);
+}

@@ -3,13 +3,14 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Guest, engine};
 use hostler_plugin_host::{
-    BoxFuture, CallError, Command, CommandError, CommandOutput, Consents, Digest, Grants, Health, Instance,
-    Plugin, PluginSettings, ProcessFacts, Spent, Surroundings,
+    BoxFuture, BreakerPolicy, CallError, Command, CommandError, CommandOutput, Consents, Digest, Grants,
+    Health, Instance, Plugin, PluginSettings, ProcessFacts, Spent, Surroundings, Trust,
 };
 
 /// A daemon that remembers what it was asked for.
@@ -18,11 +19,16 @@ struct Daemon {
     commands: Mutex<Vec<Command>>,
     /// Whether commands never end.
     stuck: bool,
+    /// Number of its restarts.
+    restarts: AtomicU32,
 }
 
 impl Surroundings for Daemon {
     fn facts(&self) -> BoxFuture<'_, ProcessFacts> {
-        Box::pin(async { ProcessFacts { name: "web".into(), uptime_ms: 42, ..ProcessFacts::default() } })
+        let restarts = self.restarts.load(Relaxed);
+        Box::pin(async move {
+            ProcessFacts { name: "web".into(), uptime_ms: 42, restarts, ..ProcessFacts::default() }
+        })
     }
 
     fn run(&self, command: Command) -> BoxFuture<'_, Result<CommandOutput, CommandError>> {
@@ -204,4 +210,33 @@ async fn errors_are_categorized_one_by_one() {
     let errors = [b"Error: a".as_slice(), b"panicked at b"].into_iter().collect();
     assert_eq!(instance.categorize(&errors).await.unwrap(), [None, None]);
     assert_eq!(plugin.stats().items, 2);
+}
+
+#[tokio::test]
+async fn a_plugin_that_works_again_leaves_its_quarantine() {
+    let mut guest = Guest::checker();
+    let report = answering(&mut guest, 0, "up");
+    let facts = guest.words(&[0; 48]);
+    guest.imports =
+        "(import \"hostler:plugin/process@1.0.0\" \"get-facts\" (func $facts (param i32)))".into();
+    // Traps as long as the process was restarted.
+    guest.main = format!(
+        "(call $facts (i32.const {facts}))
+         (if (i32.load offset=24 (i32.const {facts})) (then unreachable))
+         (i32.const {report})"
+    );
+    let quarantine = BreakerPolicy { backoff_initial_ms: 1, backoff_max_ms: 1, ..BreakerPolicy::default() };
+    let settings = PluginSettings { quarantine, ..PluginSettings::default() };
+    let plugin = Plugin::load(&engine(), "check", guest.build(), settings).await.unwrap();
+    let daemon = Arc::new(Daemon::default());
+    let mut instance = plugin.instance(Arc::clone(&daemon) as Arc<dyn Surroundings>);
+    assert!(instance.check(LONG).await.is_ok());
+    daemon.restarts.store(1, Relaxed);
+    while !matches!(instance.check(LONG).await, Err(CallError::Quarantined { .. })) {}
+    daemon.restarts.store(0, Relaxed);
+    while instance.check(LONG).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(plugin.status().trust, Trust::Trusted { recent_faults: 0 });
+    assert!(plugin.stats().traps >= 3);
 }

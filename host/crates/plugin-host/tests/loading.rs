@@ -184,6 +184,10 @@ async fn describe_has_to_be_acceptable() {
     let mut guest = Guest::echo();
     guest.describe = "(loop $forever (br $forever)) unreachable".into();
     assert_says(&load_error(&guest).await, &["failed in `describe`", "did not answer"]);
+    // Before there is anything to call.
+    let mut guest = Guest::echo();
+    guest.items = "(func $begin (loop $forever (br $forever))) (start $begin)".into();
+    assert_says(&load_error(&guest).await, &["did not answer within 50 ms of computing"]);
 }
 
 #[tokio::test]

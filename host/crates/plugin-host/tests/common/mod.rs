@@ -25,6 +25,8 @@ pub(crate) struct Guest {
     pub(crate) imports: String,
     pub(crate) items: String,
     pub(crate) table: u32,
+    /// What `cabi_realloc` answers, when not memory.
+    pub(crate) realloc: String,
 }
 
 /// What `describe` answers.
@@ -53,6 +55,7 @@ impl Guest {
             imports: String::new(),
             items: String::new(),
             table: 1,
+            realloc: "(call $alloc (local.get 3))".into(),
         };
         guest.about(&About::default());
         let nothing = guest.words(&[0; 16]);
@@ -140,7 +143,7 @@ impl Guest {
         let data: String = self.data.iter().map(|byte| format!("\\{byte:02x}")).collect();
         let heap = (BASE + self.data.len()).next_multiple_of(16);
         let pages = heap / 65_536 + 1;
-        let Self { imports, items, describe, configure, main, table, .. } = self;
+        let Self { imports, items, describe, configure, main, table, realloc, .. } = self;
         let text = format!(
             r#"(module
             {imports}
@@ -158,7 +161,7 @@ impl Guest {
                             (i32.shr_u (local.get $end) (i32.const 16)) (memory.size)))) (i32.const 0))
                         (then unreachable))))
                 (local.get $at))
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (call $alloc (local.get 3)))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
             (func (export "cabi_post_hostler:plugin/{interface}@1.0.0#{function}") (param i32)
                 (global.set $heap (i32.const {heap})))
             {items}
