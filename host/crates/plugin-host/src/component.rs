@@ -65,6 +65,7 @@ pub struct Component {
 }
 
 struct Loaded {
+    engine: Engine,
     inspection: Inspection,
     info: Info,
     schema: Schema,
@@ -97,7 +98,9 @@ impl Component {
         let pre = engine.inner.linker.instantiate_pre(&component).map_err(mismatch)?;
         let indices = Indices::find(inspection.kind, &pre).map_err(mismatch)?;
         let (info, schema) = describe(engine, &pre, &indices, limits).await?;
-        let loaded = Loaded { inspection, info, schema, pre, indices, from_cache, took: began.elapsed() };
+        let engine = engine.clone();
+        let loaded =
+            Loaded { engine, inspection, info, schema, pre, indices, from_cache, took: began.elapsed() };
         Ok(Self { inner: Arc::new(loaded) })
     }
 
@@ -148,21 +151,26 @@ impl Component {
         self.inner.schema.check(config)
     }
 
+    /// The engine that it was loaded into.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
     /// What is needed to make an instance.
     pub(crate) fn recipe<'a>(
         &'a self,
-        engine: &'a Engine,
         limits: &'a Limits,
         grants: &'a Grants,
         log: &'a Arc<PluginLog>,
         surroundings: &'a Arc<dyn Surroundings>,
     ) -> Recipe<'a> {
-        let Loaded { pre, indices, .. } = &*self.inner;
+        let Loaded { engine, pre, indices, .. } = &*self.inner;
         Recipe { engine, pre, indices, limits, grants, log, surroundings }
     }
 }
 
-fn check_limits(engine: &Engine, limits: &Limits) -> Result<(), LoadError> {
+/// Checks limits against what the engine can give.
+pub(crate) fn check_limits(engine: &Engine, limits: &Limits) -> Result<(), LoadError> {
     let most = engine.inner.options.memory_bytes;
     if limits.memory_bytes > most {
         return Err(LoadError::Limits(format!(

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use serde_json::{Map, Value};
 
 use crate::breaker::{Breaker, BreakerPolicy, Trust};
-use crate::component::{Component, Kind};
+use crate::component::{Component, Kind, check_limits};
 use crate::engine::Engine;
 use crate::error::{CallError, LoadError};
 use crate::grants::{Consents, Digest, Grants};
@@ -101,7 +101,7 @@ impl std::fmt::Debug for Plugin {
 }
 
 impl Plugin {
-    /// Loads a plugin and tries its configuration on an instance.
+    /// Loads a component and makes a plugin of it, as [`new`](Self::new) does.
     ///
     /// # Errors
     /// When the file is no plugin, or the configuration is not valid or not accepted.
@@ -111,14 +111,24 @@ impl Plugin {
         wasm: Arc<[u8]>,
         settings: PluginSettings,
     ) -> Result<Self, LoadError> {
-        let log = PluginLog::new(name);
         let component = Component::load(engine, wasm, &settings.limits).await?;
+        Self::new(name, component, settings).await
+    }
+
+    /// Makes a plugin of a loaded component, and tries the configuration on an instance. One component can be several
+    /// plugins, each with its own configuration, counters and quarantine.
+    ///
+    /// # Errors
+    /// When the configuration is not valid or not accepted.
+    pub async fn new(name: &str, component: Component, settings: PluginSettings) -> Result<Self, LoadError> {
+        let log = PluginLog::new(name);
+        let engine = component.engine().clone();
         let quarantine = settings.quarantine;
         let revision = Revision::new(1, component, settings)?;
-        revision.rehearse(engine, &log).await?;
+        revision.rehearse(&log).await?;
         let shared = Shared {
             name: name.to_owned(),
-            engine: engine.clone(),
+            engine,
             counters: Counters::default(),
             log,
             breaker: Mutex::new(Breaker::new(quarantine)),
@@ -129,29 +139,48 @@ impl Plugin {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Replaces file and settings: everything is tried first, then instances change over at their next call. Ends a
-    /// quarantine. After an error the plugin is as it was, and [`status`](Self::status) says why.
+    /// Loads a file and lets it take over, as [`replace`](Self::replace) does.
     ///
     /// # Errors
     /// As [`load`](Self::load), and when the file is another kind of plugin.
     pub async fn reload(&self, wasm: Arc<[u8]>, settings: PluginSettings) -> Result<(), LoadError> {
         let _turn = self.shared.reloading.lock().await;
-        let result = self.replace(wasm, settings).await;
+        let result = match Component::load(&self.shared.engine, wasm, &settings.limits).await {
+            Ok(component) => self.take_over(component, settings).await,
+            Err(error) => Err(error),
+        };
+        self.note_reload(result)
+    }
+
+    /// Replaces component and settings: everything is tried first, then instances change over at their next call. Ends
+    /// a quarantine. After an error the plugin is as it was, and [`status`](Self::status) says why.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and when the component is another kind of plugin or of another engine.
+    pub async fn replace(&self, component: Component, settings: PluginSettings) -> Result<(), LoadError> {
+        let _turn = self.shared.reloading.lock().await;
+        let result = self.take_over(component, settings).await;
+        self.note_reload(result)
+    }
+
+    fn note_reload(&self, result: Result<(), LoadError>) -> Result<(), LoadError> {
         self.shared.notes().reload_error = result.as_ref().err().map(ToString::to_string);
         result
     }
 
-    async fn replace(&self, wasm: Arc<[u8]>, settings: PluginSettings) -> Result<(), LoadError> {
+    async fn take_over(&self, component: Component, settings: PluginSettings) -> Result<(), LoadError> {
         let shared = &self.shared;
         let before = shared.current();
-        let component = Component::load(&shared.engine, wasm, &settings.limits).await?;
         let (expected, found) = (before.component.kind(), component.kind());
         if expected != found {
             return Err(LoadError::OtherKind { expected, found });
         }
+        if !Arc::ptr_eq(&component.engine().inner, &shared.engine.inner) {
+            return Err(LoadError::Host("the component was loaded into another engine".to_owned()));
+        }
         let quarantine = settings.quarantine;
         let revision = Revision::new(before.number + 1, component, settings)?;
-        revision.rehearse(&shared.engine, &shared.log).await?;
+        revision.rehearse(&shared.log).await?;
         *shared.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(revision);
         shared.breaker().replace_policy(quarantine);
         Ok(())
@@ -242,6 +271,7 @@ impl Shared {
 
 impl Revision {
     fn new(number: u64, component: Component, settings: PluginSettings) -> Result<Self, LoadError> {
+        check_limits(component.engine(), &settings.limits)?;
         component.check_config(&settings.config)?;
         let grants = settings.consents.grants_of(&component.digest());
         let config_json = Value::Object(settings.config.clone()).to_string();
@@ -249,11 +279,11 @@ impl Revision {
     }
 
     /// Tries the configuration on an instance that is dropped afterwards.
-    async fn rehearse(&self, engine: &Engine, log: &Arc<PluginLog>) -> Result<(), LoadError> {
-        let _ticking = engine.inner.ticker.begin();
+    async fn rehearse(&self, log: &Arc<PluginLog>) -> Result<(), LoadError> {
+        let _ticking = self.component.engine().inner.ticker.begin();
         let nowhere: Arc<dyn Surroundings> = Arc::new(Nowhere);
         let failed = |error| LoadError::Call { during: "configure", error };
-        self.make(engine, log, &nowhere).await.map(drop).map_err(failed)
+        self.make(log, &nowhere).await.map(drop).map_err(failed)
     }
 
     /// Makes a configured instance for a user of the plugin.
@@ -263,16 +293,15 @@ impl Revision {
         surroundings: &Arc<dyn Surroundings>,
     ) -> Result<Warm, CallError> {
         plugin.counters.starts.fetch_add(1, Relaxed);
-        self.make(&plugin.engine, &plugin.log, surroundings).await
+        self.make(&plugin.log, surroundings).await
     }
 
     async fn make(
         &self,
-        engine: &Engine,
         log: &Arc<PluginLog>,
         surroundings: &Arc<dyn Surroundings>,
     ) -> Result<Warm, CallError> {
-        let recipe = self.component.recipe(engine, &self.limits, &self.grants, log, surroundings);
+        let recipe = self.component.recipe(&self.limits, &self.grants, log, surroundings);
         let mut warm = Warm::make(&recipe).await?;
         warm.configure(&self.config_json).await?;
         Ok(warm)

@@ -234,6 +234,22 @@ async fn the_configuration_is_checked_before_the_plugin_sees_it() {
 }
 
 #[tokio::test]
+async fn one_component_is_several_plugins() {
+    let schema = r#"{"type": "object"}"#;
+    let guest = described(&About { schema: Some(schema), ..About::default() });
+    let component = Component::load(&engine(), guest.build(), &Limits::default()).await.unwrap();
+    let with = |value: Value| PluginSettings { config: config(value), ..PluginSettings::default() };
+    let one = Plugin::new("one", component.clone(), with(json!({"a": 1}))).await.unwrap();
+    let two = Plugin::new("two", component.clone(), with(json!({"b": 2}))).await.unwrap();
+    assert_eq!((one.config().len(), two.config()["b"].as_u64()), (1, Some(2)));
+    one.replace(component, with(json!({}))).await.unwrap();
+    assert_eq!((one.status().revision, two.status().revision), (2, 1));
+    let elsewhere = Component::load(&engine(), guest.build(), &Limits::default()).await.unwrap();
+    let error = one.replace(elsewhere, with(json!({}))).await.unwrap_err().to_string();
+    assert_says(&error, &["another engine"]);
+}
+
+#[tokio::test]
 async fn a_plugin_that_refuses_its_configuration_later_is_not_asked_again() {
     let mut guest = Guest::echo();
     guest.main = guest.error(0, "now I mind");
