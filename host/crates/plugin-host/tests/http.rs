@@ -12,8 +12,12 @@ use common::{Guest, engine};
 use hostler_plugin_host::{Capability, Consents, Digest, Grants, Nowhere, Plugin, PluginSettings};
 
 /// The part of WASI that the fixture uses.
-const WASI: &str = "package wasi:http@0.2.0;
+const WASI: [&str; 2] = [
+    "package wasi:io@0.2.0;
+    interface poll { resource pollable { block: func(); } }",
+    "package wasi:http@0.2.0;
     interface types {
+        use wasi:io/poll@0.2.0.{pollable};
         resource fields { constructor(); }
         variant scheme { HTTP, HTTPS, other(string) }
         resource outgoing-request {
@@ -24,7 +28,10 @@ const WASI: &str = "package wasi:http@0.2.0;
         }
         resource request-options;
         resource incoming-response { status: func() -> u16; }
-        resource future-incoming-response { get: func() -> option<result<result<incoming-response, error-code>>>; }
+        resource future-incoming-response {
+            subscribe: func() -> pollable;
+            get: func() -> option<result<result<incoming-response, error-code>>>;
+        }
         record DNS-error-payload { rcode: option<string>, info-code: option<u16> }
         record TLS-alert-received-payload { alert-id: option<u8>, alert-message: option<string> }
         record field-size-payload { field-name: option<string>, field-size: option<u32> }
@@ -49,7 +56,8 @@ const WASI: &str = "package wasi:http@0.2.0;
         use types.{outgoing-request, request-options, future-incoming-response, error-code};
         handle: func(request: outgoing-request, options: option<request-options>)
             -> result<future-incoming-response, error-code>;
-    }";
+    }",
+];
 
 const WORLD: &str = "package acme:fixture;
     world asking {
@@ -83,6 +91,9 @@ fn asking(scheme: u8, authority: &str) -> Arc<[u8]> {
             (func $authority (param i32 i32 i32 i32) (result i32)))
         (import "wasi:http/outgoing-handler@0.2.0" "handle" (func $handle (param i32 i32 i32 i32)))
         (import "wasi:http/types@0.2.0" "[method]future-incoming-response.get" (func $get (param i32 i32)))
+        (import "wasi:http/types@0.2.0" "[method]future-incoming-response.subscribe"
+            (func $subscribe (param i32) (result i32)))
+        (import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))
         (import "wasi:http/types@0.2.0" "[method]incoming-response.status" (func $status (param i32) (result i32)))"#
         .into();
     guest.items = format!(
@@ -95,9 +106,8 @@ fn asking(scheme: u8, authority: &str) -> Arc<[u8]> {
             (if (i32.load8_u (i32.const {out}))
                 (then (return (i32.sub (i32.const 0) (i32.load8_u offset=8 (i32.const {out}))))))
             (local.set $answer (i32.load offset=8 (i32.const {out})))
-            (loop $wait
-                (call $get (local.get $answer) (i32.const {out}))
-                (br_if $wait (i32.eqz (i32.load8_u (i32.const {out})))))
+            (call $block (call $subscribe (local.get $answer)))
+            (call $get (local.get $answer) (i32.const {out}))
             (if (i32.load8_u offset=16 (i32.const {out}))
                 (then (return (i32.sub (i32.const 0) (i32.load8_u offset=24 (i32.const {out}))))))
             (call $status (i32.load offset=24 (i32.const {out}))))"
@@ -105,7 +115,7 @@ fn asking(scheme: u8, authority: &str) -> Arc<[u8]> {
     guest.main = format!(
         "(f64.store offset=8 (i32.const {metric}) (f64.convert_i32_s (call $ask))) (i32.const {report})"
     );
-    guest.build_for(&[WASI], WORLD, "asking")
+    guest.build_for(&WASI, WORLD, "asking")
 }
 
 async fn ask(granted: &[&str], scheme: u8, authority: &str) -> f64 {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Guest, engine};
-use hostler_plugin_host::{Capability, Consents, Digest, Grants, Nowhere, Plugin, PluginSettings};
+use hostler_plugin_host::{Capability, Consents, Digest, Grants, Limits, Nowhere, Plugin, PluginSettings};
 
 /// The part of WASI that the fixture uses.
 const WASI: [&str; 2] = [
@@ -63,6 +63,7 @@ const WORLD: &str = "package acme:fixture;
         import wasi:sockets/tcp-create-socket@0.2.0;
     }";
 
+const LONG: Duration = Duration::from_secs(120);
 const ACCESS_DENIED: f64 = 1.0;
 const CONNECTED: f64 = -1.0;
 const FOUND: f64 = -1.0;
@@ -130,10 +131,12 @@ async fn reach(granted: &[&str], name: &str, port: u16) -> (f64, f64) {
     let grants =
         Grants { tcp: granted.iter().map(|text| text.parse().unwrap()).collect(), ..Grants::default() };
     let consents = Consents::default().with(Digest::of(&wasm), grants);
-    let settings = PluginSettings { consents, ..PluginSettings::default() };
+    // The fixture waits by asking again and again, and a resolver without a network takes its time.
+    let limits = Limits { cpu: LONG, ..Limits::default() };
+    let settings = PluginSettings { consents, limits, ..PluginSettings::default() };
     let plugin = Plugin::load(&engine(), "reaching", wasm, settings).await.unwrap();
     assert_eq!(plugin.component().inspection().requests, [Capability::Sockets]);
-    let report = plugin.instance(Arc::new(Nowhere)).check(Duration::from_secs(30)).await.unwrap();
+    let report = plugin.instance(Arc::new(Nowhere)).check(LONG).await.unwrap();
     (report.metrics[0].value, report.metrics[1].value)
 }
 
