@@ -68,23 +68,23 @@ pub enum Trust {
 /// [`Breaker::abandoned`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub struct Pass {
+pub(crate) struct Pass {
     /// Which trial it is; `None` for a call of a closed breaker.
     trial: Option<u64>,
 }
 
 /// Why a call was not let through.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quarantined {
+pub(crate) struct Quarantined {
     /// Milliseconds after which to ask again; 0 while another call is the trial.
-    pub retry_after_ms: u64,
+    pub(crate) retry_after_ms: u64,
     /// The fault that led to it.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// The breaker of one plugin.
 #[derive(Debug, Clone)]
-pub struct Breaker {
+pub(crate) struct Breaker {
     policy: BreakerPolicy,
     state: State,
     /// Quarantines since the last success of a trial.
@@ -96,7 +96,7 @@ pub struct Breaker {
 impl Breaker {
     /// A breaker that lets calls through.
     #[must_use]
-    pub fn new(policy: BreakerPolicy) -> Self {
+    pub(crate) fn new(policy: BreakerPolicy) -> Self {
         Self { policy, state: State::Closed { faults: VecDeque::new() }, trips: 0, next_trial: 0 }
     }
 
@@ -104,7 +104,7 @@ impl Breaker {
     ///
     /// # Errors
     /// When the plugin is in quarantine, or another call is its trial.
-    pub fn admit(&mut self, now_ms: u64) -> Result<Pass, Quarantined> {
+    pub(crate) fn admit(&mut self, now_ms: u64) -> Result<Pass, Quarantined> {
         match &self.state {
             State::Closed { .. } => Ok(Pass { trial: None }),
             State::Open { until_ms, reason } if now_ms < *until_ms => {
@@ -121,7 +121,7 @@ impl Breaker {
     }
 
     /// The call ended well. A trial that did ends the quarantine.
-    pub fn succeeded(&mut self, pass: Pass) {
+    pub(crate) fn succeeded(&mut self, pass: Pass) {
         if self.is_current_trial(pass) {
             self.state = State::Closed { faults: VecDeque::new() };
             self.trips = 0;
@@ -129,7 +129,7 @@ impl Breaker {
     }
 
     /// The call ended with a fault. Returns whether this opened the breaker.
-    pub fn faulted(&mut self, pass: Pass, now_ms: u64, reason: &str) -> bool {
+    pub(crate) fn faulted(&mut self, pass: Pass, now_ms: u64, reason: &str) -> bool {
         if self.is_current_trial(pass) {
             self.open(now_ms, reason);
             return true;
@@ -148,7 +148,7 @@ impl Breaker {
     }
 
     /// Nobody waited for the end of the call. An abandoned trial makes room for the next one.
-    pub fn abandoned(&mut self, pass: Pass, now_ms: u64) {
+    pub(crate) fn abandoned(&mut self, pass: Pass, now_ms: u64) {
         if !self.is_current_trial(pass) {
             return;
         }
@@ -158,20 +158,20 @@ impl Breaker {
     }
 
     /// Forgets everything and goes on by these rules: the file or the configuration is another one.
-    pub fn replace_policy(&mut self, policy: BreakerPolicy) {
+    pub(crate) fn replace_policy(&mut self, policy: BreakerPolicy) {
         self.policy = policy;
         self.reset();
     }
 
     /// Forgets everything, but for calls under way: a person said so.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.state = State::Closed { faults: VecDeque::new() };
         self.trips = 0;
     }
 
     /// What to show at `now_ms`.
     #[must_use]
-    pub fn trust(&self, now_ms: u64) -> Trust {
+    pub(crate) fn trust(&self, now_ms: u64) -> Trust {
         match &self.state {
             State::Closed { faults } => {
                 let recent =

@@ -1,6 +1,7 @@
 //! `wasi:http` for plugins: the name and the address behind it must both be allowed, and the connection goes to the
 //! address that was checked. Plain HTTP/1.1; TLS would bring a second TLS library and its certificates into the binary.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use http_body_util::BodyExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use wasmtime_wasi_http::io::TokioIo;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::grants::{PeerPattern, allows_address_of_name};
@@ -58,6 +60,36 @@ impl WasiHttpHooks for Gate {
             return refuse(Error::HttpRequestDenied);
         }
         Box::new(exchange(request, host, port, admitting, options.unwrap_or_default()))
+    }
+
+    // A server that does not answer is what a check is for: no warning of the daemon each time.
+
+    fn p2_error_from_connect(&mut self, error: &io::Error) -> ErrorCode {
+        tracing::debug!(%error, "a plugin could not connect");
+        connect_code(error)
+    }
+
+    fn p2_error_from_hyper(&mut self, error: &hyper::Error) -> ErrorCode {
+        tracing::debug!(%error, "a plugin's HTTP exchange failed");
+        if error.is_timeout() {
+            ErrorCode::HttpResponseTimeout
+        } else if error.is_incomplete_message() || error.is_closed() {
+            ErrorCode::ConnectionTerminated
+        } else {
+            ErrorCode::HttpProtocolError
+        }
+    }
+}
+
+/// What the guest is told when there is no connection.
+fn connect_code(error: &io::Error) -> ErrorCode {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => ErrorCode::ConnectionRefused,
+        io::ErrorKind::TimedOut => ErrorCode::ConnectionTimeout,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            ErrorCode::DestinationUnavailable
+        }
+        _ => ErrorCode::ConnectionTerminated,
     }
 }
 
@@ -132,7 +164,7 @@ fn is_allowed(peer: SocketAddr, admitting: &[PeerPattern]) -> bool {
     })
 }
 
-fn unresolved(error: &std::io::Error) -> Error {
+fn unresolved(error: &io::Error) -> Error {
     Error::DnsError { rcode: Some(error.to_string()), info_code: None }
 }
 

@@ -38,7 +38,7 @@ pub use answers::categorize::{Categorized, Exception, Frame};
 pub use answers::check::{Health, Metric, Report};
 pub use answers::parse::{Field, Parsed, Row};
 pub use batch::TextBatch;
-pub use breaker::{Breaker, BreakerPolicy, Pass, Quarantined, Trust};
+pub use breaker::{BreakerPolicy, Trust};
 pub use component::{Component, Kind};
 pub use config::{ConfigError, ConfigProblem};
 pub use engine::{Engine, EngineOptions};

@@ -241,6 +241,17 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_one_call_are_remembered_up_to_a_bound() {
+        let stderr = Stdio::new(PluginLog::new("dying"), 13);
+        stderr.take(b"earlier\n");
+        stderr.forget();
+        stderr.take(b"panicked at src/lib.rs:7:\nno such column");
+        assert_eq!(stderr.last_words(), "panicked at src/lib.rs:7: no such column");
+        stderr.take(&[b'x'; 10_000]);
+        assert_eq!(stderr.last_words().len(), MAX_WORDS);
+    }
+
+    #[test]
     fn an_endless_line_is_cut_into_messages() {
         let log = PluginLog::new("endless");
         Stdio::new(Arc::clone(&log), 9).take(&vec![b'x'; 3 * MAX_MESSAGE]);

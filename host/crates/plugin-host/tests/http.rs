@@ -67,6 +67,7 @@ const WORLD: &str = "package acme:fixture;
     }";
 
 const REQUEST_DENIED: f64 = -15.0;
+const CONNECTION_REFUSED: f64 = -6.0;
 const INTERNAL_ERROR: f64 = -38.0;
 
 /// A check that asks `scheme` (0 http, 1 https) and `authority` for `/up?`. Its metric is the status of the answer, or an
@@ -165,4 +166,13 @@ async fn what_is_not_granted_is_not_asked() {
     assert_eq!(ask(&["example.org:80"], 0, &format!("example.org:80@{authority}")).await, REQUEST_DENIED);
     assert_eq!(ask(&[&authority], 1, &authority).await, INTERNAL_ERROR);
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_learns_that_nobody_listens() {
+    // Bound, so that nobody else gets the port, and not listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let authority = socket.local_addr().unwrap().to_string();
+    assert_eq!(ask(&[&authority], 0, &authority).await, CONNECTION_REFUSED);
 }
