@@ -107,7 +107,18 @@ impl PeerPattern {
     }
 
     pub(crate) fn allows_port(&self, port: u16) -> bool {
-        self.port.is_none_or(|own| own == port)
+        // A wish for any port of this machine may be uttered, and is never granted.
+        self.port.map_or(!self.is_this_machine(), |own| own == port)
+    }
+
+    /// Whether a grant of `other` is what this wish is about: the same, or the same host when the port depends on the
+    /// configuration.
+    fn is_met_by(&self, other: &Self) -> bool {
+        self.host == other.host && (self.port.is_none() || self.port == other.port)
+    }
+
+    fn is_this_machine(&self) -> bool {
+        self.is_localhost() || matches!(&self.host, Host::Address(address) if address.is_loopback())
     }
 
     /// Whether the pattern names this address itself, with this port.
@@ -146,6 +157,18 @@ impl FromStr for PeerPattern {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
+        let pattern = Self::from_wish(text)?;
+        if pattern.is_this_machine() && pattern.port.is_none() {
+            let why = "the machine itself can be reached on listed ports only; name the port";
+            return Err(PatternError { pattern: text.trim().to_owned(), why });
+        }
+        Ok(pattern)
+    }
+}
+
+impl PeerPattern {
+    /// Reads what a plugin wants. It may want `localhost:*`, since the port is known from its configuration only.
+    pub(crate) fn from_wish(text: &str) -> Result<Self, PatternError> {
         let text = text.trim();
         let wrong = |why| PatternError { pattern: text.chars().take(120).collect(), why };
         let (host, port) =
@@ -157,16 +180,7 @@ impl FromStr for PeerPattern {
                 Ok(number) => Some(number),
             },
         };
-        let host = parse_host(host).map_err(wrong)?;
-        let local = match &host {
-            Host::Address(address) => address.is_loopback(),
-            Host::Name(name) => name == "localhost",
-            Host::Below(_) => false,
-        };
-        if local && port.is_none() {
-            return Err(wrong("the machine itself can be reached on listed ports only; name the port"));
-        }
-        Ok(Self { host, port })
+        Ok(Self { host: parse_host(host).map_err(wrong)?, port })
     }
 }
 
@@ -225,7 +239,7 @@ impl Grants {
     #[must_use]
     pub fn missing_in(&self, granted: &Self) -> Self {
         let lacking = |asked: &[PeerPattern], given: &[PeerPattern]| {
-            asked.iter().filter(|pattern| !given.contains(pattern)).cloned().collect()
+            asked.iter().filter(|wish| !given.iter().any(|grant| wish.is_met_by(grant))).cloned().collect()
         };
         Self {
             tcp: lacking(&self.tcp, &granted.tcp),
@@ -289,6 +303,17 @@ mod tests {
             let error = text.parse::<PeerPattern>().unwrap_err().to_string();
             assert!(error.contains("listed ports"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_wish_for_any_port_of_this_machine_is_met_by_one_and_allows_nothing() {
+        let wish = PeerPattern::from_wish("localhost:*").unwrap();
+        assert!(!wish.allows("localhost", 80) && !wish.allows("127.0.0.1", 80));
+        assert!(!PeerPattern::from_wish("127.0.0.1:*").unwrap().allows_address([127, 0, 0, 1].into(), 80));
+        let wishes = Grants { tcp: vec![wish], ..Grants::default() };
+        let granted = |text: &str| Grants { tcp: vec![pattern(text)], ..Grants::default() };
+        assert!(wishes.missing_in(&granted("localhost:5432")).is_empty());
+        assert!(!wishes.missing_in(&granted("example.org:5432")).is_empty());
     }
 
     #[test]

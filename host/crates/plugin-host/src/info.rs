@@ -4,7 +4,7 @@ use semver::Version;
 use serde_json::{Map, Value};
 
 use crate::bindings::metadata;
-use crate::grants::Grants;
+use crate::grants::{Grants, PeerPattern};
 use crate::text::is_kebab;
 
 const MAX_NAME: usize = 64;
@@ -94,8 +94,10 @@ fn items(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-fn patterns(key: &str, list: &str) -> Result<Vec<crate::grants::PeerPattern>, String> {
-    items(list).map(|item| item.parse().map_err(|error| format!("`{key}`: {error}"))).collect()
+fn patterns(key: &str, list: &str) -> Result<Vec<PeerPattern>, String> {
+    items(list)
+        .map(|item| PeerPattern::from_wish(item).map_err(|error| format!("`{key}`: {error}")))
+        .collect()
 }
 
 fn check_line(what: &str, text: &str, max: usize) -> Result<(), String> {
