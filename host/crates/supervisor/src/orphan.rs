@@ -1,15 +1,16 @@
 //! A run whose shim was killed: which is its main process, and what of its streams can still be had.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hostler_shim::adopt::MARK;
+use hostler_shim::cgroup::Cgroup;
 use hostler_shim::descriptors::Descriptor;
 use hostler_shim::pid_file::PidFile;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::proc;
+use crate::{cgroup, proc};
 
 /// The main process of a run: its number, and its start time in clock ticks since boot, which tells it from a later
 /// one of that number. It may have ended.
@@ -49,6 +50,7 @@ pub(crate) fn descriptors(run_dir: &Path, main: Main) -> Vec<(Descriptor, OwnedF
     let mut members = vec![main.pid];
     members.extend(proc::descendants(main.pid).iter().map(|p| p.pid));
     members.extend(marked(run_dir).iter().map(|p| p.pid));
+    members.extend(cgroup(run_dir, main).map_or_else(Vec::new, |path| Cgroup::at(path).pids()));
     let wanted = [
         (Descriptor::Stdout, pipes[1], OFlags::RDONLY),
         (Descriptor::Stderr, pipes[2], OFlags::RDONLY),
@@ -59,6 +61,28 @@ pub(crate) fn descriptors(run_dir: &Path, main: Main) -> Vec<(Descriptor, OwnedF
         found.extend(end.map(|fd| (descriptor, fd)));
     }
     found
+}
+
+/// The control group of a run: as its shim noted, or, when that was killed before, as the main process has it.
+pub(crate) fn cgroup(run_dir: &Path, main: Main) -> Option<PathBuf> {
+    match PidFile::read(run_dir) {
+        // Whoever is in it may be killed: a file that was tampered with must not name any other.
+        Some(file) => file.cgroup.filter(|path| cgroup::is_of_run(path)),
+        None => cgroup::of_run(run_dir, main.pid),
+    }
+}
+
+/// Ends the tree of a run that no shim can look after; how many descendants there were.
+pub(crate) fn end_tree(run_dir: &Path, main: Main) -> u32 {
+    let Some(group) = cgroup(run_dir, main).map(Cgroup::at) else {
+        return proc::kill_tree(main.pid, main.start_ticks, Vec::new);
+    };
+    let ended = proc::kill_tree(main.pid, main.start_ticks, || group.pids());
+    let removed = group.kill().and_then(|()| group.remove());
+    if let Err(error) = removed {
+        tracing::warn!(%error, group = %group.path().display(), "cannot remove a control group");
+    }
+    ended
 }
 
 /// Opens our end of a pipe that a process has open.
