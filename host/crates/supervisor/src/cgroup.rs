@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use hostler_shim::cgroup::{Cgroup, PREFIX};
 use rustix::fs::{Access, access, getxattr};
@@ -145,12 +146,15 @@ fn limit(group: &Path) -> Option<&'static str> {
         .find(|limit| fs::read_to_string(group.join(limit)).is_ok_and(|value| !value.starts_with("max")))
 }
 
+/// Numbers the attempts of this process, so that two at once do not meet.
+static TRIES: AtomicU32 = AtomicU32::new(0);
+
 /// Makes a group as for a run, and removes it.
 fn try_out(own: &Path) -> Result<(), String> {
     // Who is born in another group leaves this one: that is one right more than to make it.
     access(own.join("cgroup.procs"), Access::WRITE_OK).map_err(|e| e.to_string())?;
-    let group =
-        Cgroup::make(own.join(format!("{PREFIX}try-{}", std::process::id()))).map_err(|e| e.to_string())?;
+    let name = format!("{PREFIX}try-{}-{}", std::process::id(), TRIES.fetch_add(1, Ordering::Relaxed));
+    let group = Cgroup::make(own.join(name)).map_err(|e| e.to_string())?;
     let is_threaded =
         fs::read_to_string(group.path().join("cgroup.type")).is_ok_and(|kind| kind != "domain\n");
     let can_kill = access(group.path().join("cgroup.kill"), Access::WRITE_OK);
@@ -282,15 +286,21 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_has_an_answer_and_it_leaves_nothing() {
-        let finding = find();
-        assert!(!finding.to_string().is_empty());
-        if let Finding::In(own) = &finding {
-            assert!(!own.join(format!("{PREFIX}try-{}", std::process::id())).exists());
-            let run = tempfile::tempdir().unwrap();
-            let group = Cgroup::make(finding.for_run(run.path()).unwrap()).unwrap();
-            finding.tidy();
-            assert!(!group.path().exists());
-        }
+    fn the_machine_has_an_answer() {
+        assert!(!find().to_string().is_empty());
+    }
+
+    #[test]
+    fn groups_of_nobody_are_removed_and_others_are_not() {
+        let Finding::In(own) = find() else { return };
+        // Not in the daemon's own group, where somebody may just begin a run.
+        let part = Cgroup::make(own.join(format!("{PREFIX}tidy-{}", std::process::id()))).unwrap();
+        let finding = Finding::In(part.path().to_owned());
+        let run = tempfile::tempdir().unwrap();
+        let group = Cgroup::make(finding.for_run(run.path()).unwrap()).unwrap();
+        let other = Cgroup::make(part.path().join("other")).unwrap();
+        finding.tidy();
+        assert!(!group.path().exists() && other.path().exists());
+        part.remove().unwrap();
     }
 }

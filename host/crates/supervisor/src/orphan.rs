@@ -95,3 +95,57 @@ fn other_end(pid: i32, inode: u64, mode: OFlags) -> Option<OwnedFd> {
     let flags = mode | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::open(entry.path(), flags, Mode::empty()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::cgroup::{Finding, find};
+
+    /// Waits for what no descriptor tells.
+    fn eventually(condition: impl Fn() -> bool) {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while !condition() {
+            assert!(std::time::Instant::now() < deadline, "not in time");
+            std::thread::park_timeout(std::time::Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn without_a_shim_the_group_tells_who_belongs_to_a_run() {
+        let finding = find();
+        let Finding::In(own) = finding else { return eprintln!("skipped: {finding}") };
+        let part = Cgroup::make(own.join(format!("hostler-orphan-{}", std::process::id()))).unwrap();
+        let run = tempfile::tempdir().unwrap();
+        let group = Cgroup::make(Finding::In(part.path().to_owned()).for_run(run.path()).unwrap()).unwrap();
+        // It goes into the group, hides a daemon there, and says so.
+        let script = format!(
+            "echo 0 > {}/cgroup.procs; (setsid env -i /bin/sleep 1000 &); echo done > up; exec sleep 1000",
+            group.path().display()
+        );
+        let mut child = Command::new("sh").args(["-c", &script]).current_dir(run.path()).spawn().unwrap();
+        eventually(|| run.path().join("up").exists() && group.pids().len() == 2);
+        let pid = child.id() as i32;
+        let main = Main { pid, start_ticks: proc::start_ticks(pid).unwrap() };
+        assert_eq!(cgroup(run.path(), main).as_deref(), Some(group.path()), "as the main process has it");
+        let noted = |cgroup: &str| {
+            let file = PidFile {
+                pid,
+                start_ticks: main.start_ticks,
+                shim_pid: 0,
+                boot_id: String::new(),
+                pipes: [0; 3],
+                cgroup: Some(cgroup.into()),
+            };
+            file.write(run.path()).unwrap();
+        };
+        noted("/sys/fs/cgroup/system.slice");
+        assert_eq!(cgroup(run.path(), main), None, "somebody else's");
+        noted(group.path().to_str().unwrap());
+        assert_eq!(end_tree(run.path(), main), 1);
+        assert!(!child.wait().unwrap().success());
+        assert!(!group.path().exists());
+        part.remove().unwrap();
+    }
+}

@@ -55,7 +55,8 @@ pub(crate) fn started_at(start_ticks: u64, now: Timestamp) -> Timestamp {
 /// Reads one process; zombies count as gone.
 #[must_use]
 pub fn read(pid: i32) -> Option<Process> {
-    read_even_zombie(pid).filter(|(state, _)| *state != b'Z').map(|(_, process)| process)
+    // Of one whose first thread ended and whose others go on, the kernel says Z as well.
+    read_even_zombie(pid).filter(|(state, p)| *state != b'Z' || p.threads > 1).map(|(_, process)| process)
 }
 
 /// Start time of a process, clock ticks since boot, also of one that has ended and was not reaped.
