@@ -30,6 +30,8 @@ pub struct AdoptSpec {
     pub leftover_grace_ms: u32,
     /// Bounds of the journal.
     pub journal: JournalLimits,
+    /// The control group that the process was started in.
+    pub cgroup: Option<PathBuf>,
 }
 
 mod tag {
@@ -42,6 +44,7 @@ mod tag {
     pub(super) const LEFTOVER_GRACE: u16 = 10;
     pub(super) const SEGMENT_BYTES: u16 = 11;
     pub(super) const CAP_BYTES: u16 = 12;
+    pub(super) const CGROUP: u16 = 13;
 }
 
 impl AdoptSpec {
@@ -58,6 +61,9 @@ impl AdoptSpec {
             .number(tag::LEFTOVER_GRACE, i64::from(self.leftover_grace_ms))
             .number(tag::SEGMENT_BYTES, self.journal.segment_bytes as i64)
             .number(tag::CAP_BYTES, self.journal.cap_bytes as i64);
+        if let Some(cgroup) = &self.cgroup {
+            e.bytes(tag::CGROUP, cgroup.as_os_str().as_bytes());
+        }
         e.finish()
     }
 
@@ -82,6 +88,7 @@ impl AdoptSpec {
                 segment_bytes: d.int(tag::SEGMENT_BYTES)?,
                 cap_bytes: d.int(tag::CAP_BYTES)?,
             },
+            cgroup: d.optional_path(tag::CGROUP),
         })
     }
 }
@@ -95,12 +102,12 @@ mod tests {
         #[test]
         fn a_request_comes_back_as_it_was(
             pid in any::<i32>(), start_ticks in 0_u64..1 << 63, started_unix_nanos in any::<i64>(), bits in 0_i64..32,
-            leftover_grace_ms in any::<u32>(),
+            leftover_grace_ms in any::<u32>(), cgroup in prop::option::of("/[ -~]{0,30}"),
         ) {
             let descriptors = Descriptors::from_bits(bits);
             let spec = AdoptSpec {
                 run_dir: "/runs/1-2".into(), pid, start_ticks, started_unix_nanos, descriptors, leftover_grace_ms,
-                journal: JournalLimits::default(),
+                journal: JournalLimits::default(), cgroup: cgroup.map(PathBuf::from),
             };
             prop_assert_eq!(AdoptSpec::decode(&spec.encode()), Ok(spec));
         }

@@ -83,6 +83,8 @@ pub struct LaunchSpec {
     pub leftover_grace_ms: u32,
     /// Bounds of the journal.
     pub journal: JournalLimits,
+    /// The control group to make and to start the process in. Where that is not possible it is started without.
+    pub cgroup: Option<PathBuf>,
 }
 
 mod tag {
@@ -98,6 +100,7 @@ mod tag {
     pub(super) const LEFTOVER_GRACE: u16 = 10;
     pub(super) const SEGMENT_BYTES: u16 = 11;
     pub(super) const CAP_BYTES: u16 = 12;
+    pub(super) const CGROUP: u16 = 13;
 }
 
 impl LaunchSpec {
@@ -130,6 +133,9 @@ impl LaunchSpec {
             bytes.extend_from_slice(&limit.hard.to_le_bytes());
             e.bytes(tag::RLIMIT, &bytes);
         }
+        if let Some(cgroup) = &self.cgroup {
+            e.bytes(tag::CGROUP, cgroup.as_os_str().as_bytes());
+        }
         e.finish()
     }
 
@@ -157,6 +163,7 @@ impl LaunchSpec {
                 segment_bytes: d.int(tag::SEGMENT_BYTES)?,
                 cap_bytes: d.int(tag::CAP_BYTES)?,
             },
+            cgroup: d.optional_path(tag::CGROUP),
         })
     }
 }
@@ -201,6 +208,7 @@ mod tests {
             pty in prop::option::of((any::<u16>(), any::<u16>())),
             rlimits in prop::collection::vec((0_usize..3, any::<u64>(), any::<u64>()), 0..3),
             no_new_privs in any::<bool>(), leftover_grace_ms in any::<u32>(),
+            cgroup in prop::option::of(os()),
         ) -> LaunchSpec {
             LaunchSpec {
                 run_dir: run_dir.into(), exec: exec.into(), argv,
@@ -209,6 +217,7 @@ mod tests {
                 stdio: pty.map_or(Stdio::Pipes, |(rows, cols)| Stdio::Pty { rows, cols }),
                 rlimits: rlimits.into_iter().map(|(r, soft, hard)| Rlimit { resource: RESOURCES[r], soft, hard }).collect(),
                 no_new_privs, leftover_grace_ms, journal: JournalLimits::default(),
+                cgroup: cgroup.map(PathBuf::from),
             }
         }
     }

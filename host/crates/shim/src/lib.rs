@@ -6,6 +6,7 @@
 //! old shim works with a new daemon.
 
 pub mod adopt;
+pub mod cgroup;
 pub mod channel;
 pub mod control;
 pub mod descriptors;

@@ -136,6 +136,12 @@ impl<'a> Decoder<'a> {
     pub fn path(&self, tag: u16) -> Result<PathBuf, DecodeError> {
         Ok(PathBuf::from(os_string(self.bytes(tag)?)))
     }
+
+    /// The path of this tag, if there is one.
+    #[must_use]
+    pub fn optional_path(&self, tag: u16) -> Option<PathBuf> {
+        self.optional(tag).map(|bytes| PathBuf::from(os_string(bytes)))
+    }
 }
 
 /// Bytes as the kernel has them, as a string of the operating system.

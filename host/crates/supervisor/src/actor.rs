@@ -436,6 +436,7 @@ impl<H: Host> Actor<H> {
         program.env.retain(|(name, _)| name != MARK);
         program.env.push((MARK.into(), dir.clone().into()));
         let spec = LaunchSpec {
+            cgroup: self.pool.cgroup_for(&dir),
             run_dir: dir,
             exec: program.exec,
             argv: program.argv,

@@ -4,6 +4,7 @@
 
 pub mod actor;
 pub mod adopt;
+pub mod cgroup;
 pub mod handle;
 pub mod host;
 mod orphan;

@@ -56,7 +56,8 @@ pub fn started_at(start_ticks: u64, now: Timestamp) -> Timestamp {
 /// Reads one process; zombies count as gone.
 #[must_use]
 pub fn read(pid: i32) -> Option<Process> {
-    read_even_zombie(pid).filter(|(state, _)| *state != b'Z').map(|(_, process)| process)
+    // Of one whose first thread ended and whose others go on, the kernel says Z as well.
+    read_even_zombie(pid).filter(|(state, p)| *state != b'Z' || p.threads > 1).map(|(_, process)| process)
 }
 
 /// Start time of a process, clock ticks since boot, also of one that has ended and was not reaped.
@@ -238,17 +239,20 @@ fn sockets(pid: i32) -> impl Iterator<Item = u64> {
         .filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
 }
 
-/// Kills a process and all its descendants; how many descendants there were. Used for a tree that lost its
+/// Kills a process, all its descendants and these others; how many there were but itself. Used for a tree that lost its
 /// shim: everyone is stopped first, so that nobody escapes by forking. The start time tells the process from a
 /// later one of the same number, which is left alone.
 #[must_use]
-pub fn kill_tree(root: i32, start_ticks: u64) -> u32 {
-    let Some(root) = read(root).filter(|p| p.start_ticks == start_ticks) else { return 0 };
+pub fn kill_tree(root: i32, start_ticks: u64, others: impl Fn() -> Vec<i32>) -> u32 {
+    let root = read(root).filter(|p| p.start_ticks == start_ticks);
     let mut ended: HashMap<i32, Process> = HashMap::new();
     // Each round sees what was born before the round before it stopped everyone.
     for _ in 0..8 {
-        let mut found = descendants(root.pid);
-        found.push(root.clone());
+        let mut found: Vec<Process> = others().into_iter().filter_map(read).collect();
+        if let Some(root) = &root {
+            found.extend(descendants(root.pid));
+            found.push(root.clone());
+        }
         found.retain(|p| !ended.contains_key(&p.pid));
         if found.is_empty() {
             break;
@@ -261,7 +265,7 @@ pub fn kill_tree(root: i32, start_ticks: u64) -> u32 {
     for process in ended.values() {
         send(process, Signal::KILL);
     }
-    ended.len() as u32 - 1
+    ended.len() as u32 - u32::from(root.is_some())
 }
 
 /// Signals a process that was seen, and no later one of its number: it is pinned first, and looked at again.

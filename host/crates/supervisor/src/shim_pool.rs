@@ -2,13 +2,14 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use hostler_shim::channel::Channel;
 use tokio::process::Command;
 
+use crate::cgroup::{self, Finding};
 use crate::shim_client::ShimClient;
 
 /// How many shims wait for their process. Bursts beyond it start their own.
@@ -22,6 +23,7 @@ pub struct ShimPool {
 
 struct Inner {
     program: PathBuf,
+    cgroups: Finding,
     spares: Mutex<Vec<ShimClient>>,
 }
 
@@ -29,7 +31,10 @@ impl ShimPool {
     /// A pool of shims of this program. Must be called in a tokio runtime.
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        let pool = Self { inner: Arc::new(Inner { program, spares: Mutex::new(Vec::new()) }) };
+        let cgroups = cgroup::find();
+        tracing::info!("{cgroups}");
+        cgroups.tidy();
+        let pool = Self { inner: Arc::new(Inner { program, cgroups, spares: Mutex::new(Vec::new()) }) };
         pool.replenish();
         pool
     }
@@ -41,6 +46,11 @@ impl ShimPool {
             Some(shim) => Ok(shim),
             None => self.start(),
         }
+    }
+
+    /// The control group that a shim is to make for a run, whose directory is there.
+    pub(crate) fn cgroup_for(&self, run_dir: &Path) -> Option<PathBuf> {
+        self.inner.cgroups.for_run(run_dir)
     }
 
     /// Makes spares anew. Called after a launch, off its path.

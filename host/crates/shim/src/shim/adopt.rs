@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 
 use hostler_shim::adopt::AdoptSpec;
+use hostler_shim::cgroup::Cgroup;
 use hostler_shim::descriptors::Descriptor;
 
 use crate::spawn::{Child, Streams, other_side};
@@ -36,5 +37,6 @@ pub(crate) fn adopt(spec: &AdoptSpec, fds: Vec<OwnedFd>) -> Result<Child, String
         start_ticks: spec.start_ticks,
         started_unix_nanos: spec.started_unix_nanos,
         streams,
+        cgroup: spec.cgroup.clone().map(Cgroup::at),
     })
 }

@@ -97,6 +97,11 @@ impl Ending {
                 self.note(member.pid, main);
             }
         }
+        // Whoever was born meanwhile, or belongs to another user, ends here. Not first, for then nobody could be
+        // counted.
+        if let Some(cgroup) = tree.cgroup() {
+            let _ = cgroup.kill();
+        }
     }
 
     fn signal_all(&mut self, members: &[Member], signal: i32, main: Option<i32>) {

@@ -17,14 +17,18 @@ pub(crate) struct Pages {
 
 impl Pages {
     pub(crate) fn new(length: usize) -> io::Result<Self> {
+        Self::map(length, MapFlags::PRIVATE)
+    }
+
+    /// Memory that a forked process has in common with this one.
+    pub(crate) fn shared(length: usize) -> io::Result<Self> {
+        Self::map(length, MapFlags::SHARED)
+    }
+
+    fn map(length: usize, flags: MapFlags) -> io::Result<Self> {
         // SAFETY: a new mapping that nobody else knows.
         let start = unsafe {
-            mmap_anonymous(
-                std::ptr::null_mut(),
-                length,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::PRIVATE,
-            )?
+            mmap_anonymous(std::ptr::null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, flags)?
         };
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { start, length })

@@ -24,7 +24,7 @@ use crate::pages::Pages;
 use crate::spawn::{Child, Streams};
 use crate::stdin::Stdin;
 use crate::sys;
-use crate::tree::{Member, Tree};
+use crate::tree::{Kin, Member, Tree};
 
 /// Everything a shim knows.
 struct Shim {
@@ -56,6 +56,8 @@ struct Shim {
     packet: Pages,
     /// When [`Self::settle_in`] is tried again.
     settle: Option<Instant>,
+    /// This process has no child any more.
+    is_childless: bool,
     /// Nobody of the tree is left.
     is_over: bool,
 }
@@ -65,7 +67,7 @@ pub(crate) struct Run {
     dir: PathBuf,
     leftover_grace: Duration,
     journal: JournalLimits,
-    tree: Tree,
+    kin: Kin,
     lock: Option<OwnedFd>,
 }
 
@@ -76,7 +78,7 @@ impl Run {
             dir: spec.run_dir.clone(),
             leftover_grace: Duration::from_millis(u64::from(spec.leftover_grace_ms)),
             journal: spec.journal,
-            tree: Tree::Own,
+            kin: Kin::Own,
             lock,
         }
     }
@@ -87,7 +89,7 @@ impl Run {
             dir: spec.run_dir.clone(),
             leftover_grace: Duration::from_millis(u64::from(spec.leftover_grace_ms)),
             journal: spec.journal,
-            tree: Tree::adopted(spec.pid, spec.start_ticks, &spec.run_dir),
+            kin: Kin::adopted(spec.pid, spec.start_ticks, &spec.run_dir),
             lock,
         }
     }
@@ -111,7 +113,7 @@ const MAIN: usize = 6;
 /// How often what a full disk refused at the beginning is tried again.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// How often a tree that is not this process's own is looked at, to see whether anybody is left.
+/// How often a tree of strangers is looked at, to see whether anybody is left.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What a look at the descriptors found.
@@ -128,18 +130,15 @@ struct Ready {
 /// Looks after the process until its tree is gone.
 pub(crate) fn run(daemon: Channel, signals: OwnedFd, run: Run, child: Child, buffers: Buffers) {
     let mut shim = Shim::new(daemon, signals, run, child, buffers);
-    match shim.tree {
-        Tree::Own => {
-            shim.tell(&Event::Launched(shim.status()), true);
-            shim.settle_in();
-            // A child may have ended before its signal was listened for.
-            shim.reap();
-        }
-        Tree::Adopted(_) => {
-            shim.take_up();
-            shim.settle_in();
-            shim.tell(&Event::Status(shim.status()), true);
-        }
+    if shim.tree.is_own() {
+        shim.tell(&Event::Launched(shim.status()), true);
+        shim.settle_in();
+        // A child may have ended before its signal was listened for.
+        shim.reap();
+    } else {
+        shim.take_up();
+        shim.settle_in();
+        shim.tell(&Event::Status(shim.status()), true);
     }
     sys::trim_memory();
     while !shim.is_over {
@@ -163,7 +162,7 @@ impl Shim {
             }
         };
         Self {
-            tree: run.tree,
+            tree: Tree::new(run.kin, child.cgroup),
             _lock: run.lock,
             daemon: Some(daemon),
             listener: None,
@@ -184,13 +183,14 @@ impl Shim {
             told: Position::default(),
             packet: buffers.packet,
             settle: None,
+            is_childless: false,
             is_over: false,
         }
     }
 
     /// What can wait until the process runs. On a full disk it waits until there is room.
     fn settle_in(&mut self) {
-        if self.exit_file.is_none() && matches!(self.tree, Tree::Own) {
+        if self.exit_file.is_none() && self.tree.is_own() {
             self.exit_file = exit_record::preallocate(&self.run_dir).ok();
         }
         if self.listener.is_none() {
@@ -203,6 +203,7 @@ impl Shim {
             shim_pid: std::process::id() as i32,
             boot_id: boot_id.trim().to_owned(),
             pipes: self.pipes(),
+            cgroup: self.tree.cgroup().map(|cgroup| cgroup.path().to_owned()),
         };
         let settled = file.write(&self.run_dir).is_ok()
             && self.output.reserve().is_ok()
@@ -252,7 +253,7 @@ impl Shim {
             exit: self.exit,
             stopping: self.ending.is_under_way(),
             descriptors: self.descriptors().map(|(descriptor, _)| descriptor).collect::<Descriptors>(),
-            adopted: matches!(self.tree, Tree::Adopted(_)),
+            adopted: !self.tree.is_own(),
         }
     }
 
@@ -311,16 +312,23 @@ impl Shim {
 
     /// The main process, when it is not a child of this one.
     fn stranger(&self) -> Option<BorrowedFd<'_>> {
-        match self.tree {
-            Tree::Own => None,
-            Tree::Adopted(_) => self.pidfd.as_ref().filter(|_| self.exit.is_none()).map(AsFd::as_fd),
-        }
+        let awaited = !self.tree.is_own() && self.exit.is_none();
+        self.pidfd.as_ref().filter(|_| awaited).map(AsFd::as_fd)
+    }
+
+    /// Whether all who may be left are processes whose end nobody tells: those of an adopted tree, and those of the
+    /// control group that are no descendants, such as one that went into another pid namespace and was orphaned there.
+    fn only_strangers_are_left(&self) -> bool {
+        if self.tree.is_own() { self.is_childless } else { self.exit.is_some() }
+    }
+
+    fn look_for_strangers(&mut self) {
+        self.is_over = self.is_over || self.only_strangers_are_left() && self.tree.members().is_empty();
     }
 
     fn timeout(&self) -> Option<Timespec> {
         let now = Instant::now();
-        let waits_for_the_rest = matches!(self.tree, Tree::Adopted(_)) && self.exit.is_some();
-        let look = waits_for_the_rest.then(|| now + LOOK);
+        let look = self.only_strangers_are_left().then(|| now + LOOK);
         let due = [self.ending.due(), self.output.due(), self.settle, look].into_iter().flatten().min()?;
         let left = due.saturating_duration_since(now);
         Some(Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) })
@@ -364,9 +372,7 @@ impl Shim {
         }
         let main = self.main();
         self.ending.on_time(&self.tree, main);
-        if matches!(self.tree, Tree::Adopted(_)) && main.is_none() {
-            self.is_over = self.tree.members().is_empty();
-        }
+        self.look_for_strangers();
     }
 
     /// Tells the daemon that there is more to read, once until it has read.
@@ -463,8 +469,8 @@ impl Shim {
                 Ok(Some(_)) => {}
                 Ok(None) => return,
                 Err(_) => {
-                    self.is_over |= matches!(self.tree, Tree::Own);
-                    return;
+                    self.is_childless = true;
+                    return self.look_for_strangers();
                 }
             }
         }
@@ -489,6 +495,10 @@ impl Shim {
 
     /// The tree is gone: everything is written down, and then this process ends too.
     fn close(&mut self) {
+        // Before it is on record that this run is over: afterwards nobody would come to do it.
+        if let Some(cgroup) = self.tree.cgroup() {
+            let _ = cgroup.remove();
+        }
         self.output.drain();
         let Some(mut record) = self.exit else { return };
         record.closed = true;

@@ -1,10 +1,11 @@
 //! From a launch request to a running process.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use hostler_shim::cgroup::Cgroup;
 use hostler_shim::control::{LaunchFailure, Step};
 use hostler_shim::launch::{LaunchSpec, Resource, Stdio};
 use rustix::fs::{Mode, OFlags};
@@ -20,6 +21,8 @@ pub(crate) struct Child {
     pub start_ticks: u64,
     pub started_unix_nanos: i64,
     pub streams: Streams,
+    /// The control group that it was started in.
+    pub cgroup: Option<Cgroup>,
 }
 
 /// Our ends; of a process that was another shim's, those that could be had.
@@ -42,7 +45,8 @@ pub(crate) fn launch(spec: &LaunchSpec) -> Result<Child, LaunchFailure> {
     let prepare = |e: io::Error| failure(Step::Prepare, e.raw_os_error().unwrap_or(libc::EIO), &spec.run_dir);
     let (streams, theirs) = open_streams(spec.stdio).map_err(prepare)?;
     let program = program(spec, &theirs).map_err(|errno| failure(Step::Exec, errno, &spec.exec))?;
-    let pid = sys::fork_exec(&program).map_err(|(step, errno)| {
+    let (started, cgroup) = start(&program, spec.cgroup.clone());
+    let pid = started.map_err(|(step, errno)| {
         let path = if step == Step::Chdir { &spec.cwd } else { &spec.exec };
         failure(step, errno, path)
     })?;
@@ -52,7 +56,27 @@ pub(crate) fn launch(spec: &LaunchSpec) -> Result<Child, LaunchFailure> {
         start_ticks: sys::Stat::of(pid).map_or(0, |stat| stat.start_ticks),
         started_unix_nanos: sys::unix_nanos(),
         streams,
+        cgroup,
     })
+}
+
+/// Starts it in a control group of its own, or, where that is not possible, without: who has no right to make one, or
+/// a sandbox that knows no such call, is no reason not to start it.
+fn start(program: &Program, cgroup: Option<PathBuf>) -> (Result<i32, (Step, i32)>, Option<Cgroup>) {
+    let Some(cgroup) = cgroup.and_then(|path| Cgroup::make(path).ok()) else {
+        return (sys::fork_exec(program), None);
+    };
+    match cgroup.open().ok().and_then(|fd| sys::fork_exec_into(program, fd.as_fd())) {
+        Some(Ok(pid)) => (Ok(pid), Some(cgroup)),
+        Some(Err(failure)) => {
+            let _ = cgroup.remove();
+            (Err(failure), None)
+        }
+        None => {
+            let _ = cgroup.remove();
+            (sys::fork_exec(program), None)
+        }
+    }
 }
 
 fn program(spec: &LaunchSpec, theirs: &[OwnedFd]) -> Result<Program, i32> {

@@ -13,6 +13,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags};
 
+use crate::pages::Pages;
+
 /// Descriptor of the channel, when the daemon left no other open.
 const CHANNEL: RawFd = 3;
 const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4;
@@ -137,6 +139,49 @@ pub(crate) fn fork_exec(program: &Program) -> Result<i32, (Step, i32)> {
             Err(failure)
         }
         None => Ok(pid),
+    }
+}
+
+/// `CLONE_INTO_CGROUP` of linux/sched.h, which is longer than the numbers of `clone`.
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
+
+/// Like [`fork_exec`], but the process is born in this control group; `None` when the kernel or a sandbox does not do
+/// that, and then nothing has happened.
+///
+/// To move it there afterwards would take the kernel many milliseconds on a quiet machine, and leave a moment in which
+/// it is not there. Only `clone3` can do it at birth. Its child goes on where its parent stood, and so, without help
+/// of assembly, cannot share the memory that both stand on: it gets a copy as with `fork`. What it has to tell comes
+/// back through a page of its own that both have.
+pub(crate) fn fork_exec_into(program: &Program, cgroup: BorrowedFd<'_>) -> Option<Result<i32, (Step, i32)>> {
+    let (argv, env) = (pointers(&program.argv), pointers(&program.env));
+    let mut page = Pages::shared(size_of::<Option<(Step, i32)>>()).ok()?;
+    let failure = page.as_mut_ptr().cast::<Option<(Step, i32)>>();
+    // `struct clone_args`: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+    // set_tid_size, cgroup.
+    let mut args = [0_u64; 11];
+    args[0] = libc::CLONE_VFORK as u64 | CLONE_INTO_CGROUP;
+    args[4] = libc::SIGCHLD as u64;
+    args[10] = cgroup.as_raw_fd() as u64;
+    // SAFETY: the page is aligned for everything and long enough, and nobody writes to it but the child, for which
+    // CLONE_VFORK waits. Without CLONE_VM and a stack of its own the child is an ordinary fork of a process that has
+    // one thread; all signals are blocked in it, and it leaves without running anything of the parent's.
+    unsafe {
+        failure.write_volatile(None);
+        match libc::syscall(libc::SYS_clone3, args.as_ptr(), size_of_val(&args)) {
+            0 => {
+                let step = become_program(program, &argv, &env);
+                failure.write_volatile(Some((step, last_errno())));
+                libc::_exit(127)
+            }
+            pid if pid < 0 => None,
+            pid => match failure.read_volatile() {
+                Some(failure) => {
+                    let _ = reap(pid as i32);
+                    Some(Err(failure))
+                }
+                None => Some(Ok(pid as i32)),
+            },
+        }
     }
 }
 
@@ -310,7 +355,7 @@ fn status_of_zombie(pid: i32) -> Option<i32> {
     // To others than its user the kernel says 0.
     let is_ours = std::fs::metadata(format!("/proc/{pid}"))
         .is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == rustix::process::geteuid().as_raw());
-    (stat.state == b'Z' && is_ours).then_some(stat.exit_code)
+    (stat.is_zombie() && is_ours).then_some(stat.exit_code)
 }
 
 /// Sends a signal by number; only to a child that is not reaped yet, whose number cannot be reused.
@@ -344,9 +389,11 @@ pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> 
 /// What `/proc/PID/stat` tells.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stat {
-    pub state: u8,
+    state: u8,
     pub ppid: i32,
     pub session: i32,
+    /// The leader counts until it is reaped, even if it ended before the others.
+    threads: u32,
     /// Clock ticks since boot at which it started: with the pid, a name that is never given twice.
     pub start_ticks: u64,
     /// Status for `wait(2)`; 0 before its end.
@@ -366,9 +413,16 @@ impl Stat {
         let state = *fields.next()?.as_bytes().first()?;
         let ppid = fields.next()?.parse().ok()?;
         let session = fields.nth(1)?.parse().ok()?;
-        let start_ticks = fields.nth(15)?.parse().ok()?;
+        let threads = fields.nth(13)?.parse().ok()?;
+        let start_ticks = fields.nth(1)?.parse().ok()?;
         let exit_code = fields.nth(29).and_then(|code| code.parse().ok()).unwrap_or(0);
-        Some(Self { state, ppid, session, start_ticks, exit_code })
+        Some(Self { state, ppid, session, threads, start_ticks, exit_code })
+    }
+
+    /// Whether it has ended and was not reaped. Of one whose first thread ended and whose others go on, the kernel
+    /// says Z as well.
+    pub(crate) fn is_zombie(&self) -> bool {
+        self.state == b'Z' && self.threads <= 1
     }
 }
 

@@ -4,11 +4,20 @@ use std::io;
 use std::os::fd::AsFd;
 
 use hostler_shim::adopt::MARK;
+use hostler_shim::cgroup::Cgroup;
 
 use crate::sys::{self, Stat};
 
-/// How the processes of a run are found.
-pub(crate) enum Tree {
+/// How the processes of a run are found: by their kin, and by the control group that they are born in. Either knows
+/// some that the other does not: who was moved to another group is still of the kin, and who is of nobody's kin any
+/// more is still in the group.
+pub(crate) struct Tree {
+    kin: Kin,
+    cgroup: Option<Cgroup>,
+}
+
+/// How the processes of a run are found without a control group.
+pub(crate) enum Kin {
     /// By descent. Being their subreaper, every one of them, however it was forked and into whatever session it
     /// went, is a descendant of this process until it is reaped.
     Own,
@@ -33,19 +42,44 @@ pub(crate) struct Member {
     start_ticks: u64,
 }
 
-impl Tree {
-    /// The tree of a run whose shim was killed.
+impl Kin {
+    /// Those of a run whose shim was killed.
     pub(crate) fn adopted(main: i32, start_ticks: u64, run_dir: &std::path::Path) -> Self {
         let mark = [MARK.as_bytes(), b"=", run_dir.as_os_str().as_encoded_bytes()].concat();
         Self::Adopted(Common { main, start_ticks, mark })
     }
 
-    /// All that live, zombies left out.
-    pub(crate) fn members(&self) -> Vec<Member> {
-        let mut found = match self {
+    fn pids(&self) -> Vec<i32> {
+        match self {
             Self::Own => below(children(std::process::id() as i32)),
             Self::Adopted(common) => below(common.roots()),
-        };
+        }
+    }
+}
+
+impl Tree {
+    pub(crate) fn new(kin: Kin, cgroup: Option<Cgroup>) -> Self {
+        Self { kin, cgroup }
+    }
+
+    /// Whether this process is the parent of the tree.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self.kin, Kin::Own)
+    }
+
+    /// The control group, if there is one.
+    pub(crate) fn cgroup(&self) -> Option<&Cgroup> {
+        self.cgroup.as_ref()
+    }
+
+    /// All that live, zombies left out.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        let mut found = self.kin.pids();
+        let others = self.cgroup.as_ref().map_or_else(Vec::new, Cgroup::pids);
+        if others.iter().any(|pid| !found.contains(pid)) {
+            found.extend(others);
+            found = below(found);
+        }
         found.retain(|pid| *pid != std::process::id() as i32);
         found.into_iter().filter_map(Member::look).collect()
     }
@@ -75,7 +109,7 @@ impl Common {
 impl Member {
     /// The process of this number, if it lives.
     pub(crate) fn look(pid: i32) -> Option<Self> {
-        let stat = Stat::of(pid).filter(|s| s.state != b'Z')?;
+        let stat = Stat::of(pid).filter(|s| !s.is_zombie())?;
         Some(Self { pid, ppid: stat.ppid, start_ticks: stat.start_ticks })
     }
 
@@ -102,8 +136,14 @@ impl Member {
     }
 }
 
-/// These and all their descendants.
-fn below(mut found: Vec<i32>) -> Vec<i32> {
+/// These and all their descendants, each once.
+fn below(roots: Vec<i32>) -> Vec<i32> {
+    let mut found: Vec<i32> = Vec::with_capacity(roots.len());
+    for pid in roots {
+        if !found.contains(&pid) {
+            found.push(pid);
+        }
+    }
     let mut next = 0;
     while next < found.len() {
         for pid in children(found[next]) {

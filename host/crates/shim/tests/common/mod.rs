@@ -12,6 +12,7 @@ use hostler_shim::control::{Command, Event, MAX_PACKET, Scope, Status};
 use hostler_shim::exit_record::ExitRecord;
 use hostler_shim::journal::{Gap, Kind, Position, Reader, Stream};
 use hostler_shim::launch::{JournalLimits, LaunchSpec, Stdio};
+use hostler_shim::pid_file::PidFile;
 use tempfile::TempDir;
 
 mod world;
@@ -101,6 +102,7 @@ impl Shim {
             no_new_privs: false,
             leftover_grace_ms: 5_000,
             journal: JournalLimits::default(),
+            cgroup: None,
         }
     }
 
@@ -148,6 +150,7 @@ impl Shim {
             descriptors: status.descriptors,
             leftover_grace_ms: 5_000,
             journal: JournalLimits::default(),
+            cgroup: PidFile::read(self.dir()).and_then(|file| file.cgroup),
         };
         let held = std::mem::take(&mut self.fds);
         let request = memfd(&spec.encode(), false);

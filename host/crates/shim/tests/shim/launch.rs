@@ -72,6 +72,7 @@ fn the_pid_file_names_process_and_shim() {
         shim_pid: shim.pid(),
         boot_id: boot.trim().to_owned(),
         pipes: [inode(3), inode(1), inode(2)],
+        cgroup: None,
     };
     assert_eq!(file, Some(wanted));
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", status.pid)).unwrap();

@@ -10,6 +10,7 @@ mod common;
 
 mod adopt;
 mod attach;
+mod cgroup;
 mod disk;
 mod ending;
 mod input;

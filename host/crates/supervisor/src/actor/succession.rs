@@ -66,6 +66,7 @@ impl<H: Host> Actor<H> {
             descriptors,
             leftover_grace_ms: grace(self.spec.stop.grace_ms),
             journal: JournalLimits::default(),
+            cgroup: orphan::cgroup(dir, main),
         };
         let shim = self.pool.take().map_err(|e| format!("cannot start a shim: {e}"))?;
         shim.adopt(&spec, &lock, &fds).map_err(|e| format!("cannot reach the shim: {e}"))?;
@@ -104,9 +105,8 @@ impl<H: Host> Actor<H> {
         let Some(main) = self.main(&dir) else {
             return self.on_launch_failed(why).await;
         };
-        let ended =
-            tokio::task::spawn_blocking(move || crate::proc::kill_tree(main.pid, main.start_ticks)).await;
         let known = exit_record::read(&dir).ok().flatten().map(|record| adopt::exit_of(&record));
+        let ended = tokio::task::spawn_blocking(move || orphan::end_tree(&dir, main)).await;
         let exit = known.or(self.facts.exit).unwrap_or_else(|| Exit::unknown(self.host.now()));
         let note = format!("its shim was killed, and none could take over ({why}): hostler ended its tree");
         self.finish_run(exit, ended.unwrap_or(0), Some(note)).await;
