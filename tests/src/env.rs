@@ -206,6 +206,17 @@ impl Env {
         shims.find(|pid| procs::alive(*pid))
     }
 
+    /// The run directory that names this shim.
+    #[must_use]
+    pub fn run_dir_of(&self, shim: i64) -> Option<PathBuf> {
+        let dirs = std::fs::read_dir(self.home().join("runs")).ok()?.flatten().map(|entry| entry.path());
+        let mut dirs = dirs.filter(|dir| {
+            let file = std::fs::read_to_string(dir.join("pid")).unwrap_or_default();
+            file.split(' ').nth(2).is_some_and(|pid| pid == shim.to_string())
+        });
+        dirs.next()
+    }
+
     /// The daemon's log.
     #[must_use]
     pub fn daemon_log(&self) -> String {

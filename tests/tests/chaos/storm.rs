@@ -141,10 +141,12 @@ impl<'a> Storm<'a> {
         let info = self.env.cli(&["info", &name, "--json"]);
         let held = info.code == Some(0) && info.json()["tree"][0]["pid"].is_i64();
         let Some(shim) = self.env.shim_of(&name).filter(|_| held) else { return };
+        let Some(dir) = self.env.run_dir_of(shim) else { return };
         kill(shim);
         self.shims += 1;
+        let noted = || std::fs::read_to_string(dir.join("pid")).unwrap_or_default();
         wait_until("another shim, or the end of the run", || {
-            self.env.shim_of(&name).is_none_or(|other| other != shim) && !alive(shim)
+            !dir.exists() || noted().split(' ').nth(2).is_some_and(|pid| pid != shim.to_string())
         });
     }
 

@@ -27,8 +27,8 @@ pub enum Scope {
 /// From the daemon to the shim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Start; comes with the locked file of the run, which the shim keeps open, and a file that holds the encoded
-    /// `LaunchSpec`.
+    /// Start; comes with the locked file of the run, which the shim keeps open, both sides of the process's streams
+    /// (`streams::Streams`: ours, then theirs), and a file that holds the encoded `LaunchSpec`.
     Launch,
     /// Take over what another shim left that was killed; comes with the locked file of the run, the descriptors that
     /// the request names, and a file that holds the encoded `AdoptSpec`. Answered with [`Event::Status`].

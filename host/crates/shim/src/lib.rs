@@ -14,6 +14,7 @@ pub mod exit_record;
 pub mod journal;
 pub mod launch;
 pub mod pid_file;
+pub mod streams;
 pub mod wire;
 
 /// Version of everything that this library sends and writes.

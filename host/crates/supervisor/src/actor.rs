@@ -15,6 +15,7 @@ use hostler_shim::control::{Command, Event, LaunchFailure, Scope, Status, Step};
 use hostler_shim::descriptors::Descriptor;
 use hostler_shim::exit_record::ExitRecord;
 use hostler_shim::launch::{JournalLimits, LaunchSpec, Stdio};
+use hostler_shim::streams;
 use tokio::sync::{mpsc, watch};
 
 use crate::adopt::{self, Look, Takeover};
@@ -274,6 +275,7 @@ impl<H: Host> Actor<H> {
     async fn on_launch_failed(&mut self, why: String) {
         self.facts.launch_error = Some(why.clone());
         self.shim = None;
+        self.held.clear();
         if let Some(key) = self.facts.key {
             let exit = Exit::unknown(self.host.now());
             self.host.run_ended(key, &exit, 0, Some(why.clone())).await;
@@ -449,7 +451,9 @@ impl<H: Host> Actor<H> {
             journal: JournalLimits::default(),
         };
         let shim = self.pool.take().map_err(|e| format!("cannot start a shim: {e}"))?;
-        shim.launch(&spec, &lock).map_err(|e| format!("cannot reach the shim: {e}"))?;
+        let streams = streams::open(spec.stdio).map_err(|e| format!("cannot open its streams: {e}"))?;
+        shim.launch(&spec, &lock, &streams).map_err(|e| format!("cannot reach the shim: {e}"))?;
+        self.held = streams.ours;
         self.shim = Some(shim);
         Ok(())
     }

@@ -8,6 +8,7 @@ use hostler_shim::adopt::AdoptSpec;
 use hostler_shim::channel::Channel;
 use hostler_shim::control::{Command, Event, MAX_PACKET};
 use hostler_shim::launch::LaunchSpec;
+use hostler_shim::streams::Streams;
 use rustix::fs::MemfdFlags;
 use tokio::io::unix::AsyncFd;
 use tokio::process::Child;
@@ -42,16 +43,27 @@ impl ShimClient {
     }
 
     /// Asks it to start a program. It keeps the lock of the run from now on, even before it reads the request.
-    pub(crate) fn launch(&self, spec: &LaunchSpec, lock: &OwnedFd) -> io::Result<()> {
-        let request = memory_file(&spec.encode())?;
-        self.channel.get_ref().send(&Command::Launch.encode(), &[lock.as_fd(), request.as_fd()])
+    pub(crate) fn launch(&self, spec: &LaunchSpec, lock: &OwnedFd, streams: &Streams) -> io::Result<()> {
+        let streams: Vec<_> =
+            streams.ours.iter().map(|(_, fd)| fd).chain(&streams.theirs).map(AsFd::as_fd).collect();
+        self.order(&Command::Launch, &spec.encode(), lock, &streams)
     }
 
     /// Asks it to take over what a killed one left; `fds` are those that the request names, in their order.
     pub(crate) fn adopt(&self, spec: &AdoptSpec, lock: &OwnedFd, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-        let request = memory_file(&spec.encode())?;
+        self.order(&Command::Adopt, &spec.encode(), lock, fds)
+    }
+
+    fn order(
+        &self,
+        command: &Command,
+        spec: &[u8],
+        lock: &OwnedFd,
+        fds: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let request = memory_file(spec)?;
         let all: Vec<_> = [lock.as_fd()].iter().chain(fds).chain(&[request.as_fd()]).copied().collect();
-        self.channel.get_ref().send(&Command::Adopt.encode(), &all)
+        self.channel.get_ref().send(&command.encode(), &all)
     }
 
     /// Sends a command. Commands are few and small: a shim that does not take one is not there any more.

@@ -6,8 +6,9 @@ use std::os::fd::OwnedFd;
 use hostler_shim::adopt::AdoptSpec;
 use hostler_shim::cgroup::Cgroup;
 use hostler_shim::descriptors::Descriptor;
+use hostler_shim::streams::other_side;
 
-use crate::spawn::{Child, Streams, other_side};
+use crate::spawn::{Child, Streams};
 
 /// The process, with what came along of it.
 ///

@@ -42,9 +42,9 @@ fn main() -> ExitCode {
         return ExitCode::from(71);
     };
     let begun = match order {
-        Order::Launch(spec, lock) => {
-            spawn::launch(&spec).map(|child| (Run::launched(&spec, lock), child)).map_err(Event::LaunchFailed)
-        }
+        Order::Launch(spec, lock, streams) => spawn::launch(&spec, streams)
+            .map(|child| (Run::launched(&spec, lock), child))
+            .map_err(Event::LaunchFailed),
         Order::Adopt(spec, lock, fds) => {
             adopt::adopt(&spec, fds).map(|child| (Run::adopted(&spec, lock), child)).map_err(Event::Refused)
         }
@@ -60,8 +60,8 @@ fn main() -> ExitCode {
 
 /// What a shim can be asked to do with its life; the locked file of the run comes along.
 enum Order {
-    Launch(LaunchSpec, Option<OwnedFd>),
-    Adopt(AdoptSpec, Option<OwnedFd>, Vec<OwnedFd>),
+    Launch(LaunchSpec, OwnedFd, Vec<OwnedFd>),
+    Adopt(AdoptSpec, OwnedFd, Vec<OwnedFd>),
 }
 
 /// Waits for the order; `None` when the daemon went away without one.
@@ -89,14 +89,24 @@ fn understand(command: &Command, mut fds: Vec<OwnedFd>) -> Result<Order, String>
     match command {
         Command::Launch => {
             let spec = LaunchSpec::decode(&request(&mut fds)?).map_err(|e| format!("launch request: {e}"))?;
-            Ok(Order::Launch(spec, fds.pop()))
+            let lock = lock(&mut fds)?;
+            Ok(Order::Launch(spec, lock, fds))
         }
         Command::Adopt => {
             let spec = AdoptSpec::decode(&request(&mut fds)?).map_err(|e| format!("adopt request: {e}"))?;
-            let lock = if fds.len() > spec.descriptors.count() { Some(fds.remove(0)) } else { None };
+            let lock = lock(&mut fds)?;
             Ok(Order::Adopt(spec, lock, fds))
         }
         _ => Err("there is no process yet: launch or adopt one first".to_owned()),
+    }
+}
+
+/// The locked file of the run, which came first.
+fn lock(fds: &mut Vec<OwnedFd>) -> Result<OwnedFd, String> {
+    if fds.is_empty() {
+        Err("the request came without the lock of its run".to_owned())
+    } else {
+        Ok(fds.remove(0))
     }
 }
 

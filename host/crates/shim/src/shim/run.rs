@@ -30,7 +30,7 @@ use crate::tree::{Kin, Member, Tree};
 struct Shim {
     tree: Tree,
     /// Locked for as long as it is open.
-    _lock: Option<OwnedFd>,
+    _lock: OwnedFd,
     /// The daemon, while there is one.
     daemon: Option<Channel>,
     listener: Option<Listener>,
@@ -68,12 +68,12 @@ pub(crate) struct Run {
     leftover_grace: Duration,
     journal: JournalLimits,
     kin: Kin,
-    lock: Option<OwnedFd>,
+    lock: OwnedFd,
 }
 
 impl Run {
     /// One that was just launched.
-    pub(crate) fn launched(spec: &LaunchSpec, lock: Option<OwnedFd>) -> Self {
+    pub(crate) fn launched(spec: &LaunchSpec, lock: OwnedFd) -> Self {
         Self {
             dir: spec.run_dir.clone(),
             leftover_grace: Duration::from_millis(u64::from(spec.leftover_grace_ms)),
@@ -84,7 +84,7 @@ impl Run {
     }
 
     /// One whose shim was killed.
-    pub(crate) fn adopted(spec: &AdoptSpec, lock: Option<OwnedFd>) -> Self {
+    pub(crate) fn adopted(spec: &AdoptSpec, lock: OwnedFd) -> Self {
         Self {
             dir: spec.run_dir.clone(),
             leftover_grace: Duration::from_millis(u64::from(spec.leftover_grace_ms)),
@@ -432,7 +432,7 @@ impl Shim {
             Command::CloseStdin => self.stdin.close(self.terminal.as_ref()),
             Command::Resize { rows, cols } => {
                 if let Some(terminal) = &self.terminal {
-                    let _ = crate::spawn::resize(terminal, rows, cols);
+                    let _ = hostler_shim::streams::resize(terminal, rows, cols);
                 }
             }
             Command::Consumed(position) => {

@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use hostler_shim::cgroup::Cgroup;
 use hostler_shim::control::{LaunchFailure, Step};
 use hostler_shim::launch::{LaunchSpec, Resource, Stdio};
-use rustix::fs::{Mode, OFlags};
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::pty::OpenptFlags;
+use hostler_shim::streams::other_side;
 
 use crate::sys::{self, Program};
 
@@ -39,11 +37,11 @@ pub(crate) enum Streams {
     },
 }
 
-/// Starts the process.
-pub(crate) fn launch(spec: &LaunchSpec) -> Result<Child, LaunchFailure> {
+/// Starts the process on the streams that came with the request.
+pub(crate) fn launch(spec: &LaunchSpec, streams: Vec<OwnedFd>) -> Result<Child, LaunchFailure> {
     let failure = |step, errno, path: &Path| LaunchFailure { step, errno, path: path.to_owned() };
     let prepare = |e: io::Error| failure(Step::Prepare, e.raw_os_error().unwrap_or(libc::EIO), &spec.run_dir);
-    let (streams, theirs) = open_streams(spec.stdio).map_err(prepare)?;
+    let (streams, theirs) = sort_streams(spec.stdio, streams).map_err(prepare)?;
     let program = program(spec, &theirs).map_err(|errno| failure(Step::Exec, errno, &spec.exec))?;
     let (started, cgroup) = start(&program, spec.cgroup.clone());
     let pid = started.map_err(|(step, errno)| {
@@ -115,40 +113,21 @@ fn resource_number(resource: Resource) -> i32 {
     number as i32
 }
 
-/// Our ends and theirs (stdin, stdout, stderr, or the terminal alone). Ours never block.
-fn open_streams(stdio: Stdio) -> io::Result<(Streams, Vec<OwnedFd>)> {
+/// Our ends and theirs (stdin, stdout, stderr, or the terminal alone) of what came with the request.
+fn sort_streams(stdio: Stdio, fds: Vec<OwnedFd>) -> io::Result<(Streams, Vec<OwnedFd>)> {
+    let mut fds = fds.into_iter();
+    let mut next = || fds.next().ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF));
     match stdio {
         Stdio::Pipes => {
-            let (stdin_read, stdin) = pipe_with(PipeFlags::CLOEXEC)?;
-            let (stdout, stdout_write) = pipe_with(PipeFlags::CLOEXEC)?;
-            let (stderr, stderr_write) = pipe_with(PipeFlags::CLOEXEC)?;
-            for ours in [&stdin, &stdout, &stderr] {
-                rustix::io::ioctl_fionbio(ours, true)?;
-            }
+            let (stdout, stderr, stdin) = (next()?, next()?, next()?);
             let ours = Streams::Pipes { stdout: Some(stdout), stderr: Some(stderr), stdin: Some(stdin) };
-            Ok((ours, vec![stdin_read, stdout_write, stderr_write]))
+            Ok((ours, vec![next()?, next()?, next()?]))
         }
-        Stdio::Pty { rows, cols } => {
-            let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-            rustix::pty::grantpt(&master)?;
-            rustix::pty::unlockpt(&master)?;
-            rustix::io::ioctl_fionbio(&master, true)?;
+        Stdio::Pty { .. } => {
+            let master = next()?;
             let terminal = other_side(&master)?;
-            resize(&master, rows, cols)?;
             let held = terminal.try_clone()?;
             Ok((Streams::Pty { master, terminal: held }, vec![terminal]))
         }
     }
-}
-
-/// The process's side of a terminal.
-pub(crate) fn other_side(master: &OwnedFd) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(sys::pts_name(master)?, flags, Mode::empty())?)
-}
-
-/// Sets the size of a terminal's window.
-pub(crate) fn resize(master: &OwnedFd, rows: u16, cols: u16) -> io::Result<()> {
-    let size = rustix::termios::Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 };
-    Ok(rustix::termios::tcsetwinsize(master, size)?)
 }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "fork, execve, signals and prctl have no safe form")]
 
 use std::cell::Cell;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -440,12 +440,6 @@ fn read_stat(pid: i32, buffer: &mut [u8; STAT]) -> Option<&[u8]> {
 /// A string for the kernel; what contains a NUL byte cannot be one.
 pub(crate) fn c_string(bytes: &[u8]) -> Result<CString, i32> {
     CString::new(bytes).map_err(|_| libc::EINVAL)
-}
-
-/// The name of a pseudo terminal's other side.
-pub(crate) fn pts_name(master: &OwnedFd) -> io::Result<CString> {
-    let name = rustix::pty::ptsname(master, Vec::new())?;
-    Ok(CStr::to_owned(&name))
 }
 
 /// Wall-clock time, nanoseconds since the epoch.

@@ -115,7 +115,22 @@ impl Shim {
     }
 
     pub(crate) fn send_launch(&self, spec: &LaunchSpec) {
-        self.send_with(&Command::Launch, &[memfd(&spec.encode(), false).as_fd()]);
+        self.send_launch_in(spec, memfd(&spec.encode(), false));
+    }
+
+    /// Sends a launch whose request is in this file.
+    pub(crate) fn send_launch_in(&self, spec: &LaunchSpec, request: OwnedFd) {
+        let streams = hostler_shim::streams::open(spec.stdio).unwrap();
+        let ours = streams.ours.iter().map(|(_, fd)| fd);
+        let lock = self.lock();
+        let fds: Vec<_> =
+            std::iter::once(&lock).chain(ours).chain(&streams.theirs).chain([&request]).collect();
+        self.send_with(&Command::Launch, &fds.into_iter().map(AsFd::as_fd).collect::<Vec<_>>());
+    }
+
+    /// What stands for the lock of the run.
+    fn lock(&self) -> OwnedFd {
+        std::fs::File::open(self.dir()).unwrap().into()
     }
 
     pub(crate) fn launched(&mut self) -> Status {
@@ -154,7 +169,8 @@ impl Shim {
         };
         let held = std::mem::take(&mut self.fds);
         let request = memfd(&spec.encode(), false);
-        let fds: Vec<_> = held.iter().map(AsFd::as_fd).chain([request.as_fd()]).collect();
+        let lock = self.lock();
+        let fds: Vec<_> = [&lock].into_iter().chain(&held).chain([&request]).map(AsFd::as_fd).collect();
         self.send_with(&Command::Adopt, &fds);
         match self.event() {
             Event::Status(status) => status,

@@ -128,11 +128,10 @@ fn a_bad_request_is_refused_and_a_good_one_still_works() {
 
 #[test]
 fn the_request_is_read_from_its_beginning() {
-    use std::os::fd::AsFd;
     for rewind in [false, true] {
         let mut shim = Shim::spare();
-        let request = crate::common::memfd(&shim.sh("exit 7").encode(), rewind);
-        shim.send_with(&Command::Launch, &[request.as_fd()]);
+        let spec = shim.sh("exit 7");
+        shim.send_launch_in(&spec, crate::common::memfd(&spec.encode(), rewind));
         shim.launched();
         assert_eq!(shim.closed().outcome, Outcome::Code(7));
     }

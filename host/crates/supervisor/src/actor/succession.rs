@@ -55,6 +55,9 @@ impl<H: Host> Actor<H> {
     pub(super) fn adopt(&mut self, dir: &Path, main: Main, lock: OwnedFd) -> Result<(), String> {
         if self.held.is_empty() {
             self.held = orphan::descriptors(dir, main);
+        } else if self.held.iter().all(|(descriptor, _)| *descriptor != Descriptor::Main) {
+            // Its shim was killed before it could hand over the pidfd; the streams were ours from the beginning.
+            self.held.splice(0..0, orphan::pidfd(main).map(|fd| (Descriptor::Main, fd)));
         }
         let descriptors: Descriptors = self.held.iter().map(|(descriptor, _)| *descriptor).collect();
         let fds: Vec<BorrowedFd<'_>> = self.held.iter().map(|(_, fd)| fd.as_fd()).collect();
