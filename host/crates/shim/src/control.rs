@@ -27,8 +27,11 @@ pub enum Scope {
 /// From the daemon to the shim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Start; comes with the locked file of the run, which the shim keeps open, both sides of the process's streams
-    /// (`streams::Streams`: ours, then theirs), and a file that holds the encoded `LaunchSpec`.
+    /// The streams of the process that is to be launched; comes with both sides of them (`streams::Streams`: ours, then
+    /// theirs). Not answered. The first version of the shim refuses it, and opens streams itself.
+    Streams,
+    /// Start; comes with the locked file of the run, which the shim keeps open, and a file that holds the encoded
+    /// `LaunchSpec`.
     Launch,
     /// Take over what another shim left that was killed; comes with the locked file of the run, the descriptors that
     /// the request names, and a file that holds the encoded `AdoptSpec`. Answered with [`Event::Status`].
@@ -205,6 +208,7 @@ impl Command {
                 e.number(tag::SEGMENT, position.segment as i64).number(tag::OFFSET, position.offset as i64);
             }
             Self::Adopt => e = begin(9),
+            Self::Streams => e = begin(10),
         }
         e.finish()
     }
@@ -229,6 +233,7 @@ impl Command {
             7 => Self::Resize { rows: d.int(tag::ROWS)?, cols: d.int(tag::COLS)? },
             8 => Self::Consumed(Position { segment: d.int(tag::SEGMENT)?, offset: d.int(tag::OFFSET)? }),
             9 => Self::Adopt,
+            10 => Self::Streams,
             _ => return Err(DecodeError::Malformed(tag::KIND)),
         })
     }
@@ -364,6 +369,7 @@ mod tests {
         for command in [
             Command::Launch,
             Command::Adopt,
+            Command::Streams,
             Command::Attach,
             Command::Stop { signal: 15, grace_ms: 10_000, scope: Scope::Main },
             Command::Signal { signal: 9, scope: Scope::Tree },

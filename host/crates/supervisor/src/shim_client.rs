@@ -44,9 +44,10 @@ impl ShimClient {
 
     /// Asks it to start a program. It keeps the lock of the run from now on, even before it reads the request.
     pub(crate) fn launch(&self, spec: &LaunchSpec, lock: &OwnedFd, streams: &Streams) -> io::Result<()> {
-        let streams: Vec<_> =
+        let fds: Vec<_> =
             streams.ours.iter().map(|(_, fd)| fd).chain(&streams.theirs).map(AsFd::as_fd).collect();
-        self.order(&Command::Launch, &spec.encode(), lock, &streams)
+        self.channel.get_ref().send(&Command::Streams.encode(), &fds)?;
+        self.order(&Command::Launch, &spec.encode(), lock, &[])
     }
 
     /// Asks it to take over what a killed one left; `fds` are those that the request names, in their order.

@@ -68,6 +68,7 @@ enum Order {
 fn await_order(channel: &Channel) -> Option<Order> {
     // Orders are short: what is longer is cut off, and so refused.
     let mut buffer = [0; 4096];
+    let mut streams = Vec::new();
     loop {
         sys::wait_readable(channel);
         let mut fds = Vec::new();
@@ -77,20 +78,26 @@ fn await_order(channel: &Channel) -> Option<Order> {
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => continue,
             Err(_) => return None,
         };
-        let order = Command::decode(&buffer[..length]).map_err(|e| e.to_string());
-        match order.and_then(|command| understand(&command, fds)) {
+        let order = match Command::decode(&buffer[..length]) {
+            Ok(Command::Streams) => {
+                streams = fds;
+                continue;
+            }
+            Ok(command) => understand(&command, fds, &mut streams),
+            Err(error) => Err(error.to_string()),
+        };
+        match order {
             Ok(order) => return Some(order),
             Err(reason) => channel.send(&Event::Refused(reason).encode(), &[]).ok()?,
         }
     }
 }
 
-fn understand(command: &Command, mut fds: Vec<OwnedFd>) -> Result<Order, String> {
+fn understand(command: &Command, mut fds: Vec<OwnedFd>, streams: &mut Vec<OwnedFd>) -> Result<Order, String> {
     match command {
         Command::Launch => {
             let spec = LaunchSpec::decode(&request(&mut fds)?).map_err(|e| format!("launch request: {e}"))?;
-            let lock = lock(&mut fds)?;
-            Ok(Order::Launch(spec, lock, fds))
+            Ok(Order::Launch(spec, lock(&mut fds)?, std::mem::take(streams)))
         }
         Command::Adopt => {
             let spec = AdoptSpec::decode(&request(&mut fds)?).map_err(|e| format!("adopt request: {e}"))?;

@@ -411,7 +411,7 @@ impl Shim {
     fn carry_out(&mut self, command: Command) {
         let main = self.main();
         match command {
-            Command::Launch | Command::Adopt => {
+            Command::Launch | Command::Adopt | Command::Streams => {
                 self.tell(&Event::Refused("there is a process already".into()), false);
             }
             Command::Attach => {

@@ -121,11 +121,10 @@ impl Shim {
     /// Sends a launch whose request is in this file.
     pub(crate) fn send_launch_in(&self, spec: &LaunchSpec, request: OwnedFd) {
         let streams = hostler_shim::streams::open(spec.stdio).unwrap();
-        let ours = streams.ours.iter().map(|(_, fd)| fd);
-        let lock = self.lock();
         let fds: Vec<_> =
-            std::iter::once(&lock).chain(ours).chain(&streams.theirs).chain([&request]).collect();
-        self.send_with(&Command::Launch, &fds.into_iter().map(AsFd::as_fd).collect::<Vec<_>>());
+            streams.ours.iter().map(|(_, fd)| fd).chain(&streams.theirs).map(AsFd::as_fd).collect();
+        self.send_with(&Command::Streams, &fds);
+        self.send_with(&Command::Launch, &[self.lock().as_fd(), request.as_fd()]);
     }
 
     /// What stands for the lock of the run.

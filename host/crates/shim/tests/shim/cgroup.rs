@@ -108,7 +108,7 @@ fn a_process_is_born_in_its_group_and_the_group_goes_with_it() {
         groups.launch(|spec| spec.argv[2] = "cat /proc/self/cgroup; read go; exit 3".into());
     let said = shim.said("/run\n");
     assert!(said.lines().any(|line| line.starts_with("0::") && line.ends_with("/run")), "{said}");
-    assert_eq!(Cgroup::at(groups.for_run()).pids(), [status.pid]);
+    eventually("it is alone", || Cgroup::at(groups.for_run()).pids() == [status.pid]);
     eventually("pid file", || PidFile::read(shim.dir()).is_some());
     assert_eq!(PidFile::read(shim.dir()).unwrap().cgroup, Some(groups.for_run()));
     shim.send(Command::Write(b"\n".to_vec()));
