@@ -13,6 +13,7 @@ mod keys;
 pub mod log;
 pub mod parser;
 pub mod plugin;
+pub mod prefix;
 pub mod severity;
 pub mod testing;
 pub mod time;
