@@ -29,12 +29,12 @@ pub fn of_word(word: &[u8]) -> Option<u8> {
     lower.copy_from_slice(word);
     lower.make_ascii_lowercase();
     Some(match &*lower {
-        b"trace" | b"trc" | b"silly" | b"finest" | b"finer" | b"verbose" | b"vrb" => TRACE,
-        b"debug" | b"dbg" | b"debu" | b"fine" | b"config" => DEBUG,
+        b"trace" | b"trc" | b"trce" | b"silly" | b"finest" | b"finer" | b"verbose" | b"vrb" => TRACE,
+        b"debug" | b"dbg" | b"dbug" | b"debu" | b"fine" | b"config" => DEBUG,
         b"info" | b"inf" | b"information" | b"informational" | b"log" => INFO,
         b"notice" | b"note" | b"success" => NOTICE,
         b"warn" | b"warning" | b"wrn" => WARN,
-        b"error" | b"err" | b"erro" | b"eror" | b"severe" | b"failure" => ERROR,
+        b"error" | b"err" | b"erro" | b"eror" | b"severe" | b"fail" | b"failure" => ERROR,
         b"critical" | b"crit" | b"crt" => CRITICAL,
         b"alert" | b"alrt" | b"dpanic" => ALERT,
         b"fatal" | b"ftl" | b"fata" | b"panic" | b"pnc" | b"emerg" | b"emergency" => FATAL,

@@ -67,6 +67,9 @@ impl Trace {
     /// Frames are indented; the exception is not and closes the trace, unless it is told what it came from.
     fn python(&mut self, line: &[u8]) -> Step {
         let text = line.trim_ascii();
+        if text.starts_with(b"+ Exception Group Traceback") {
+            return Step::End;
+        }
         if !self.closed {
             // A group draws its own frame.
             let grouped = text.starts_with(b"+") || text.starts_with(b"|");
