@@ -9,8 +9,12 @@ pub mod bindings;
 pub mod categorizer;
 mod export;
 pub mod health;
+#[cfg(all(feature = "net", target_arch = "wasm32"))]
+pub mod http;
 mod keys;
 pub mod log;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod parser;
 pub mod plugin;
 pub mod prefix;

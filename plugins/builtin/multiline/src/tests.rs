@@ -137,7 +137,7 @@ const ALL: &[(&str, u8, &str)] = &[
         severity::ERROR,
         "Connection id \"0HN\", Request id \"1\": An unhandled exception was thrown.",
     ),
-    (PHP, severity::FATAL, "PHP Fatal error:  Uncaught RuntimeException: boom in /app/index.php:3"),
+    (PHP, severity::ERROR, "PHP Fatal error:  Uncaught RuntimeException: boom in /app/index.php:3"),
     (PYTHON_GROUP, severity::ERROR, "+ Exception Group Traceback (most recent call last):"),
 ];
 
