@@ -178,10 +178,8 @@ fn fraction(text: &[u8]) -> (u32, usize) {
         return (0, 0);
     }
     let digits = text[1..].iter().take_while(|b| b.is_ascii_digit()).count();
-    let mut nanos = 0;
-    for i in 1..=9 {
-        nanos = nanos * 10 + if i <= digits { u32::from(text[i] - b'0') } else { 0 };
-    }
+    let known = text[1..=digits].iter().map(|digit| u32::from(digit - b'0'));
+    let nanos = known.chain(std::iter::repeat(0)).take(9).fold(0, |nanos, digit| nanos * 10 + digit);
     (nanos, digits + 1)
 }
 

@@ -30,7 +30,7 @@ fn by_itself(line: &[u8]) -> Option<Kind> {
     let text = line.trim_ascii_start();
     match text.first()? {
         b'T' if text.starts_with(b"Traceback (most recent call last)") => Some(Kind::Python),
-        b'+' if text.starts_with(b"+ Exception Group Traceback (most") => Some(Kind::Python),
+        b'+' if text.starts_with(b"+ Exception Group Traceback (most") => Some(Kind::PythonGroup),
         b'p' if text.starts_with(b"panic: ") => Some(Kind::Go),
         b'f' if text.starts_with(b"fatal error: ") => Some(Kind::Go),
         b't' if text.starts_with(b"thread '") && memmem::find(text, b" panicked at ").is_some() => {

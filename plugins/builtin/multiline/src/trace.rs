@@ -6,6 +6,7 @@ use memchr::memmem;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Python,
+    PythonGroup,
     /// Java, .NET and Node.js: frames begin with `at`.
     Frames,
     /// Node.js with the line of the source above the error.
@@ -54,6 +55,7 @@ impl Trace {
     pub(crate) fn step(&mut self, line: &[u8]) -> Step {
         match self.kind {
             Kind::Python => self.python(line),
+            Kind::PythonGroup => Self::python_group(line),
             Kind::Frames => self.frames(line),
             Kind::Node => self.node(line),
             Kind::Go => self.go(line),
@@ -67,13 +69,8 @@ impl Trace {
     /// Frames are indented; the exception is not and closes the trace, unless it is told what it came from.
     fn python(&mut self, line: &[u8]) -> Step {
         let text = line.trim_ascii();
-        if text.starts_with(b"+ Exception Group Traceback") {
-            return Step::End;
-        }
         if !self.closed {
-            // A group draws its own frame.
-            let grouped = text.starts_with(b"+") || text.starts_with(b"|");
-            if text.is_empty() || indented(line) || grouped {
+            if text.is_empty() || indented(line) {
                 return Step::Take;
             }
             self.closed = true;
@@ -87,11 +84,16 @@ impl Trace {
         } else if chained || (text.is_empty() && self.waiting < 3) {
             self.waiting += 1;
             Step::Perhaps
-        } else if grouped_line(line) {
-            Step::Take
         } else {
             Step::End
         }
+    }
+
+    /// A group of exceptions draws a frame of its own around all that belongs to it.
+    fn python_group(line: &[u8]) -> Step {
+        let text = line.trim_ascii_start();
+        let framed = indented(line) && (text.starts_with(b"|") || text.starts_with(b"+-"));
+        if framed { Step::Take } else { Step::End }
     }
 
     fn frames(&mut self, line: &[u8]) -> Step {
@@ -234,12 +236,6 @@ pub(crate) fn is_joint(line: &[u8]) -> bool {
         || text.starts_with(b"[cause]: ")
         || text.starts_with(b"--- End of ")
         || text.starts_with(b"[CIRCULAR REFERENCE")
-}
-
-/// A line of the frame that a group of exceptions of Python has.
-fn grouped_line(line: &[u8]) -> bool {
-    let text = line.trim_ascii_start();
-    indented(line) && (text.starts_with(b"|") || text.starts_with(b"+-"))
 }
 
 fn indented(line: &[u8]) -> bool {
