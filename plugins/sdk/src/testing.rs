@@ -88,7 +88,10 @@ pub fn parse_some<P: BatchParser, T: AsRef<[u8]>>(
 pub fn schema_is_current<P: Plugin>() {
     let schema = plugin::schema_of::<P::Config>() + "\n";
     if std::env::var_os("UPDATE_SCHEMA").is_none() {
-        assert!(P::schema() == schema, "schema.json is not the schema of the type: run this with UPDATE_SCHEMA=1");
+        assert!(
+            P::schema() == schema,
+            "schema.json is not the schema of the type: run this with UPDATE_SCHEMA=1"
+        );
     } else if let Err(error) = std::fs::write("schema.json", &schema) {
         panic!("schema.json could not be written: {error}");
     }
