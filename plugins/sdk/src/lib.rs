@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod bindings;
 pub mod categorizer;
+mod config;
 mod export;
 pub mod health;
 #[cfg(all(feature = "net", target_arch = "wasm32"))]

@@ -1,6 +1,6 @@
 //! What all plugins have: a name, a typed configuration, a beginning.
 
-use crate::bindings::base::exports::hostler::plugin::metadata::Info;
+use crate::{bindings::base::exports::hostler::plugin::metadata::Info, config};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -60,7 +60,7 @@ pub fn describe<P: Plugin>(version: &str) -> Info {
 /// Makes the plugin from the JSON text of its configuration.
 pub fn configure<P: Plugin>(json: &str) -> Result<P, Error> {
     let json = if json.trim().is_empty() { "{}" } else { json };
-    let config = serde_json::from_str(json).map_err(|e| Error::InvalidConfig(e.to_string()))?;
+    let config = config::read(json).map_err(Error::InvalidConfig)?;
     P::new(config)
 }
 

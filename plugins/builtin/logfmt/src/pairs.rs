@@ -15,10 +15,6 @@ impl<'l> Pairs<'l> {
     }
 
     /// The next pair: `None` inside when there is none, and `None` outside when the line is not made of pairs.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an iterator could not tell the end from a line that is no logfmt"
-    )]
     pub(crate) fn next(&mut self) -> Option<Option<Pair<'l>>> {
         while self.peek() == Some(b' ') || self.peek() == Some(b'\t') {
             self.at += 1;

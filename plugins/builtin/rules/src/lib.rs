@@ -79,7 +79,7 @@ impl ErrorCategorizer for Rules {
     }
 }
 
-fn expand(template: &String, found: &Captures<'_>) -> String {
+fn expand(template: &str, found: &Captures<'_>) -> String {
     let mut text = String::new();
     found.expand(template, &mut text);
     text
