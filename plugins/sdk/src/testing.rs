@@ -141,6 +141,26 @@ pub fn torture<P: BatchParser>(parser: &mut P, samples: &[&str]) {
     }
 }
 
+/// How many lines a second a parser takes natively, of samples in turn: for a benchmark of a plugin. In a component it
+/// is about half as many.
+///
+/// # Panics
+/// When the parser fails.
+pub fn lines_per_second<P: BatchParser>(parser: &mut P, samples: &[&str]) -> f64 {
+    const LINES: usize = 256;
+    let lines: Vec<&str> = samples.iter().copied().cycle().take(LINES).collect();
+    let batch = batch(&lines);
+    let began = std::time::Instant::now();
+    let mut count = 0;
+    while count < 100_000 || began.elapsed().as_millis() < 500 {
+        let parsed =
+            parser::parse(parser, &batch, false).unwrap_or_else(|e| panic!("the parser failed: {e:?}"));
+        std::hint::black_box(parsed);
+        count += LINES;
+    }
+    count as f64 / began.elapsed().as_secs_f64()
+}
+
 /// Texts that are damaged as [`torture`] damages lines, for a test of what is no parser.
 pub fn damaged_texts(samples: &[&str]) -> impl Iterator<Item = String> {
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);

@@ -63,7 +63,8 @@ impl Plugin for Command {
 
     fn extra() -> Vec<(&'static str, String)> {
         let sample = r#"{"command": ["pg_isready", "--quiet"]}"#;
-        vec![("sample-config", sample.to_owned()), ("command", "what the configuration names".to_owned())]
+        // Which program it wants to run is up to the configuration.
+        vec![("sample-config", sample.to_owned())]
     }
 
     fn new(config: Config) -> Result<Self, Error> {
