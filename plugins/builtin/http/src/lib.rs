@@ -79,7 +79,8 @@ impl Plugin for Http {
 
     fn extra() -> Vec<(&'static str, String)> {
         let sample = r#"{"url": "http://localhost:8080/health"}"#;
-        vec![("sample-config", sample.to_owned()), ("http", "localhost:*".to_owned())]
+        // What it wants to reach is up to the configuration.
+        vec![("sample-config", sample.to_owned())]
     }
 
     fn new(config: Config) -> Result<Self, Error> {
