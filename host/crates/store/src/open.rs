@@ -76,7 +76,7 @@ fn open_writer(
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
     configure(&conn, patience, WRITER_CACHE)?;
-    if found == Found::Nothing {
+    if found == Found::Nothing || is_empty(&conn)? {
         // The first thing in the file: from here on, whatever happens, it is recognised as ours.
         conn.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
@@ -92,6 +92,12 @@ fn open_writer(
     migrate::warn_of_edited(&conn, migrate::ALL)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     Ok(conn)
+}
+
+/// Whether there is nothing in it, although the file looked as if there were: a crash left the very first transaction
+/// half done, and opening it has just undone that.
+fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.pragma_query_value(None, "page_count", |row| row.get::<_, u32>(0)).map(|pages| pages == 0)
 }
 
 fn open_reader(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {

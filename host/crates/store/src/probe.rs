@@ -52,7 +52,8 @@ pub(crate) fn probe(path: &Path) -> Result<Found, OpenError> {
     if wal_bytes > 0 {
         // A crash left commits in the log, perhaps of a newer version.
         through_the_log(path)?;
-    } else {
+    } else if size(&sibling(path, "-journal")).map_err(io)? == 0 {
+        // With a rollback journal beside it the file would be half changed, which opening it undoes.
         header.check_size(path, bytes)?;
         if bytes <= CHEAP_TO_CHECK {
             quick_check(path, header.version)?;

@@ -134,6 +134,27 @@ fn a_log_without_its_database_is_not_thrown_away() {
 }
 
 #[test]
+fn a_first_transaction_that_a_crash_left_half_done_is_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hostler.db");
+    let conn = Connection::open(&path).unwrap();
+    conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    conn.close().unwrap();
+    // A journal that takes the file back to no pages (https://www.sqlite.org/fileformat2.html, section 3).
+    let mut journal = vec![0_u8; 512];
+    journal[..8].copy_from_slice(&[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]);
+    journal[20..24].copy_from_slice(&512_u32.to_be_bytes());
+    journal[24..28].copy_from_slice(&4096_u32.to_be_bytes());
+    fs::write(sibling(&path, "-journal"), journal).unwrap();
+    for _ in 0..2 {
+        drop(attempt(&path).unwrap());
+        let conn = Connection::open(&path).unwrap();
+        let number = |name| conn.pragma_query_value(None, name, |r| r.get::<_, u32>(0)).unwrap();
+        assert_eq!((number("application_id"), number("user_version")), (APPLICATION_ID, KNOWN));
+    }
+}
+
+#[test]
 fn an_empty_file_becomes_a_database() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("odd % name?#.db");
