@@ -1,0 +1,86 @@
+//! What to try next, where the text names the thing to try it with.
+
+/// A suggestion, if there is something to say beyond the category.
+pub(crate) fn of(text: &str, category: &str) -> Option<String> {
+    match category {
+        "dependency" => dependency(text),
+        "network" => network(text),
+        "configuration" => {
+            quoted_upper(text).map(|name| format!("Set {name} in the environment of the process."))
+        }
+        "out-of-memory" => {
+            Some("Raise the memory limit of the process, or look at how its memory grows.".to_owned())
+        }
+        "resource-exhaustion" if text.contains("open files") || text.contains("EMFILE") => Some(
+            "Raise the limit of open files, or look for files and connections that are never closed."
+                .to_owned(),
+        ),
+        "resource-exhaustion" if text.contains("space left") || text.contains("ENOSPC") => {
+            Some("Free space on the disk.".to_owned())
+        }
+        "file-system" => missing_file(text),
+        _ => None,
+    }
+}
+
+fn dependency(text: &str) -> Option<String> {
+    if let Some(module) = quoted_after(text, "No module named ") {
+        let package = module.split('.').next().unwrap_or(module);
+        return Some(format!(
+            "Install the Python package that has `{package}`, in the environment that runs it."
+        ));
+    }
+    let module =
+        quoted_after(text, "Cannot find module ").or_else(|| quoted_after(text, "Cannot find package "))?;
+    Some(match module.starts_with(['.', '/']) {
+        true => format!("The file {module} is missing: check its path, or build it first."),
+        false => format!("Install the package {module}: it is not in node_modules."),
+    })
+}
+
+fn network(text: &str) -> Option<String> {
+    if text.contains("EADDRINUSE") || text.to_ascii_lowercase().contains("address already in use") {
+        return Some("Another process has the port: stop it, or take another port.".to_owned());
+    }
+    let refused = text.contains("ECONNREFUSED") || text.to_ascii_lowercase().contains("connection refused");
+    let place = text
+        .split_ascii_whitespace()
+        .map(|word| word.trim_end_matches([',', ';', ':', ')']))
+        .find(|word| is_place(word));
+    refused.then(|| match place {
+        Some(place) => format!("Nothing listens on {place}: start what should, or correct the address."),
+        None => "Nothing listens there: start what should, or correct the address.".to_owned(),
+    })
+}
+
+/// `host:port`
+fn is_place(word: &str) -> bool {
+    let Some((host, port)) = word.rsplit_once(':') else { return false };
+    let named = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    named
+        && !host.contains(['/', '('])
+        && port.parse::<u16>().is_ok_and(|port| port > 0)
+        && (host.contains('.') || host == "localhost" || host.ends_with(']'))
+}
+
+fn missing_file(text: &str) -> Option<String> {
+    let file = quoted_after(text, "No such file or directory: ")
+        .or_else(|| quoted_after(text, "no such file or directory, open "))?;
+    Some(format!("{file} does not exist: check the path and the working directory."))
+}
+
+/// The quoted text behind a phrase.
+fn quoted_after<'t>(text: &'t str, phrase: &str) -> Option<&'t str> {
+    let rest = &text[text.find(phrase)? + phrase.len()..];
+    let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"' | '`'))?;
+    let rest = &rest[1..];
+    rest.find(quote).map(|end| &rest[..end]).filter(|name| !name.is_empty() && name.len() < 200)
+}
+
+/// A name like `DATABASE_URL`.
+fn quoted_upper(text: &str) -> Option<&str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').find(|word| {
+        let shouted = word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        word.len() > 4 && word.contains('_') && shouted
+    })
+}

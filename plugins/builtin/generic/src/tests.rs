@@ -1,0 +1,254 @@
+use super::*;
+use hostler_plugin::testing;
+
+fn verdict(text: &str) -> Verdict {
+    Generic.categorize(text).unwrap()
+}
+
+/// Each exception: kind, message, functions of its frames with a star at those of libraries.
+fn shape(text: &str) -> Vec<(String, String, Vec<String>)> {
+    let functions = |exception: &Exception| {
+        let name = |frame: &hostler_plugin::Frame| {
+            let star = if frame.in_app { "" } else { "*" };
+            let line = frame.line.map_or(String::new(), |line| format!(":{line}"));
+            format!("{star}{}@{}{line}", frame.function, frame.file)
+        };
+        exception.frames.iter().map(name).collect()
+    };
+    verdict(text).exceptions.iter().map(|e| (e.kind.clone(), e.message.clone(), functions(e))).collect()
+}
+
+fn exception(kind: &str, message: &str, frames: &[&str]) -> (String, String, Vec<String>) {
+    (kind.to_owned(), message.to_owned(), frames.iter().map(|&frame| frame.to_owned()).collect())
+}
+
+const PYTHON: &str = r#"Traceback (most recent call last):
+  File "/usr/lib/python3.12/socket.py", line 10, in create_connection
+    sock.connect(address)
+ConnectionRefusedError: [Errno 111] Connection refused
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/app/main.py", line 3, in <module>
+    main()
+  File "/app/main.py", line 9, in main
+    raise RuntimeError("no database")
+RuntimeError: no database"#;
+
+const JAVA: &str = "2026-05-01 12:30:00 ERROR [main] c.e.App - java.lang.IllegalStateException: no orders
+\tat com.example.Orders.load(Orders.java:42)
+\tat java.base/java.lang.Thread.run(Thread.java:840)
+Caused by: java.sql.SQLException: refused
+\tat org.postgresql.Driver.connect(Driver.java:261)
+\t... 2 more";
+
+const NODE: &str = "/app/server.js:10
+    throw new TypeError('boom');
+    ^
+
+TypeError: boom
+    at Server.handler (/app/server.js:10:11)
+    at /app/node_modules/express/index.js:3:4
+    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)";
+
+const GO: &str = "panic: runtime error: invalid memory address or nil pointer dereference
+[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x4]
+
+goroutine 1 [running]:
+main.(*Server).Handle(0xc000012345, {0x1, 0x2})
+\t/app/main.go:12 +0x1d
+created by net/http.(*Server).Serve in goroutine 1
+\t/usr/local/go/src/net/http/server.go:3285 +0x4b4
+exit status 2";
+
+const RUST: &str = "thread 'main' (4242) panicked at src/main.rs:4:37:
+called `Result::unwrap()` on an `Err` value: Os { code: 2, kind: NotFound, message: \"No such file or directory\" }
+stack backtrace:
+   0: rust_begin_unwind
+             at /rustc/abc/library/std/src/panicking.rs:697:5
+   1: app::load::h0123456789abcdef
+             at ./src/main.rs:4:37
+note: Some details are omitted.";
+
+const RUBY: &str = "app.rb:3:in 'Integer#/': divided by 0 (ZeroDivisionError)
+\tfrom app.rb:3:in 'Object#ratio'
+\tfrom /usr/lib/ruby/gems/rack.rb:7:in 'call'";
+
+const DOTNET: &str = "Unhandled exception. System.InvalidOperationException: no orders
+ ---> System.Net.Sockets.SocketException (111): Connection refused
+   at App.Db.Connect() in /src/Db.cs:line 12
+   --- End of inner exception stack trace ---
+   at App.Program.Main(String[] args) in /src/Program.cs:line 5";
+
+const PHP: &str =
+    "PHP Fatal error:  Uncaught PDOException: SQLSTATE[HY000] [2002] Connection refused in /app/db.php:3
+Stack trace:
+#0 /app/vendor/orm.php(7): connect('x')
+#1 /app/index.php(2): run()
+#2 {main}
+  thrown in /app/db.php on line 3";
+
+#[test]
+fn reads_exceptions_and_frames() {
+    assert_eq!(
+        shape(PYTHON),
+        [
+            exception("RuntimeError", "no database", &["<module>@/app/main.py:3", "main@/app/main.py:9"]),
+            exception(
+                "ConnectionRefusedError",
+                "[Errno 111] Connection refused",
+                &["*create_connection@/usr/lib/python3.12/socket.py:10"]
+            ),
+        ]
+    );
+    assert_eq!(
+        shape(JAVA),
+        [
+            exception(
+                "java.lang.IllegalStateException",
+                "no orders",
+                &[
+                    "*java.base/java.lang.Thread.run@Thread.java:840",
+                    "com.example.Orders.load@Orders.java:42"
+                ]
+            ),
+            exception(
+                "java.sql.SQLException",
+                "refused",
+                &["*org.postgresql.Driver.connect@Driver.java:261"]
+            ),
+        ]
+    );
+    assert_eq!(
+        shape(NODE),
+        [exception(
+            "TypeError",
+            "boom",
+            &[
+                "*process.processTicksAndRejections@node:internal/process/task_queues:95",
+                "*@/app/node_modules/express/index.js:3",
+                "Server.handler@/app/server.js:10"
+            ]
+        )]
+    );
+    assert_eq!(
+        shape(GO),
+        [exception(
+            "panic",
+            "runtime error: invalid memory address or nil pointer dereference",
+            &[
+                "*net/http.(*Server).Serve@/usr/local/go/src/net/http/server.go:3285",
+                "main.(*Server).Handle@/app/main.go:12"
+            ]
+        )]
+    );
+    assert_eq!(
+        shape(RUST)[0].2,
+        ["app::load@./src/main.rs:4", "*rust_begin_unwind@/rustc/abc/library/std/src/panicking.rs:697"]
+    );
+    assert_eq!(
+        shape(RUBY),
+        [exception(
+            "ZeroDivisionError",
+            "divided by 0",
+            &["*call@/usr/lib/ruby/gems/rack.rb:7", "Object#ratio@app.rb:3", "Integer#/@app.rb:3"]
+        )]
+    );
+    assert_eq!(
+        shape(DOTNET),
+        [
+            exception(
+                "System.InvalidOperationException",
+                "no orders",
+                &["App.Program.Main@/src/Program.cs:5"]
+            ),
+            exception(
+                "System.Net.Sockets.SocketException (111)",
+                "Connection refused",
+                &["App.Db.Connect@/src/Db.cs:12"]
+            ),
+        ]
+    );
+    assert_eq!(
+        shape(PHP),
+        [exception(
+            "PDOException",
+            "SQLSTATE[HY000] [2002] Connection refused",
+            &["{main}@", "run@/app/index.php:2", "*connect@/app/vendor/orm.php:7", "@/app/db.php:3"]
+        )]
+    );
+}
+
+#[test]
+fn finds_the_category() {
+    let cases = [
+        (PYTHON, "network"),
+        (JAVA, "database"),
+        (NODE, "unknown"),
+        (GO, "panic"),
+        (RUST, "file-system"),
+        (RUBY, "unknown"),
+        (DOTNET, "network"),
+        (PHP, "database"),
+        ("Error: listen EADDRINUSE: address already in use :::3000", "network"),
+        ("Error: connect ECONNREFUSED 127.0.0.1:5432", "network"),
+        ("FATAL:  password authentication failed for user \"ann\"", "auth"),
+        (
+            "<--- Last few GCs ---> FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+            "out-of-memory",
+        ),
+        ("java.lang.OutOfMemoryError: Java heap space", "out-of-memory"),
+        (
+            "requests.exceptions.ReadTimeout: HTTPConnectionPool(host='x', port=80): Read timed out.",
+            "timeout",
+        ),
+        ("context deadline exceeded", "timeout"),
+        ("ModuleNotFoundError: No module named 'flask'", "dependency"),
+        ("Error: Cannot find module 'express'", "dependency"),
+        ("PermissionError: [Errno 13] Permission denied: '/etc/shadow'", "permission"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'x.toml'", "file-system"),
+        ("SyntaxError: Unexpected token '}' in JSON", "syntax"),
+        ("AssertionError: expected 1 to equal 2", "assertion"),
+        ("thread 'main' panicked at src/main.rs:2:5:\nassertion `left == right` failed", "assertion"),
+        ("open /var/log/x: too many open files", "resource-exhaustion"),
+        ("ERROR: DATABASE_URL is not set", "configuration"),
+        ("10.0.0.1 - - [x] \"GET / HTTP/1.1\" 502 12", "http-5xx"),
+        ("Segmentation fault (core dumped)", "panic"),
+        ("sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) could not connect", "database"),
+        ("something odd happened", "unknown"),
+    ];
+    for (text, category) in cases {
+        assert_eq!(verdict(text).category, category, "{text}");
+    }
+}
+
+#[test]
+fn has_a_title_and_says_what_to_try() {
+    let title = |text| verdict(text).title;
+    assert_eq!(title(PYTHON), "RuntimeError: no database");
+    assert_eq!(title("2026-05-01 12:30:00 ERROR [db] lost\nmore"), "[db] lost");
+    assert_eq!(title(&format!("ValueError: {}", "x".repeat(500))).chars().count(), 161);
+    let suggestion = |text| verdict(text).suggestion.unwrap_or_default();
+    assert!(suggestion("Error: connect ECONNREFUSED 127.0.0.1:5432").contains("127.0.0.1:5432"));
+    assert!(suggestion("ModuleNotFoundError: No module named 'yaml.x'").contains("`yaml`"));
+    assert!(suggestion("ERROR: DATABASE_URL is not set").contains("DATABASE_URL"));
+    assert!(suggestion("Error: listen EADDRINUSE: address already in use :::3000").contains("port"));
+}
+
+#[test]
+fn an_empty_text_is_left_to_others() {
+    assert!(Generic.categorize(" \n").is_none());
+}
+
+#[test]
+fn schema_is_current() {
+    testing::schema_is_current::<Generic>();
+}
+
+#[test]
+fn survives_damage() {
+    for text in testing::damaged_texts(&[PYTHON, JAVA, NODE, GO, RUST, RUBY, DOTNET, PHP]) {
+        Generic.categorize(&text);
+    }
+}

@@ -1,0 +1,39 @@
+//! Python: the innermost frame is the last one, and what was reported in the end stands at the end.
+
+use super::{exception, frame};
+use hostler_plugin::{Exception, Frame};
+
+pub(super) fn read(text: &str) -> Vec<Exception> {
+    let mut exceptions: Vec<Exception> = Vec::new();
+    let mut frames: Option<Vec<Frame>> = None;
+    for line in text.lines() {
+        let inner = line.trim_start_matches([' ', '|', '+']);
+        if inner.starts_with("Traceback (most recent call last)")
+            || inner.starts_with("Exception Group Traceback")
+        {
+            frames = Some(Vec::new());
+        } else if let Some(open) = &mut frames {
+            let indented = line.starts_with([' ', '\t']) && !line.trim_start().starts_with("| ");
+            match frame_of(inner) {
+                Some(frame) => open.push(frame),
+                None if indented || inner.is_empty() || line.trim_start().starts_with("|  ") => {}
+                None => {
+                    let (kind, message) = inner.split_once(": ").unwrap_or((inner.trim_end_matches(':'), ""));
+                    let frames = frames.take().unwrap_or_default();
+                    exceptions.push(Exception { frames, ..exception(kind, message) });
+                }
+            }
+        }
+    }
+    exceptions.reverse();
+    exceptions
+}
+
+/// `File "/app/main.py", line 3, in main`
+fn frame_of(text: &str) -> Option<Frame> {
+    let (file, rest) = text.strip_prefix("File \"")?.split_once("\", line ")?;
+    let (line, function) = rest.split_once(", in ").unwrap_or((rest, ""));
+    let library = ["/site-packages/", "/dist-packages/", "/lib/python", "<frozen"];
+    let in_app = !library.iter().any(|part| file.contains(part));
+    Some(frame(function, file, line.trim().parse().ok(), in_app))
+}

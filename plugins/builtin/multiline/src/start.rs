@@ -1,0 +1,88 @@
+//! Where a trace begins.
+
+use crate::trace::{Kind, is_frame, is_joint};
+use memchr::memmem;
+
+/// What a line begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// A trace.
+    Trace(Kind),
+    /// A trace, if the line behind it is the right one; there is none yet.
+    Perhaps,
+    /// None.
+    No,
+}
+
+/// What a line begins, by itself and by the line behind it.
+pub(crate) fn of(line: &[u8], next: Option<&[u8]>) -> Start {
+    if let Some(kind) = by_itself(line) {
+        return Start::Trace(kind);
+    }
+    match next {
+        Some(next) => by_next(line, next).map_or(Start::No, Start::Trace),
+        None if could_begin(line) => Start::Perhaps,
+        None => Start::No,
+    }
+}
+
+fn by_itself(line: &[u8]) -> Option<Kind> {
+    let text = line.trim_ascii_start();
+    match text.first()? {
+        b'T' if text.starts_with(b"Traceback (most recent call last)") => Some(Kind::Python),
+        b'+' if text.starts_with(b"+ Exception Group Traceback (most") => Some(Kind::PythonGroup),
+        b'p' if text.starts_with(b"panic: ") => Some(Kind::Go),
+        b'f' if text.starts_with(b"fatal error: ") => Some(Kind::Go),
+        b't' if text.starts_with(b"thread '") && memmem::find(text, b" panicked at ").is_some() => {
+            Some(Kind::Rust)
+        }
+        b'/' | b'f' | b'n' | b'C'..=b'Z' if is_node_place(line) => Some(Kind::Node),
+        _ => None,
+    }
+}
+
+fn by_next(line: &[u8], next: &[u8]) -> Option<Kind> {
+    if line.trim_ascii().is_empty() || is_frame(line) {
+        return None;
+    }
+    let text = next.trim_ascii_start();
+    let indented = text.len() < next.len();
+    match text.first()? {
+        b'a' | b'-' | b'.' if indented && (is_frame(next) || is_joint(next)) => Some(Kind::Frames),
+        b'R' if text.starts_with(b"Require stack:") => Some(Kind::Frames),
+        b'g' if text.starts_with(b"goroutine ") && text.ends_with(b":") => Some(Kind::Go),
+        b'f' if indented && text.starts_with(b"from ") && is_ruby_place(text) => Some(Kind::Ruby),
+        b'S' if text.starts_with(b"Stack trace:") => Some(Kind::Php),
+        b'#' if text.starts_with(b"#0 ") => Some(Kind::Php),
+        b'[' if text.starts_with(b"[stacktrace]") => Some(Kind::Php),
+        _ if is_dotnet_head(line) && next.starts_with(b"      ") => Some(Kind::DotnetLog),
+        _ => None,
+    }
+}
+
+/// Whether a line behind this one could make a trace of both: only then is it worth to wait for that line.
+fn could_begin(line: &[u8]) -> bool {
+    let telling: [&[u8]; 7] = [b"rror", b"xception", b"panic", b"hrowable", b"aught", b" (", b"atal"];
+    is_dotnet_head(line) || telling.iter().any(|word| memmem::find(line, word).is_some()) && !is_frame(line)
+}
+
+/// `/app/server.js:10`, above the line of the source that threw.
+fn is_node_place(line: &[u8]) -> bool {
+    let Some(colon) = line.iter().rposition(|b| *b == b':') else { return false };
+    let (file, number) = (&line[..colon], &line[colon + 1..]);
+    let numbered = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    let endings: [&[u8]; 6] = [b".js", b".ts", b".mjs", b".cjs", b".tsx", b".jsx"];
+    let script = endings.iter().any(|ending| file.ends_with(ending)) || file.starts_with(b"node:");
+    numbered && script && !file.contains(&b' ')
+}
+
+/// `app.rb:3:in 'foo'`
+fn is_ruby_place(text: &[u8]) -> bool {
+    memmem::find(text, b":in ").is_some()
+}
+
+/// `fail: Microsoft.AspNetCore.Server.Kestrel[13]`, above lines that are indented by six spaces.
+fn is_dotnet_head(line: &[u8]) -> bool {
+    let levels: [&[u8]; 6] = [b"trce: ", b"dbug: ", b"info: ", b"warn: ", b"fail: ", b"crit: "];
+    line.ends_with(b"]") && levels.iter().any(|level| line.starts_with(level))
+}

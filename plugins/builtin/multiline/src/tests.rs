@@ -1,0 +1,223 @@
+use super::*;
+use hostler_plugin::testing::{self, Event};
+
+const PYTHON: &str = r#"Traceback (most recent call last):
+  File "/app/db.py", line 10, in connect
+    sock.connect(address)
+ConnectionRefusedError: [Errno 111] Connection refused
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/app/main.py", line 3, in <module>
+    main()
+    ~~~~^^
+RuntimeError: no database"#;
+
+const PYTHON_GROUP: &str = r#"  + Exception Group Traceback (most recent call last):
+  |   File "/app/main.py", line 3, in <module>
+  |     raise ExceptionGroup("both", [ValueError(1), TypeError("t")])
+  | ExceptionGroup: both (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | ValueError: 1
+    +---------------- 2 ----------------
+    | TypeError: t
+    +------------------------------------"#;
+
+const JAVA: &str =
+    "2026-05-01T12:30:00.123Z ERROR [main] c.e.App - java.lang.IllegalStateException: no orders
+\tat com.example.Orders.load(Orders.java:42)
+\tat com.example.App.main(App.java:7)
+Caused by: java.sql.SQLException: refused
+\tat org.postgresql.Driver.connect(Driver.java:261)
+\t... 2 more
+\tSuppressed: java.io.IOException: closed
+\t\tat com.example.Pool.close(Pool.java:9)";
+
+const NODE: &str = "/app/server.js:10
+    throw new TypeError('boom');
+    ^
+
+TypeError: boom
+    at handler (/app/server.js:10:11)
+    at process.processTicksAndRejections (node:internal/process/task_queues:95:5) {
+  code: 'E_BOOM',
+  [cause]: Error: inner
+      at other (/app/x.js:1:1)
+}
+
+Node.js v20.20.2";
+
+const NODE_MODULE: &str = "Error: Cannot find module 'express'
+Require stack:
+- /app/server.js
+    at Module._resolveFilename (node:internal/modules/cjs/loader:1144:15)
+    at Module._load (node:internal/modules/cjs/loader:985:27) {
+  code: 'MODULE_NOT_FOUND',
+  requireStack: [ '/app/server.js' ]
+}";
+
+const GO: &str = "panic: runtime error: index out of range [3] with length 2
+\tpanic: again
+[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x4]
+
+goroutine 1 [running]:
+main.(*Server).Handle(0xc000012345, {0x1, 0x2})
+\t/app/main.go:12 +0x1d
+main.main()
+\t/app/main.go:6 +0x20
+created by net/http.(*Server).Serve in goroutine 1
+\t/usr/local/go/src/net/http/server.go:3285 +0x4b4
+
+goroutine 18 [chan receive]:
+main.worker(...)
+\t/app/worker.go:9 +0x85
+exit status 2";
+
+const RUST: &str = "thread 'main' (4242) panicked at src/main.rs:4:37:
+called `Result::unwrap()` on an `Err` value: Os { code: 2, kind: NotFound }
+stack backtrace:
+   0: rust_begin_unwind
+             at /rustc/abc/library/std/src/panicking.rs:697:5
+   1: app::main
+             at ./src/main.rs:4:37
+note: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.";
+
+const RUST_ASSERT: &str = "thread 'main' panicked at src/main.rs:2:5:
+assertion `left == right` failed
+  left: 1
+ right: 2
+note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace";
+
+const RUBY: &str = "app.rb:3:in 'Integer#/': divided by 0 (ZeroDivisionError)
+\tfrom app.rb:3:in 'Object#ratio'
+\tfrom app.rb:7:in '<main>'
+app.rb:2:in 'Object#parse': bad input (ArgumentError)
+\tfrom app.rb:7:in '<main>'";
+
+const DOTNET: &str = "Unhandled exception. System.InvalidOperationException: no orders
+ ---> System.Net.Sockets.SocketException (111): Connection refused
+   at App.Db.Connect() in /src/Db.cs:line 12
+   --- End of inner exception stack trace ---
+   at App.Program.Main(String[] args) in /src/Program.cs:line 5";
+
+const DOTNET_LOG: &str = "fail: Microsoft.AspNetCore.Server.Kestrel[13]
+      Connection id \"0HN\", Request id \"1\": An unhandled exception was thrown.
+      System.Exception: boom
+         at App.Program.Main() in /src/Program.cs:line 5";
+
+const PHP: &str = "PHP Fatal error:  Uncaught RuntimeException: boom in /app/index.php:3
+Stack trace:
+#0 /app/index.php(7): run()
+#1 {main}
+
+Next LogicException: outer in /app/index.php:9
+Stack trace:
+#0 {main}
+  thrown in /app/index.php on line 9";
+
+const LARAVEL: &str = r#"[2026-05-01 12:30:00] local.ERROR: boom {"exception":"[object] (Exception(code: 0): boom at /app/x.php:3)
+[stacktrace]
+#0 /app/x.php(7): run()
+#1 {main}
+"}"#;
+
+const ALL: &[(&str, u8, &str)] = &[
+    (PYTHON, severity::ERROR, "RuntimeError: no database"),
+    (JAVA, severity::ERROR, "[main] c.e.App - java.lang.IllegalStateException: no orders"),
+    (NODE, severity::ERROR, "TypeError: boom"),
+    (NODE_MODULE, severity::ERROR, "Error: Cannot find module 'express'"),
+    (GO, severity::FATAL, "panic: runtime error: index out of range [3] with length 2"),
+    (RUST, severity::ERROR, "called `Result::unwrap()` on an `Err` value: Os { code: 2, kind: NotFound }"),
+    (RUST_ASSERT, severity::ERROR, "assertion `left == right` failed"),
+    (RUBY, severity::ERROR, "app.rb:3:in 'Integer#/': divided by 0 (ZeroDivisionError)"),
+    (DOTNET, severity::ERROR, "Unhandled exception. System.InvalidOperationException: no orders"),
+    (
+        DOTNET_LOG,
+        severity::ERROR,
+        "Connection id \"0HN\", Request id \"1\": An unhandled exception was thrown.",
+    ),
+    (PHP, severity::ERROR, "PHP Fatal error:  Uncaught RuntimeException: boom in /app/index.php:3"),
+    (PYTHON_GROUP, severity::ERROR, "+ Exception Group Traceback (most recent call last):"),
+];
+
+fn lines(text: &str) -> Vec<&str> {
+    text.split('\n').collect()
+}
+
+fn parse(text: &str) -> Vec<Event> {
+    testing::parse(&mut Multiline, &lines(text))
+}
+
+#[test]
+fn one_event_per_trace() {
+    for &(trace, severity, message) in ALL {
+        let events = parse(&format!("GET / 200\n{trace}\nGET /next 200\nplain"));
+        assert_eq!(events.len(), 1, "{trace}\n{events:#?}");
+        let event = &events[0];
+        assert_eq!(event.lines, (1, lines(trace).len()), "{trace}");
+        assert_eq!((event.severity, &*event.message), (severity, message), "{trace}");
+    }
+}
+
+#[test]
+fn a_trace_behind_a_line_of_a_logger_takes_its_time() {
+    assert_eq!(parse(JAVA)[0].unix_nanos, Some(1_777_638_600_123_000_000));
+    assert_eq!(parse(LARAVEL)[0].lines, (0, 4));
+}
+
+#[test]
+fn traces_that_follow_each_other_are_told_apart() {
+    for &(trace, ..) in ALL.iter().filter(|(trace, ..)| *trace != GO && *trace != RUBY) {
+        let length = lines(trace).len();
+        let events = parse(&format!("{trace}\n{trace}"));
+        let found: Vec<_> = events.iter().map(|event| event.lines).collect();
+        assert_eq!(found, [(0, length - 1), (length, 2 * length - 1)], "{trace}");
+    }
+}
+
+/// However the lines are cut into batches, the same trace comes out.
+#[test]
+fn a_trace_is_waited_for() {
+    for &(trace, ..) in ALL {
+        let all = lines(trace);
+        for cut in 1..all.len() {
+            let (events, pending) = testing::parse_some(&mut Multiline, &all[..cut], false);
+            assert!(events.is_empty(), "cut at {cut}:\n{trace}");
+            assert_eq!(pending, Some(0), "cut at {cut}:\n{trace}");
+        }
+    }
+}
+
+#[test]
+fn lines_that_only_look_so_are_left_to_others() {
+    let plain = "error: no such file
+panic: no frames
+at the end of the day
+Error: handled
+next
+fail: App[1]
+not indented
+thread 'main' panicked at nothing
+";
+    assert_eq!(parse(plain), []);
+}
+
+#[test]
+fn ordinary_lines_do_not_wait() {
+    let (events, pending) = testing::parse_some(&mut Multiline, &["GET / 200", "ready", "GET /x 404"], false);
+    assert!(events.is_empty());
+    assert_eq!(pending, None);
+}
+
+#[test]
+fn schema_is_current() {
+    testing::schema_is_current::<Multiline>();
+}
+
+#[test]
+fn survives_damage() {
+    let samples: Vec<&str> =
+        ALL.iter().flat_map(|(trace, ..)| trace.split('\n')).filter(|line| !line.is_empty()).collect();
+    testing::torture(&mut Multiline, &samples);
+}
