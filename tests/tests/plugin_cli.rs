@@ -136,7 +136,7 @@ fn a_parser_shows_what_it_finds() {
         "slow",
         "ms=1200",
         "2 of 3 lines understood",
-        "1 not understood: 2\n",
+        "1 not understood: line 2\n",
     ] {
         assert!(table.contains(text), "{text}: {table}");
     }

@@ -1,5 +1,6 @@
 //! `hostler plugin check`: would a daemon take this file, and does it stand what comes?
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -195,6 +196,26 @@ fn tell_inspection(report: &mut Report, inspection: &Inspection) {
     report.facts.imports = Some(imports.clone());
     report.add("component", Mark::Ok, format!("{:.1} KiB, sha256 {digest}", *bytes as f64 / 1024.0));
     report.add("world", Mark::Ok, format!("{kind} of hostler:plugin@{contract}"));
+    report.add("imports", Mark::Ok, imports_in_words(imports));
+}
+
+/// The interfaces by package, without versions, which were found to be right.
+fn imports_in_words(imports: &[String]) -> String {
+    let mut packages: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for import in imports {
+        let path = import.split_once('@').map_or(import.as_str(), |(path, _)| path);
+        let (package, interface) = path.split_once('/').unwrap_or((path, ""));
+        let interfaces = packages.entry(package).or_default();
+        if interface != "types" {
+            interfaces.push(interface);
+        }
+    }
+    packages.retain(|_, interfaces| !interfaces.is_empty());
+    if packages.is_empty() {
+        return "none".to_owned();
+    }
+    let one = |(package, interfaces): (&&str, &Vec<&str>)| format!("{package} ({})", interfaces.join(", "));
+    packages.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Which check an error of loading belongs to.
@@ -370,7 +391,7 @@ async fn call_awkwardly(report: &mut Report, plugin: &Plugin) {
     let mut calls = Calls::default();
     match plugin.component().kind() {
         Kind::HealthCheck => {
-            for what in ["without any fact or grant", "once more"] {
+            for what in ["without facts and grants", "once more"] {
                 let began = Instant::now();
                 let answer = instance.check(Limits::default().call).await;
                 calls.count(what, began.elapsed(), answer);
@@ -386,10 +407,10 @@ async fn call_awkwardly(report: &mut Report, plugin: &Plugin) {
     }
     report.facts.memory_bytes = Some(plugin.stats().memory_peak);
     let memory = plugin.stats().memory_peak as f64 / f64::from(1 << 20);
-    let slowest = format!("{:.1} ms with {}", calls.slowest.as_secs_f64() * 1e3, calls.slowest_what);
+    let slowest = format!("{:.1} ms ({})", calls.slowest.as_secs_f64() * 1e3, calls.slowest_what);
     let made = format!("{} calls with awkward input", calls.made);
     if calls.failed.is_empty() {
-        let mut text = format!("{made}, at most {slowest}; {memory:.1} MiB of memory");
+        let mut text = format!("{made}, the slowest {slowest}; {memory:.1} MiB of memory");
         if let Some(first) = calls.refused.first() {
             text += &format!("; {} answered with an error ({first})", calls.refused.len());
         }
@@ -426,6 +447,34 @@ mod tests {
         assert!(words(&[Capability::Sockets], wants("db.example.org:*", &[])).1.contains("with the port"));
         assert!(words(&[Capability::Commands], wants("", &[])).1.contains("grant under `commands`"));
         assert!(words(&[], wants("", &["pg_isready"])).1.contains("does not import hostler:plugin/commands"));
+    }
+
+    #[test]
+    fn imports_are_grouped() {
+        let imports = [
+            "hostler:plugin/types@1.0.0",
+            "hostler:plugin/log@1.0.0",
+            "wasi:io/poll@0.2.6",
+            "wasi:io/error@0.2.6",
+        ];
+        let imports: Vec<String> = imports.iter().map(|&name| name.to_owned()).collect();
+        assert_eq!(imports_in_words(&imports), "hostler:plugin (log), wasi:io (poll, error)");
+        assert_eq!(imports_in_words(&[]), "none");
+    }
+
+    #[test]
+    fn a_trap_fails_and_an_answer_with_an_error_does_not() {
+        let mut calls = Calls::default();
+        calls.count("a", Duration::from_millis(3), Ok(()));
+        calls.count("b", Duration::from_millis(9), Err::<(), _>(CallError::Trap("unreachable".to_owned())));
+        calls.count(
+            "c",
+            Duration::from_millis(1),
+            Err::<(), _>(CallError::Unavailable("not granted".to_owned())),
+        );
+        assert_eq!((calls.made, calls.slowest_what), (3, "b"));
+        assert_eq!(calls.failed, ["b: trapped: unreachable"]);
+        assert_eq!(calls.refused, ["c: is unavailable: not granted"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hostler_api::ToolError;
@@ -50,14 +50,24 @@ impl Source {
             read_at_most(&path, EngineOptions::default().max_component_bytes + 1).map_err(|error| {
                 ToolError::invalid(format!("cannot read `{}`: {error}{hint}", path.display()))
             })?;
-        Ok(Self { name: path.display().to_string(), is_builtin: false, wasm: wasm.into() })
+        let name = without_detours(&path).display().to_string();
+        Ok(Self { name, is_builtin: false, wasm: wasm.into() })
+    }
+}
+
+/// The path without `..` and linked directories. A link to the file itself stays: it may be exchanged on purpose.
+fn without_detours(path: &Path) -> PathBuf {
+    match (path.parent().and_then(|parent| parent.canonicalize().ok()), path.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name),
+        _ => path.to_owned(),
     }
 }
 
 /// Says which built-in plugins there are.
 fn unknown(name: &str) -> String {
     let near = nearest(name, builtin::ALL.iter().map(|builtin| builtin.name));
-    let near = near.map(|near| format!("; did you mean `{BUILTIN}{near}`?")).unwrap_or_default();
+    let near =
+        near.map(|near| format!("; did you mean `{BUILTIN}{near}`?")).unwrap_or_else(|| ".".to_owned());
     let of = |kind: Kind| {
         let names = builtin::ALL.iter().filter(|builtin| builtin.kind() == Some(kind));
         names.map(|builtin| builtin.name).collect::<Vec<_>>().join(", ")
@@ -68,7 +78,6 @@ fn unknown(name: &str) -> String {
         "there is no built-in plugin `{name}`{near} There are the parsers {parsers}; the checks {checks}; the \
          categorizers {categorizers}"
     )
-    .replace("` There", "`. There")
 }
 
 fn read_at_most(path: &Path, limit: usize) -> std::io::Result<Vec<u8>> {
@@ -167,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_file_has_an_absolute_name() {
-        let source = Source::open("Cargo.toml").unwrap();
-        assert!(source.name.starts_with('/') && !source.is_builtin);
+        let source = Source::open("src/../Cargo.toml").unwrap();
+        assert_eq!(Path::new(&source.name), Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
+        assert!(!source.is_builtin);
     }
 }

@@ -114,9 +114,11 @@ fn sample_as_table(sample: &ParsedSample) {
     let in_events = sample.lines - sample.not_understood.len();
     println!("{in_events} of {} lines understood, as {} events", sample.lines, sample.events.len());
     if !sample.not_understood.is_empty() {
+        let count = sample.not_understood.len();
         let shown: Vec<String> = sample.not_understood.iter().take(10).map(usize::to_string).collect();
-        let more = if sample.not_understood.len() > shown.len() { ", …" } else { "" };
-        println!("{} not understood: {}{more}", sample.not_understood.len(), shown.join(", "));
+        let lines = if count == 1 { "line" } else { "lines" };
+        let more = if count > shown.len() { ", …" } else { "" };
+        println!("{count} not understood: {lines} {}{more}", shown.join(", "));
     }
     if let Some(speed) = &sample.speed {
         println!(

@@ -30,7 +30,11 @@ impl Plugin for Categorizer {
 
     fn new(config: Config) -> Result<Self, Error> {
         if config.prefix.is_empty() {
-            return Err(invalid("prefix", "\"\"", "it needs something that codes begin with, such as \"SHOP-\""));
+            return Err(invalid(
+                "prefix",
+                "\"\"",
+                "it needs something that codes begin with, such as \"SHOP-\"",
+            ));
         }
         Ok(Self { config })
     }
@@ -84,7 +88,9 @@ mod tests {
         let found: Vec<_> = include_str!("../sample.txt")
             .split("\n\n")
             .map(|text| {
-                categorizer.categorize(text).map(|verdict| (verdict.category, verdict.title, verdict.fingerprint))
+                categorizer
+                    .categorize(text)
+                    .map(|verdict| (verdict.category, verdict.title, verdict.fingerprint))
             })
             .collect();
         let verdict = |category: &str, title: &str, code: &str| {

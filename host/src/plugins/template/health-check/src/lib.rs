@@ -60,7 +60,10 @@ impl Check {
         // What never wrote a line has been silent since it began.
         let silent = facts.silent_ms.unwrap_or(facts.uptime_ms) / 1000;
         let report = match silent > self.config.silent_seconds {
-            true => degraded(format!("silent for {silent} s, more than {}", self.config.silent_seconds)),
+            true => degraded(format!(
+                "silent for {silent} s, more than {}",
+                self.config.silent_seconds
+            )),
             false => healthy(format!("wrote a line {silent} s ago")),
         };
         report.metric("silence", silent as f64, "s")
@@ -98,14 +101,30 @@ mod tests {
     #[test]
     fn silence_is_degraded() {
         let report = judge("{}", &facts());
-        assert_eq!((report.status, &*report.message), (Status::Degraded, "silent for 90 s, more than 60"));
+        assert_eq!(
+            (report.status, &*report.message),
+            (Status::Degraded, "silent for 90 s, more than 60")
+        );
         assert_eq!(report.metrics[0].value, 90.0);
-        assert_eq!(judge(r#"{"silent_seconds": 120}"#, &facts()).status, Status::Healthy);
+        assert_eq!(
+            judge(r#"{"silent_seconds": 120}"#, &facts()).status,
+            Status::Healthy
+        );
     }
 
     #[test]
     fn what_does_not_run_is_unhealthy() {
-        assert_eq!(judge("{}", &Facts { pid: None, ..facts() }).status, Status::Unhealthy);
+        assert_eq!(
+            judge(
+                "{}",
+                &Facts {
+                    pid: None,
+                    ..facts()
+                }
+            )
+            .status,
+            Status::Unhealthy
+        );
     }
 
     #[test]

@@ -30,7 +30,11 @@ impl Plugin for Parser {
 
     fn new(config: Config) -> Result<Self, Error> {
         if config.component_field.is_empty() {
-            return Err(invalid("component_field", "\"\"", "it needs a name, such as \"component\""));
+            return Err(invalid(
+                "component_field",
+                "\"\"",
+                "it needs a name, such as \"component\"",
+            ));
         }
         Ok(Self { config })
     }
@@ -51,7 +55,9 @@ impl LogParser for Parser {
 
 /// What stands before and after the first `separator`.
 fn split_once<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = text.windows(separator.len()).position(|piece| piece == separator)?;
+    let at = text
+        .windows(separator.len())
+        .position(|piece| piece == separator)?;
     Some((&text[..at], &text[at + separator.len()..]))
 }
 
@@ -73,21 +79,34 @@ mod tests {
         let events = testing::parse(&mut parser(), &lines);
         let found: Vec<_> = events
             .iter()
-            .map(|event| (event.severity, event.field("component").unwrap_or("-"), event.message.as_str()))
+            .map(|event| {
+                (
+                    event.severity,
+                    event.field("component").unwrap_or("-"),
+                    event.message.as_str(),
+                )
+            })
             .collect();
         assert_eq!(
             found,
             [
                 (severity::INFO, "web", "listening on port 8080"),
                 (severity::WARN, "db", "connection 3 took 1200 ms"),
-                (severity::ERROR, "web", "GET /orders failed: no connection to the database"),
+                (
+                    severity::ERROR,
+                    "web",
+                    "GET /orders failed: no connection to the database"
+                ),
             ]
         );
     }
 
     #[test]
     fn what_is_not_ours_goes_to_the_next_parser() {
-        assert_eq!(testing::parse(&mut parser(), &["", "INFO", "hello there: friend"]), []);
+        assert_eq!(
+            testing::parse(&mut parser(), &["", "INFO", "hello there: friend"]),
+            []
+        );
     }
 
     #[test]
