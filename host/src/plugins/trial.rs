@@ -462,7 +462,8 @@ mod tests {
 
     #[test]
     fn a_plugin_without_its_configuration_names_the_key() {
-        let home = Home::at(tempfile::tempdir().unwrap().path().to_owned()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path().join("home")).unwrap();
         let source = Source::open("builtin:tcp").unwrap();
         let error = Trial::load(&source, None, Grants::default(), home).err().unwrap();
         assert!(error.message.contains("/address is missing"), "{}", error.message);
