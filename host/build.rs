@@ -1,4 +1,5 @@
-//! Builds the shim and hands it to the compiler, so that one binary is all there is to install.
+//! Builds the shim and hands it to the compiler, and lists the sources of the plugin SDK, so that one binary is all
+//! there is to install.
 //!
 //! The shim is its own program because an upgrade must not pull a running shim's file away, and because
 //! hundreds of them run at once: static, optimized for size, with `panic = "abort"` (profile `shim`).
@@ -25,6 +26,44 @@ fn main() {
         }
     };
     println!("cargo::rustc-env=HOSTLER_SHIM_PROGRAM={}", built.display());
+    list_sdk().unwrap_or_else(|reason| panic!("cannot list the plugin SDK: {reason}"));
+}
+
+/// Writes `sdk.rs`: an array of the SDK's sources and of the interfaces, each with its path in a crate of its own.
+fn list_sdk() -> std::io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    for (from, to, extension) in [("plugins/sdk/src", "src", "rs"), ("wit", "wit", "wit")] {
+        let from = root.join(from);
+        println!("cargo::rerun-if-changed={}", from.display());
+        collect(&from, to, extension, &mut files)?;
+    }
+    files.sort();
+    let mut code = String::from("[\n");
+    for (name, path) in &files {
+        code += &format!("    ({name:?}, include_str!({path:?})),\n");
+    }
+    code += "]\n";
+    let out = std::env::var_os("OUT_DIR").ok_or_else(|| std::io::Error::other("OUT_DIR is not set"))?;
+    std::fs::write(PathBuf::from(out).join("sdk.rs"), code)
+}
+
+fn collect(
+    dir: &Path,
+    name: &str,
+    extension: &str,
+    files: &mut Vec<(String, PathBuf)>,
+) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = format!("{name}/{}", path.file_name().unwrap_or_default().display());
+        if path.is_dir() {
+            collect(&path, &name, extension, files)?;
+        } else if path.extension().is_some_and(|e| e == extension) {
+            files.push((name, path));
+        }
+    }
+    Ok(())
 }
 
 fn build(shim: &Path, rustflags: &str) -> Result<PathBuf, String> {

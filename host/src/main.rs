@@ -3,6 +3,7 @@
 mod cli;
 mod daemon;
 mod mcp;
+mod plugins;
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -1,4 +1,5 @@
-//! The command line: arguments and rendering only. Every command is an MCP client of the daemon's socket.
+//! The command line: arguments and rendering only. Every command is an MCP client of the daemon's socket, but for those
+//! that need no daemon: `plugin`, `doctor` and `completions`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the renderer for people and pipes")]
 
 mod client;
@@ -11,6 +12,7 @@ mod doctor;
 mod exit;
 mod launch;
 mod mcp;
+mod plugin;
 mod render;
 
 use std::process::ExitCode;
@@ -45,6 +47,8 @@ enum Command {
     Logs(commands::logs::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
     Mcp,
+    /// Write, check and try plugins
+    Plugin(plugin::Args),
     /// Control the daemon
     Daemon(daemon::Args),
     /// See it work: a tour in a private home, as an agent sees it
@@ -73,6 +77,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Info(args) => commands::info::run(args),
         Command::Logs(args) => commands::logs::run(args),
         Command::Mcp => mcp::run(),
+        Command::Plugin(args) => plugin::run(args),
         Command::Daemon(args) => daemon::run(args),
         Command::Demo => demo::run(),
         Command::Doctor => doctor::run(),

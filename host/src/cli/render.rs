@@ -50,6 +50,17 @@ pub(super) fn table(processes: &[ProcessView], with_project: bool) {
     }
 }
 
+/// Rows of cells, the first of which are the heads of the columns.
+pub(super) fn columns<const N: usize>(rows: &[[String; N]]) {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    for row in rows {
+        let line: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        println!("{}", line.join("  ").trim_end());
+    }
+}
+
 fn row(p: &ProcessView, with_project: bool) -> Vec<String> {
     let dash = || "-".to_owned();
     let ports: Vec<String> = p.ports.iter().map(u16::to_string).collect();

@@ -101,6 +101,11 @@ impl Home {
         self.root.join("bin")
     }
 
+    /// Machine code of plugins.
+    pub(crate) fn plugin_code(&self) -> PathBuf {
+        self.root.join("plugin-code")
+    }
+
     pub(crate) fn policy(&self) -> &Path {
         &self.policy
     }

@@ -34,3 +34,15 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) fn check_policy(home: &home::Home) -> Result<bool, String> {
     policy::Policy::load(home.policy()).map(|_| home.policy().exists())
 }
+
+/// Finds the program of a specification, as it would be started, if the policy allows it.
+///
+/// # Errors
+/// What is missing or forbidden, and what to do about it.
+pub(crate) fn resolve_program(
+    home: &home::Home,
+    project: &std::path::Path,
+    spec: &hostler_model::ProcessSpec,
+) -> Result<hostler_supervisor::Program, String> {
+    resolve::resolve(home, project, spec).map_err(|error| error.0)
+}
