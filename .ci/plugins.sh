@@ -3,8 +3,5 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../plugins"
 
-./build.sh check
-cargo fmt --all --check
-cargo clippy --workspace --all-targets -- -D warnings
-cargo test --workspace
+bash ../.ci/plugins-native.sh
 ./build.sh build

@@ -22,6 +22,7 @@ pub(super) fn run() -> Outcome {
         policy_is_valid(&home),
         kernel_has_pidfd(),
         proc_lists_children(),
+        Remark(crate::daemon::control_groups()),
         daemon_answers(&home),
     ];
     let mut bad = 0;

@@ -35,6 +35,11 @@ pub(crate) fn check_policy(home: &home::Home) -> Result<bool, String> {
     policy::Policy::load(home.policy()).map(|_| home.policy().exists())
 }
 
+/// Whether runs get control groups of their own here, in words.
+pub(crate) fn control_groups() -> String {
+    hostler_supervisor::cgroup::find().to_string()
+}
+
 /// Finds the program of a specification, as it would be started, if the policy allows it.
 ///
 /// # Errors
