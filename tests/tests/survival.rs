@@ -131,6 +131,55 @@ fn await_count(mcp: &mut e2e::Mcp, name: &str, count: usize) {
 }
 
 #[test]
+fn a_journal_that_nobody_reads_keeps_the_newest_and_says_what_went() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    mcp.done("start_process", json!({"name": "idle", "command": env.fault(), "args": ["run"]}));
+    drop(mcp);
+    // The flood begins when no daemon is there any more.
+    let go = env.in_project("go");
+    let flood = json!({"name": "flood", "command": env.fault(), "args": ["flood", go]});
+    let pid = env.mcp(Era::Modern).done("start_process", flood)["process"]["pid"].as_i64().unwrap();
+    let dir = env.run_dir_of(env.shim_of("flood").unwrap()).unwrap();
+    env.crash_daemon();
+    env.write("go", "");
+    let segment = |n: u32| dir.join(format!("journal/{n:016}.seg"));
+    wait_until("the oldest segment goes", || segment(16).exists() && !segment(1).exists());
+    kill(pid);
+    wait_until("the end is on record", || {
+        std::fs::read(dir.join("exit")).is_ok_and(|b| b.get(7) == Some(&2))
+    });
+
+    let _ = env.cli(&["daemon", "start"]).ok();
+    let database = rusqlite::Connection::open(env.home().join("hostler.db")).unwrap();
+    let run = "(SELECT runs.id FROM runs JOIN processes ON process_id = processes.id WHERE name = 'flood')";
+    let drained = format!("SELECT drained FROM runs WHERE id = {run}");
+    wait_until("it is stored", || database.query_row(&drained, [], |row| row.get::<_, i64>(0)) == Ok(1));
+    let mut rows =
+        database.prepare(&format!("SELECT raw FROM log_rows WHERE run_id = {run} ORDER BY seq")).unwrap();
+    let rows = rows.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+    let rows: Vec<String> = rows.map(|raw| String::from_utf8(raw.unwrap()).unwrap()).collect();
+    // [1234 bytes of output in 56 lines were lost here], each at the place where the journal went on.
+    let (markers, lines): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| row.contains(" bytes of output in "));
+    let count = |marker: &&String| -> u64 {
+        let (_, rest) = marker.split_once(" bytes of output in ").unwrap();
+        rest.split(' ').next().unwrap().parse().unwrap()
+    };
+    let told: u64 = markers.iter().map(count).sum();
+    // The first line and the last one may be pieces of lines.
+    let whole = &lines[1..lines.len() - 1];
+    let numbers: Vec<u64> =
+        whole.iter().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
+    assert!(
+        numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "lines are missing among those that are kept"
+    );
+    assert!(numbers.len() > 100_000, "{}", numbers.len());
+    assert!(told.abs_diff(numbers[0]) <= 1, "{told} lines are said to be lost, {} are", numbers[0]);
+}
+
+#[test]
 fn after_a_reboot_what_should_run_does_and_what_was_stopped_does_not() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Modern);

@@ -36,6 +36,12 @@ fn main() -> ExitCode {
         ["garbage"] => garbage(),
         ["progress"] => progress(),
         ["flood"] => flood(),
+        ["flood", go] => {
+            while !std::path::Path::new(go).exists() {
+                pause(Duration::from_millis(5));
+            }
+            flood();
+        }
         ["variable", name] => println!("{name}={}", std::env::var(name).unwrap_or_default()),
         ["cwd"] => println!("{}", std::env::current_dir().unwrap_or_default().display()),
         ["arguments", rest @ ..] => rest.iter().for_each(|word| println!("<{word}>")),

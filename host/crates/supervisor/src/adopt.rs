@@ -220,6 +220,74 @@ mod tests {
         }
     }
 
+    /// The whole plan at a look: each state with each finding, in this boot and in a later one.
+    #[test]
+    fn the_plan_as_a_table() {
+        let run = RunNo(3);
+        let states = [
+            ("stopped", State::Stopped { last: None }),
+            ("starting", State::Starting { run, since: NOW }),
+            ("running", State::Running { run, pid: Pid(7), since: NOW }),
+        ];
+        let record = ExitRecord {
+            outcome: exit_record::Outcome::Code(3),
+            at_unix_nanos: 4,
+            user_us: 0,
+            system_us: 0,
+            max_rss_bytes: 0,
+            descendants_ended: 0,
+            closed: true,
+        };
+        let findings = [
+            ("shim", Found::Shim),
+            ("record", Found::Record(record)),
+            ("orphan", Found::Orphan),
+            ("nothing", Found::Nothing),
+        ];
+        let mut table = String::new();
+        for (state_name, state) in &states {
+            for (found_name, found) in findings {
+                let life = Lifecycle { desired: Desired::Running, ..with(state.clone()) };
+                let [now, later] =
+                    [true, false].map(|boot| in_words(&plan(&life, Lifetime::Persistent, found, boot, NOW)));
+                table.push_str(&format!("{state_name:8} {found_name:7} | {now:28} | {later}\n"));
+            }
+        }
+        assert_eq!(
+            table,
+            "\
+stopped  shim    | nothing                      | nothing
+stopped  record  | nothing                      | nothing
+stopped  orphan  | nothing                      | nothing
+stopped  nothing | nothing                      | nothing
+starting shim    | attach                       | attach
+starting record  | over: exit code 3            | over: exit code 3
+starting orphan  | adopt                        | over: exit unknown, again
+starting nothing | launch                       | over: exit unknown, again
+running  shim    | attach                       | attach
+running  record  | over: exit code 3            | over: exit code 3
+running  orphan  | adopt                        | over: exit unknown, again
+running  nothing | over: exit unknown           | over: exit unknown, again
+"
+        );
+    }
+
+    fn in_words(takeover: &Takeover) -> String {
+        match takeover {
+            Takeover::None => "nothing".to_owned(),
+            Takeover::Attach => "attach".to_owned(),
+            Takeover::Adopt => "adopt".to_owned(),
+            Takeover::LaunchAgain => "launch".to_owned(),
+            Takeover::Ended { exit, start_again, .. } => {
+                let how = match exit.outcome {
+                    Outcome::Unknown => "exit unknown".to_owned(),
+                    _ => exit.to_string(),
+                };
+                format!("over: {how}{}", if *start_again { ", again" } else { "" })
+            }
+        }
+    }
+
     #[test]
     fn after_a_restart_of_the_machine_what_should_run_is_started_again() {
         let state = State::Running { run: RunNo(3), pid: Pid(7), since: NOW };
