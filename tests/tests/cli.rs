@@ -124,6 +124,8 @@ fn following_shows_the_last_line_before_the_end() {
 #[test]
 fn people_see_tables_and_projects_are_apart() {
     let env = Env::new();
+    let _ = env.cli(&["start", "web", "--", &env.fault(), "arguments", "two\nlines"]);
+    assert_eq!(env.cli(&["ps"]).ok().stdout.lines().count(), 2, "one line for each process");
     let _ = env.cli(&["start", "web", "--", &env.fault(), "run"]).ok();
     let table = env.cli(&["ps"]).ok().stdout;
     let (head, row) = table.split_once('\n').unwrap();

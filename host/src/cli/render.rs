@@ -64,8 +64,7 @@ pub(super) fn columns<const N: usize>(rows: &[[String; N]]) {
 fn row(p: &ProcessView, with_project: bool) -> Vec<String> {
     let dash = || "-".to_owned();
     let ports: Vec<String> = p.ports.iter().map(u16::to_string).collect();
-    let command =
-        std::iter::once(&p.command).chain(&p.args).map(String::as_str).collect::<Vec<_>>().join(" ");
+    let command = command_line(p);
     let mut cells = vec![
         p.name.clone(),
         p.status.as_str().to_owned(),
@@ -83,13 +82,24 @@ fn row(p: &ProcessView, with_project: bool) -> Vec<String> {
     cells
 }
 
+/// Program and arguments on one line, whatever is in them.
+fn command_line(p: &ProcessView) -> String {
+    let words: Vec<&str> = std::iter::once(&p.command).chain(&p.args).map(String::as_str).collect();
+    on_one_line(&words.join(" "))
+}
+
+/// Line feeds become visible: a table has one line for each row.
+fn on_one_line(text: &str) -> String {
+    text.replace('\n', "\u{240a}")
+}
+
 /// All about one process.
 pub(super) fn info(info: &ProcessInfo) {
     let p = &info.process;
     one_line(p);
     let field = |name: &str, value: String| println!("  {name:<10} {value}");
     field("id", format!("{} in project {}", p.id, p.project));
-    field("command", std::iter::once(&p.command).chain(&p.args).cloned().collect::<Vec<_>>().join(" "));
+    field("command", command_line(p));
     if let Some(cwd) = info.specification.get("cwd").and_then(Value::as_str) {
         field("cwd", cwd.to_owned());
     }
@@ -111,7 +121,7 @@ pub(super) fn info(info: &ProcessInfo) {
         field("limit", format!("{} {} ({})", limit.limit, limit.value, limit.enforced_by));
     }
     for process in &info.tree {
-        field("tree", format!("{} <- {}  {}", process.pid, process.ppid, process.command));
+        field("tree", format!("{} <- {}  {}", process.pid, process.ppid, on_one_line(&process.command)));
     }
     for run in &info.runs {
         let end = run.exit.as_ref().map_or_else(|| "running".to_owned(), exit);
