@@ -58,11 +58,11 @@ fn a_file_is_checked_and_declared() {
     for line in [
         "ok    world      health-check of hostler:plugin@1.0.0",
         "ok    describe   tcp 0.1.0: Connects to a port",
-        "note  grants     wants tcp to localhost:*: grant it with the port that its configuration names",
+        "note  grants     imports wasi:sockets without saying for what: grant under `tcp` what its configuration names",
         "ok    config     the given one fits the schema",
         "ok    calls      2 calls with awkward input",
         "\n[plugins.tcp]\n",
-        "# grants = { tcp = [\"localhost:*\"] }",
+        "# grants = { tcp = [\"…\"] }",
         "\nconfig = { address = \"localhost:8080\" }",
     ] {
         assert!(output.stdout.contains(line), "{line}: {}", output.stdout);
