@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use hostler_shim::channel::Channel;
 use hostler_shim::control::Step;
 use hostler_shim::exit_record::Outcome;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags};
 
@@ -322,10 +322,19 @@ fn outcome(status: i32) -> Outcome {
 /// How a process ended that is somebody else's child, once its pidfd says that it has. While nobody has reaped it
 /// its `stat` tells; afterwards the kernel tells those who held a pidfd before, from Linux 6.15 on.
 pub(crate) fn outcome_of_stranger(pidfd: BorrowedFd<'_>, pid: i32) -> Outcome {
-    // It may be reaped between the two looks at the pidfd.
-    let status = status_by_pidfd(pidfd).or_else(|| status_of_zombie(pid)).or_else(|| status_by_pidfd(pidfd));
-    status.map_or(Outcome::Unknown, outcome)
+    for _ in 0..REAPING_LOOKS {
+        let status = status_by_pidfd(pidfd).or_else(|| status_of_zombie(pid));
+        if let Some(status) = status {
+            return outcome(status);
+        }
+        // It is just being reaped: no zombie any more, and the kernel has not written down yet how it ended.
+        let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: 1_000_000 }));
+    }
+    Outcome::Unknown
 }
+
+/// How often a process that is being reaped is looked at, a millisecond apart. A kernel before 6.15 never tells.
+const REAPING_LOOKS: u32 = 200;
 
 /// `struct pidfd_info` of linux/pidfd.h, in its first size.
 #[repr(C)]
