@@ -4,6 +4,7 @@
 //! That is what lets every policy be tested over thousands of random histories in milliseconds.
 
 pub mod dotenv;
+pub mod event;
 pub mod exit;
 pub mod ids;
 pub mod lifecycle;
@@ -16,6 +17,7 @@ pub mod text;
 pub mod time;
 pub mod words;
 
+pub use event::{Event, Severity};
 pub use exit::{Exit, Outcome};
 pub use ids::{Generation, InvalidName, Pid, ProcessId, ProcessName, RunNo};
 pub use lifecycle::{Desired, Lifecycle, State};
