@@ -4,8 +4,10 @@
 //! whatever waits for it as one transaction; two others read, so that a long read never delays a write.
 //! An answer to a write means that it is committed, and that every later read sees it.
 
-mod blocks;
+mod chunks;
+mod codec;
 mod error;
+mod events;
 mod ingest;
 mod job;
 mod lane;
@@ -18,6 +20,7 @@ mod processes;
 mod projects;
 mod reader;
 mod restore;
+mod rows;
 mod runs;
 mod sessions;
 mod sql;
@@ -29,12 +32,14 @@ mod testing;
 
 pub use error::{OpenError, StoreError};
 pub use hostler_model::lines::Carry;
-pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition, NewRow};
+pub use events::{Annotated, Annotations, LogEvent};
+pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition};
 pub use listing::{Listing, UnreadableRow};
-pub use logs::{LogPage, LogPoint, LogQuery, LogRow, Order, RowFlags};
+pub use logs::{LogPage, LogPoint, LogQuery, LogRow, Order};
 pub use processes::{NewProcess, ProcessRecord};
 pub use projects::Project;
 pub use restore::{FoundProcess, FoundRun, set_aside};
+pub use rows::{RowFlags, RowRef, Rows};
 pub use runs::{NewRun, RunKey, RunReason, RunRecord};
 pub use sessions::SessionOwner;
 pub use store::Store;
