@@ -67,7 +67,12 @@ fn every_tool_is_described_in_full_and_in_few_words(era: Era) {
         println!("{:7} bytes  {name}", tool.to_string().len());
     }
     let whole = Value::from(tools.clone()).to_string();
-    println!("{era:?}: tools/list has {} tools, {} bytes, {} tokens", tools.len(), whole.len(), tokens(&whole));
+    println!(
+        "{era:?}: tools/list has {} tools, {} bytes, {} tokens",
+        tools.len(),
+        whole.len(),
+        tokens(&whole)
+    );
     assert!(tokens(&whole) <= LIST_TOKENS, "tools/list has grown to {} tokens", tokens(&whole));
     assert_eq!(self::tools(&mut env.mcp(era)), tools, "the list differs between connections");
 }
@@ -131,7 +136,10 @@ fn an_answer_has_its_limits(era: Era) {
     let env = Env::new();
     let mut mcp = env.mcp(era);
     mcp.start("noisy", &env.fault(), &["lines", "3000"]);
-    mcp.done("start_process", json!({"name": "long", "command": env.fault(), "args": ["long", "300000"], "wait_for": "exited"}));
+    mcp.done(
+        "start_process",
+        json!({"name": "long", "command": env.fault(), "args": ["long", "300000"], "wait_for": "exited"}),
+    );
     let names: Vec<String> = (0..60).map(|n| format!("worker-{n:02}")).collect();
     mcp.start_all(&names, &env.fault(), &["run"]);
     for (tool, arguments) in [
@@ -142,12 +150,16 @@ fn an_answer_has_its_limits(era: Era) {
         ("get_logs", json!({"process": "noisy", "format": "records"})),
         ("get_logs", json!({"process": "long"})),
         ("tail_logs", json!({"process": "noisy"})),
-        ("start_process", json!({"name": "bad", "command": env.fault(), "args": ["exit", "3", "x".repeat(9_000)]})),
+        (
+            "start_process",
+            json!({"name": "bad", "command": env.fault(), "args": ["exit", "3", "x".repeat(9_000)]}),
+        ),
     ] {
         let answer = mcp.call(tool, arguments.clone());
         let (text, structured) = (tokens(&answer.text), tokens(&answer.structured.to_string()));
-        println!("{era:?}: {text:5} tokens of text, {structured:5} structured: {tool} {arguments:.80}");
-        assert!(text.max(structured) <= ANSWER_TOKENS, "{tool} {arguments:.80}: {text} and {structured} tokens");
+        let call: String = format!("{tool} {arguments}").chars().take(80).collect();
+        println!("{era:?}: {text:5} tokens of text, {structured:5} structured: {call}");
+        assert!(text.max(structured) <= ANSWER_TOKENS, "{call}: {text} and {structured} tokens");
     }
 }
 

@@ -27,7 +27,11 @@ pub(super) fn connect(home: &Home, client: &str) -> Result<UnixStream, Failure> 
 }
 
 /// Connects likewise, and sees only some of the tools.
-pub(super) fn connect_selecting(home: &Home, client: &str, selection: &Selection) -> Result<UnixStream, Failure> {
+pub(super) fn connect_selecting(
+    home: &Home,
+    client: &str,
+    selection: &Selection,
+) -> Result<UnixStream, Failure> {
     let mut lost = match introduce(home, client, selection) {
         Ok(stream) => return Ok(stream),
         Err(lost) => lost,
@@ -69,7 +73,8 @@ fn introduce(home: &Home, client: &str, selection: &Selection) -> std::io::Resul
     stream.set_read_timeout(Some(WELCOME))?;
     let welcome = read_welcome(&mut stream)?;
     if !selection.is_all() && !welcome.selected {
-        let message = "the daemon is of an older version and would show all tools; run `hostler daemon restart`";
+        let message =
+            "the daemon is of an older version and would show all tools; run `hostler daemon restart`";
         return Err(std::io::Error::other(message));
     }
     stream.set_read_timeout(None)?;

@@ -66,8 +66,13 @@ struct Row {
 
 fn collect(rows: &mut Vec<Row>, path: &str, schema: &Map<String, Value>) {
     let Some(Value::Object(fields)) = schema.get("properties") else { return };
-    let required: Vec<&str> =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     for (name, field) in fields {
         let Some(field) = field.as_object() else { continue };
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };

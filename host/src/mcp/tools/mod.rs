@@ -72,7 +72,8 @@ pub(crate) fn check_selection(selection: &Selection) -> Result<(), ToolError> {
     let Some(unknown) = selection.tools.iter().find(|name| !known.contains(&name.as_str())) else {
         return Ok(());
     };
-    let hint = nearest(unknown, known.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+    let hint =
+        nearest(unknown, known.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
     let families: Vec<&str> = families().iter().map(|f| f.name).collect();
     Err(ToolError::invalid(format!(
         "no tools `{unknown}`; {hint}There are the families {}, and each tool by its name",

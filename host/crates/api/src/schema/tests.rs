@@ -47,7 +47,10 @@ fn a_description_is_given_once() {
         pointer(&restart, "properties/limits/properties/memory_bytes"),
         Some(&json!({"type": "integer"}))
     );
-    assert!(pointer(&restart, "properties/process/description").is_some(), "it is the first that has this one");
+    assert!(
+        pointer(&restart, "properties/process/description").is_some(),
+        "it is the first that has this one"
+    );
 }
 
 #[test]
