@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use e2e::{Env, wait_until};
+use hostler_store::Rows;
 use rusqlite::Connection;
 use serde_json::Value;
 

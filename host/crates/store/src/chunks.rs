@@ -53,12 +53,13 @@ impl NewChunk {
     }
 }
 
-/// What a row of a sealed block has in addition.
+/// What a chunk that was made of others has of them, and in addition.
 pub(crate) struct Sealed<'a> {
     /// Under which number its parts are found.
     pub(crate) id: i64,
     pub(crate) levels: i64,
-    pub(crate) filter: &'a [u8],
+    /// With it, the chunk is sealed; without, it may grow further.
+    pub(crate) filter: Option<&'a [u8]>,
 }
 
 /// Stores a chunk whose first row has this number.
@@ -67,15 +68,37 @@ pub(crate) fn insert(
     run: RunKey,
     first_seq: i64,
     chunk: &NewChunk,
-    sealed: Option<&Sealed<'_>>,
+) -> Result<(), StoreError> {
+    conn.prepare_cached("INSERT INTO log_data (data) VALUES (?1)")?.execute([&chunk.data])?;
+    let sealed =
+        Sealed { id: conn.last_insert_rowid(), levels: level_bit(Severity::UNKNOWN), filter: None };
+    describe(conn, run, first_seq, chunk, &sealed)
+}
+
+/// Stores a chunk that was made of others, which are deleted.
+pub(crate) fn insert_merged(
+    conn: &Connection,
+    run: RunKey,
+    first_seq: i64,
+    chunk: &NewChunk,
+    sealed: &Sealed<'_>,
 ) -> Result<(), StoreError> {
     conn.prepare_cached("INSERT INTO log_data (id, data) VALUES (?1, ?2)")?
-        .execute(params![sealed.map(|s| s.id), chunk.data])?;
-    let id = conn.last_insert_rowid();
-    if let Some(sealed) = sealed {
+        .execute(params![sealed.id, chunk.data])?;
+    if let Some(filter) = sealed.filter {
         conn.prepare_cached("INSERT INTO log_filters (id, filter) VALUES (?1, ?2)")?
-            .execute(params![id, sealed.filter])?;
+            .execute(params![sealed.id, filter])?;
     }
+    describe(conn, run, first_seq, chunk, sealed)
+}
+
+fn describe(
+    conn: &Connection,
+    run: RunKey,
+    first_seq: i64,
+    chunk: &NewChunk,
+    sealed: &Sealed<'_>,
+) -> Result<(), StoreError> {
     conn.prepare_cached(
         "INSERT INTO log_chunks (run_id, first_seq, last_seq, min_time, max_time, streams, levels, text_bytes,
          stored_bytes, sealed, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -87,11 +110,11 @@ pub(crate) fn insert(
         chunk.min_time,
         chunk.max_time,
         chunk.streams,
-        sealed.map_or(level_bit(Severity::UNKNOWN), |s| s.levels),
+        sealed.levels,
         chunk.text_bytes,
-        sql::int((chunk.data.len() + sealed.map_or(0, |s| s.filter.len())) as u64),
-        sealed.is_some(),
-        id
+        sql::int((chunk.data.len() + sealed.filter.map_or(0, <[u8]>::len)) as u64),
+        sealed.filter.is_some(),
+        sealed.id
     ])?;
     Ok(())
 }

@@ -211,11 +211,6 @@ impl EventsOf {
         Ok(Self { rows })
     }
 
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// The level of a line, and whether an event begins with it: which.
     pub(crate) fn of(&self, seq: u64, stream: Stream) -> (Severity, Option<(&Events, usize)>) {
         // No event reaches beyond its row, so the row that began last before the line is the one.

@@ -146,7 +146,7 @@ fn store(conn: &Connection, encoded: &Encoded) -> Result<Ingested, StoreError> {
     }
     let mut next = first;
     for chunk in &encoded.chunks {
-        chunks::insert(conn, batch.run, next, chunk, None)?;
+        chunks::insert(conn, batch.run, next, chunk)?;
         next += chunk.rows();
     }
     advance(conn, batch, next)?;

@@ -4,10 +4,12 @@
 //! whatever waits for it as one transaction; two others read, so that a long read never delays a write.
 //! An answer to a write means that it is committed, and that every later read sees it.
 
+mod checkpoint;
 mod chunks;
 mod codec;
 mod error;
 mod events;
+mod filter;
 mod ingest;
 mod job;
 mod lane;
@@ -22,6 +24,8 @@ mod reader;
 mod restore;
 mod rows;
 mod runs;
+mod seal;
+mod searchable;
 mod sessions;
 mod sql;
 mod store;

@@ -110,11 +110,6 @@ impl Rows {
         if at == 0 { 0 } else { self.ends[at - 1] + 1 }
     }
 
-    /// The row in which a place of the text is.
-    pub(crate) fn row_at(&self, place: usize) -> usize {
-        self.ends.partition_point(|end| *end < place)
-    }
-
     /// Adds all rows of another.
     pub(crate) fn append(&mut self, other: &Self) {
         let base = self.text.len();

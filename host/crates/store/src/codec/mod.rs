@@ -32,7 +32,7 @@ impl Effort {
     fn level(self) -> i32 {
         match self {
             Self::Quick => 1,
-            Self::Thorough => 6,
+            Self::Thorough => 3,
         }
     }
 }

@@ -3,7 +3,7 @@ use hostler_model::lines::Stream;
 
 use super::*;
 use crate::RowFlags;
-use crate::testing::{Fixture, NOW, batch, contents, many, row, stored};
+use crate::testing::{Fixture, NOW, batch, contents, many, noise, row, stored};
 
 async fn offset(store: &Store, run: RunKey) -> u64 {
     store.ingest_state(run).await.unwrap().position.offset

@@ -48,7 +48,7 @@ impl Open {
     fn write(self, conn: &Connection) -> rusqlite::Result<()> {
         let mut first_seq = self.first_seq;
         for chunk in NewChunk::of(&self.rows, Effort::Quick) {
-            chunks::insert(conn, self.run, first_seq, &chunk, None).map_err(|error| match error {
+            chunks::insert(conn, self.run, first_seq, &chunk).map_err(|error| match error {
                 StoreError::Full(text) => rusqlite::Error::SqliteFailure(
                     rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
                     Some(text),
