@@ -3,6 +3,7 @@
 
 mod backlog;
 pub(crate) mod boot;
+pub(crate) mod changes;
 mod degraded;
 pub(crate) mod home;
 mod ingest;
@@ -10,7 +11,7 @@ mod instance;
 mod logging;
 mod policy;
 mod recorder;
-mod registry;
+pub(crate) mod registry;
 mod rescue;
 mod resolve;
 pub(crate) mod service;

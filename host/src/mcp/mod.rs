@@ -1,7 +1,11 @@
 //! The MCP server: one per connection of the daemon's socket.
 
+mod calls;
+mod completion;
 mod reference;
+mod resources;
 mod server;
+mod subscriptions;
 mod tools;
 mod transport;
 
