@@ -20,7 +20,7 @@ pub mod words;
 
 pub use event::{Event, Severity};
 pub use exit::{Exit, Outcome};
-pub use ids::{Generation, InvalidName, Pid, ProcessId, ProcessName, RunNo};
+pub use ids::{ErrorId, Generation, InvalidName, Pid, ProcessId, ProcessName, RunNo};
 pub use lifecycle::{Desired, Lifecycle, State};
 pub use lines::Stream;
 pub use restart::RestartPolicy;
