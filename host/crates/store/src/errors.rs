@@ -19,15 +19,15 @@ use crate::error::StoreError;
 use crate::runs::RunKey;
 use crate::sql;
 
+pub(crate) use crashes::is_crash;
 pub use crashes::{Crash, Judged};
 pub use queries::{ErrorPage, ErrorPoint, ErrorQuery, ErrorSort};
-pub(crate) use crashes::is_crash;
 pub(crate) use record::record;
 
 /// Occurrences that are kept of each group.
-pub const RING: u64 = 1_000;
+pub(crate) const RING: u64 = 1_000;
 /// Groups that are kept of each project; those not seen for longest go first.
-pub const GROUPS: i64 = 2_000;
+pub(crate) const GROUPS: i64 = 2_000;
 
 /// An error that was found, to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +135,8 @@ const GROUP_COLUMNS: &str = "id, project_id, fault, state, family, version";
 
 fn group(conn: &Connection, row: &Row<'_>) -> Result<ErrorGroup, StoreError> {
     let id = ErrorId(row.get(0)?);
-    let unreadable = |what: &str, e: serde_json::Error| StoreError::Unreadable(format!("{what} of error {id}: {e}"));
+    let unreadable =
+        |what: &str, e: serde_json::Error| StoreError::Unreadable(format!("{what} of error {id}: {e}"));
     let (fault, state): (String, String) = (row.get(2)?, row.get(3)?);
     Ok(ErrorGroup {
         id,

@@ -31,8 +31,8 @@ mod testing;
 
 pub use error::{OpenError, StoreError};
 pub use errors::{
-    Crash, ErrorGroup, ErrorPage, ErrorPoint, ErrorProcess, ErrorQuery, ErrorSort, Judged, NewKind, NewOccurrence,
-    Occurrence, Sample,
+    Crash, ErrorGroup, ErrorPage, ErrorPoint, ErrorProcess, ErrorQuery, ErrorSort, Judged, NewKind,
+    NewOccurrence, Occurrence, Sample,
 };
 pub use hostler_model::lines::Carry;
 pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition, NewRow};

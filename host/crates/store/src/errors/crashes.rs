@@ -45,7 +45,7 @@ impl Store {
         self.read(|conn| {
             let mut statement = conn.prepare_cached(
                 "SELECT id, process_id, run, exit, next_seq FROM runs
-                 WHERE crash_open = 1 AND drained = 1 AND annotated_seq >= next_seq ORDER BY id LIMIT 100",
+                 WHERE crash_open = 1 AND drained = 1 ORDER BY id LIMIT 100",
             )?;
             list(&mut statement, [], "runs", |row| {
                 let exit: String = row.get(3)?;
@@ -123,7 +123,9 @@ pub(crate) fn is_crash(conn: &Connection, run: RunKey, exit: &Exit) -> Result<bo
         return Ok(false);
     }
     let lifecycle: Option<String> = conn
-        .prepare_cached("SELECT lifecycle FROM processes WHERE id = (SELECT process_id FROM runs WHERE id = ?1)")?
+        .prepare_cached(
+            "SELECT lifecycle FROM processes WHERE id = (SELECT process_id FROM runs WHERE id = ?1)",
+        )?
         .query_row([run.0], |row| row.get(0))
         .optional()?;
     // A state that cannot be read says nothing about who ended the run.

@@ -164,8 +164,9 @@ impl Store {
                 "SELECT id FROM error_groups WHERE project_id = ?1 AND family = ?2 AND id <> ?3
                  ORDER BY last_seen DESC LIMIT ?4",
             )?;
-            let rows = statement
-                .query_map(params![project, family, id.0, sql::int(limit as u64)], |r| r.get(0).map(ErrorId))?;
+            let rows = statement.query_map(params![project, family, id.0, sql::int(limit as u64)], |r| {
+                r.get(0).map(ErrorId)
+            })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await

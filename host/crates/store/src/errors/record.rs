@@ -35,23 +35,30 @@ impl Store {
 pub(crate) fn record(conn: &Connection, occurrences: &[NewOccurrence]) -> Result<usize, StoreError> {
     let mut owners: HashMap<RunKey, Option<Owner>> = HashMap::new();
     // In the order in which groups come first, so that their numbers are in that order as well.
-    let mut groups: Vec<(Fingerprint, i64, Vec<(&NewOccurrence, Owner)>)> = Vec::new();
+    let mut groups: Vec<Together<'_>> = Vec::new();
     for occurrence in occurrences {
         let known = match owners.get(&occurrence.run) {
             Some(known) => *known,
             None => *owners.entry(occurrence.run).or_insert(owner(conn, occurrence.run)?),
         };
         let Some(owner) = known else { continue };
-        let fingerprint = occurrence.kind.member.fingerprint;
-        match groups.iter_mut().find(|(f, project, _)| (*f, *project) == (fingerprint, owner.project)) {
-            Some((_, _, of_group)) => of_group.push((occurrence, owner)),
-            None => groups.push((fingerprint, owner.project, vec![(occurrence, owner)])),
+        let group = (owner.project, occurrence.kind.member.fingerprint);
+        match groups.iter_mut().find(|known| known.group == group) {
+            Some(known) => known.occurrences.push((occurrence, owner)),
+            None => groups.push(Together { group, occurrences: vec![(occurrence, owner)] }),
         }
     }
-    for (_, project, of_group) in &groups {
-        one_group(conn, *project, of_group)?;
+    for together in &groups {
+        one_group(conn, together.group.0, &together.occurrences)?;
     }
-    Ok(groups.iter().map(|(_, _, of_group)| of_group.len()).sum())
+    Ok(groups.iter().map(|together| together.occurrences.len()).sum())
+}
+
+/// What one transaction has of one group.
+struct Together<'o> {
+    /// Project and fingerprint.
+    group: (i64, Fingerprint),
+    occurrences: Vec<(&'o NewOccurrence, Owner)>,
 }
 
 pub(super) fn owner(conn: &Connection, run: RunKey) -> Result<Option<Owner>, StoreError> {
@@ -219,11 +226,8 @@ fn samples(
     let Some(newest) = newest.or((!is_new).then_some(first)) else { return Ok(()) };
     write_sample(conn, id, 1, newest)?;
     let fault = &newest.0.kind.fault;
-    conn.prepare_cached("UPDATE error_groups SET fault = ?2, category = ?3 WHERE id = ?1")?.execute(params![
-        id.0,
-        sql::json("an error", serde_json::to_string(fault))?,
-        fault.category
-    ])?;
+    conn.prepare_cached("UPDATE error_groups SET fault = ?2, category = ?3 WHERE id = ?1")?
+        .execute(params![id.0, sql::json("an error", serde_json::to_string(fault))?, fault.category])?;
     Ok(())
 }
 
