@@ -253,6 +253,7 @@ fn who_subscribed_is_told_by_the_next_daemon() {
 fn resources_that_come_and_go_change_the_list() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Legacy);
+    assert!(mcp.request("resources/list", json!({}))["result"].is_object());
     mcp.start("web", &env.fault(), &["run"]);
     next(&mut mcp, "notifications/resources/list_changed");
     let mut modern = env.mcp(Era::Modern);

@@ -9,6 +9,7 @@ use hostler_store::{LogPoint, Project, RunKey};
 use hostler_supervisor::ProcessHandle;
 use tokio::sync::watch;
 
+use super::activity::Activity;
 use super::changes::{Changes, Topic};
 
 /// How long the last lines of a process that just ended may take to be stored.
@@ -23,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) handle: ProcessHandle,
     /// What of its output is stored.
     pub(crate) logs: watch::Sender<LogMark>,
+    /// When it wrote lines.
+    pub(crate) activity: Activity,
 }
 
 /// How far the output of a process is stored.

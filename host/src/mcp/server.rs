@@ -10,7 +10,7 @@ use rmcp::model::{
     ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool,
     UnsubscribeRequestParams,
 };
-use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
 
@@ -105,8 +105,12 @@ impl ServerHandler for Server {
     async fn list_resources(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
+        // Who never asked for the list has none that could be out of date. The newer era asks to be told.
+        if context.meta.protocol_version().is_none() {
+            self.subscriptions.tell_of_the_list(&self.service, &self.client, context.peer);
+        }
         let cursor = request.and_then(|r| r.cursor);
         resources::list(&self.service, &self.client, cursor.as_deref()).await
     }
@@ -142,10 +146,6 @@ impl ServerHandler for Server {
     ) -> Result<(), ErrorData> {
         self.subscriptions.unsubscribe(&request.uri);
         Ok(())
-    }
-
-    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        self.subscriptions.tell_of_the_list(&self.service, &self.client, context.peer);
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {

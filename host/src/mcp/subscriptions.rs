@@ -73,23 +73,22 @@ impl Subscriptions {
         }
     }
 
-    /// Tells the client, from its handshake on, when resources come or go.
+    /// Tells a client that has read the list when resources come or go.
     pub(super) fn tell_of_the_list(
         &self,
         service: &Arc<Service>,
         client: &Arc<Client>,
         peer: Peer<RoleServer>,
     ) {
-        let watch = Watch::new(service.clone(), client.clone(), Subject::List);
-        let telling = forward(watch, move || {
-            let peer = peer.clone();
-            Box::pin(async move { peer.notify_resource_list_changed().await.is_ok() })
-        });
-        let telling = tokio::spawn(telling).abort_handle();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = all.insert(Subscribed::List, telling) {
-            before.abort();
-        }
+        all.entry(Subscribed::List).or_insert_with(|| {
+            let watch = Watch::new(service.clone(), client.clone(), Subject::List);
+            let telling = forward(watch, move || {
+                let peer = peer.clone();
+                Box::pin(async move { peer.notify_resource_list_changed().await.is_ok() })
+            });
+            tokio::spawn(telling).abort_handle()
+        });
     }
 }
 

@@ -9,6 +9,7 @@ mod operate;
 mod overview;
 mod ports;
 mod sampling;
+mod surroundings;
 mod views;
 mod waiting;
 
@@ -32,6 +33,7 @@ use super::backlog::Backlog;
 use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
+use super::plugins::Plugins;
 use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
 
@@ -45,6 +47,7 @@ pub(crate) struct Service {
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
     pub(crate) backlog: Backlog,
+    pub(crate) plugins: Plugins,
     pub(crate) sampler: Arc<Sampler>,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,
