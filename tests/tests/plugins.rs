@@ -31,7 +31,7 @@ fn a_plugin_is_added_and_listed_with_and_without_a_daemon() {
     assert_eq!((&before["kind"], &before["status"]), (&json!("log-parser"), &json!("idle")));
     assert_eq!(listed(&env, "redis")["source"], "builtin:redis");
     assert_eq!(env.daemon(), None);
-    env.cli(&["daemon", "start"]).ok();
+    let _ = env.cli(&["daemon", "start"]).ok();
     let daemon = listed(&env, "mine");
     assert_eq!(daemon, before);
     assert!(!env.home().join("plugin-code").exists(), "a daemon in which nobody uses a plugin makes none");
@@ -65,7 +65,7 @@ fn parsers_are_checked_when_a_process_names_them() {
 fn a_broken_configuration_is_told_and_stops_nothing() {
     let env = Env::new();
     std::fs::write(env.home().join("config.toml"), "[plugins.a]\nsorce = \"x\"\n").unwrap();
-    env.cli(&["start", "web", "--", "sleep", "60"]).ok();
+    let _ = env.cli(&["start", "web", "--", "sleep", "60"]).ok();
     let degraded = || env.cli(&["daemon", "status", "--json"]).ok().json()["degraded"].to_string();
     assert!(degraded().contains("did you mean `source`?"), "{}", degraded());
     std::fs::write(env.home().join("config.toml"), "[plugins.a]\nsource = \"builtin:json\"\n").unwrap();
