@@ -22,6 +22,7 @@ use crate::daemon::service::{Client, Service};
 /// Private methods of the command line; they are about the daemon, not about processes.
 pub(crate) const STATUS_METHOD: &str = "hostler/daemon/status";
 pub(crate) const STOP_METHOD: &str = "hostler/daemon/stop";
+pub(crate) const PLUGINS_METHOD: &str = "hostler/plugin/list";
 
 /// How long a client may keep the list of tools: it changes with the version only.
 const TOOLS_TTL_MS: u64 = 3_600_000;
@@ -170,10 +171,12 @@ impl ServerHandler for Server {
         request: CustomRequest,
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        let to_value =
-            |v| serde_json::to_value(v).map_err(|e| ErrorData::internal_error(e.to_string(), None));
+        fn to_value(value: impl serde::Serialize) -> Result<Value, ErrorData> {
+            serde_json::to_value(value).map_err(|e| ErrorData::internal_error(e.to_string(), None))
+        }
         match request.method.as_str() {
             STATUS_METHOD => Ok(CustomResult(to_value(self.service.daemon_status())?)),
+            PLUGINS_METHOD => Ok(CustomResult(to_value(self.service.plugins.list().await)?)),
             STOP_METHOD => {
                 self.service.stop_requested.notify_one();
                 Ok(CustomResult(to_value(self.service.daemon_status())?))
