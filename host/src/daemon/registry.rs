@@ -9,6 +9,9 @@ use hostler_store::{LogPoint, Project, RunKey};
 use hostler_supervisor::ProcessHandle;
 use tokio::sync::watch;
 
+use super::activity::Activity;
+use super::changes::{Changes, Topic};
+
 /// How long the last lines of a process that just ended may take to be stored.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -21,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) handle: ProcessHandle,
     /// What of its output is stored.
     pub(crate) logs: watch::Sender<LogMark>,
+    /// When it wrote lines.
+    pub(crate) activity: Activity,
 }
 
 /// How far the output of a process is stored.
@@ -66,16 +71,20 @@ impl Entry {
 /// The processes.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
+    /// For who wants to know of changes.
+    pub(crate) changes: Changes,
     entries: RwLock<BTreeMap<ProcessId, Arc<Entry>>>,
 }
 
 impl Registry {
     pub(crate) fn insert(&self, entry: Arc<Entry>) {
         self.write().insert(entry.id, entry);
+        self.changes.tell(Topic::Processes);
     }
 
     pub(crate) fn remove(&self, id: ProcessId) {
         self.write().remove(&id);
+        self.changes.tell(Topic::Processes);
     }
 
     pub(crate) fn get(&self, id: ProcessId) -> Option<Arc<Entry>> {

@@ -10,6 +10,8 @@ pub mod connection;
 pub mod daemon;
 pub mod error;
 pub mod logs;
+pub mod overview;
+pub mod plugin;
 pub mod process;
 pub mod schema;
 pub mod time;

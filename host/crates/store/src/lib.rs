@@ -10,6 +10,7 @@ mod codec;
 mod error;
 mod events;
 mod filter;
+mod errors;
 mod ingest;
 mod job;
 mod lane;
@@ -35,6 +36,10 @@ mod writer;
 mod testing;
 
 pub use error::{OpenError, StoreError};
+pub use errors::{
+    Crash, ErrorGroup, ErrorPage, ErrorPoint, ErrorProcess, ErrorQuery, ErrorSort, Judged, NewKind,
+    NewOccurrence, Occurrence, Sample,
+};
 pub use hostler_model::lines::Carry;
 pub use events::{Annotated, Annotations, LogEvent};
 pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition};

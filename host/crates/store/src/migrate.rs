@@ -24,10 +24,11 @@ pub(crate) const ALL: &[Migration] = &[
         name: "session_owners",
         sql: include_str!("../../../../migrations/0002_session_owners.sql"),
     },
+    Migration { number: 3, name: "errors", sql: include_str!("../../../../migrations/0003_errors.sql") },
     Migration {
-        number: 3,
+        number: 4,
         name: "log_chunks",
-        sql: include_str!("../../../../migrations/0003_log_chunks.sql"),
+        sql: include_str!("../../../../migrations/0004_log_chunks.sql"),
     },
 ];
 
