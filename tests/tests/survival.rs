@@ -155,8 +155,9 @@ fn a_journal_that_nobody_reads_keeps_the_newest_and_says_what_went() {
     let run = "(SELECT runs.id FROM runs JOIN processes ON process_id = processes.id WHERE name = 'flood')";
     let drained = format!("SELECT drained FROM runs WHERE id = {run}");
     wait_until("it is stored", || database.query_row(&drained, [], |row| row.get::<_, i64>(0)) == Ok(1));
-    let sql =
-        format!("SELECT data FROM log_chunks JOIN log_data USING (id) WHERE run_id = {run} ORDER BY first_seq");
+    let sql = format!(
+        "SELECT data FROM log_chunks JOIN log_data USING (id) WHERE run_id = {run} ORDER BY first_seq"
+    );
     let mut chunks = database.prepare(&sql).unwrap();
     let chunks = chunks.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
     let rows: Vec<String> = chunks

@@ -66,7 +66,13 @@ impl Splitter {
 
     /// Takes a chunk and gives each line that ends in it to `emit`. A line that lies whole in the chunk is given
     /// as it lies there.
-    pub fn push(&mut self, stream: Stream, time: Timestamp, mut chunk: &[u8], mut emit: impl FnMut(Line<'_>)) {
+    pub fn push(
+        &mut self,
+        stream: Stream,
+        time: Timestamp,
+        mut chunk: &[u8],
+        mut emit: impl FnMut(Line<'_>),
+    ) {
         let carry = &mut self.carries[stream as usize];
         while !chunk.is_empty() {
             let newline = memchr::memchr(b'\n', chunk);

@@ -12,8 +12,8 @@ use std::time::Instant;
 use hostler_model::lines::Stream;
 use hostler_model::{Lifecycle, ProcessId, ProcessName, ProcessSpec, RestartPolicy, RunNo, Timestamp};
 use hostler_store::{
-    Carry, IngestBatch, JournalPosition, LogPoint, LogQuery, NewProcess, NewRun, Order, RowFlags,
-    Rows, RunKey, RunReason, Store,
+    Carry, IngestBatch, JournalPosition, LogPoint, LogQuery, NewProcess, NewRun, Order, RowFlags, Rows,
+    RunKey, RunReason, Store,
 };
 
 const BATCH: u64 = 4_000;
@@ -66,8 +66,11 @@ fn batch(run: RunKey, number: u64, rows: u64) -> IngestBatch {
     for n in 0..i64::try_from(rows).unwrap() {
         let stream = if n == 7 { Stream::Stderr } else { Stream::Stdout };
         let number = first + n;
-        let text = format!("{number:012} GET /api/items/{:08x} 200 in {} ms, cache miss, user agent curl/8.5.0 on linux x86_64 ........",
-            number.wrapping_mul(2_654_435_761) & 0xffff_ffff, number % 977);
+        let text = format!(
+            "{number:012} GET /api/items/{:08x} 200 in {} ms, cache miss, user agent curl/8.5.0 on linux x86_64 ........",
+            number.wrapping_mul(2_654_435_761) & 0xffff_ffff,
+            number % 977
+        );
         lines.push(Timestamp(number * 1_000_000), stream, RowFlags::NONE, &text.as_bytes()[..100]);
     }
     IngestBatch {

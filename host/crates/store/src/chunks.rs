@@ -70,8 +70,7 @@ pub(crate) fn insert(
     chunk: &NewChunk,
 ) -> Result<(), StoreError> {
     conn.prepare_cached("INSERT INTO log_data (data) VALUES (?1)")?.execute([&chunk.data])?;
-    let sealed =
-        Sealed { id: conn.last_insert_rowid(), levels: level_bit(Severity::UNKNOWN), filter: None };
+    let sealed = Sealed { id: conn.last_insert_rowid(), levels: level_bit(Severity::UNKNOWN), filter: None };
     describe(conn, run, first_seq, chunk, &sealed)
 }
 

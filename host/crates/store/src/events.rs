@@ -9,8 +9,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::chunks;
 use crate::codec::Effort;
-use crate::codec::events::{self, Events, Message, StoredEvent};
+use crate::codec::events::{self as format, Events, Message, StoredEvent};
 use crate::error::StoreError;
+use crate::errors::{self, NewOccurrence};
 use crate::logs::LogRow;
 use crate::runs::{RunKey, gone};
 use crate::sql;
@@ -27,6 +28,8 @@ pub struct Annotations {
     pub next_seq: u64,
     /// The events that begin in these lines, in any order. Lines of which nothing is known need none.
     pub events: Vec<Event>,
+    /// Errors that were found in these lines: recorded with them.
+    pub occurrences: Vec<NewOccurrence>,
 }
 
 /// What became of annotations.
@@ -88,11 +91,12 @@ struct Encoded {
     levels: Vec<(RangeInclusive<i64>, i64)>,
     count: i64,
     data: Vec<u8>,
+    occurrences: Vec<NewOccurrence>,
 }
 
 impl Encoded {
     fn of(annotations: Annotations, rows: &[LogRow]) -> Result<Self, StoreError> {
-        let Annotations { run, from_seq, next_seq, mut events } = annotations;
+        let Annotations { run, from_seq, next_seq, mut events, occurrences } = annotations;
         events.sort_by_key(|event| event.first_seq);
         let lines = from_seq..next_seq;
         if let Some(wrong) = events.iter().find(|e| {
@@ -111,8 +115,8 @@ impl Encoded {
         });
         let levels = levels.collect();
         let stored: Vec<StoredEvent> = events.into_iter().map(|event| stored(event, rows)).collect();
-        let data = events::encode(&stored, Effort::Quick);
-        Ok(Self { run, from_seq, next_seq, levels, count: stored.len() as i64, data })
+        let data = format::encode(&stored, Effort::Quick);
+        Ok(Self { run, from_seq, next_seq, levels, count: stored.len() as i64, data, occurrences })
     }
 
     /// The levels of the lines among these.
@@ -172,6 +176,7 @@ fn commit(conn: &Connection, new: &Encoded) -> Result<Annotated, StoreError> {
     }
     conn.prepare_cached("UPDATE runs SET annotated_seq = ?2 WHERE id = ?1")?
         .execute(params![new.run.0, sql::int(new.next_seq)])?;
+    errors::record(conn, &new.occurrences)?;
     Ok(Annotated::Stored)
 }
 
@@ -198,12 +203,8 @@ impl EventsOf {
             "SELECT data FROM log_events WHERE run_id = ?1 AND first_seq BETWEEN ?2 AND ?3 AND last_seq >= ?4
              ORDER BY first_seq",
         )?;
-        let mut found = statement.query(params![
-            run.0,
-            start.unwrap_or(*seqs.start()),
-            seqs.end(),
-            seqs.start()
-        ])?;
+        let mut found =
+            statement.query(params![run.0, start.unwrap_or(*seqs.start()), seqs.end(), seqs.start()])?;
         let mut rows = Vec::new();
         while let Some(row) = found.next()? {
             rows.push(Events::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
@@ -215,7 +216,9 @@ impl EventsOf {
     pub(crate) fn of(&self, seq: u64, stream: Stream) -> (Severity, Option<(&Events, usize)>) {
         // No event reaches beyond its row, so the row that began last before the line is the one.
         let at = self.rows.partition_point(|row| row.heads().first().is_some_and(|h| h.first_seq <= seq));
-        let Some(events) = at.checked_sub(1).map(|at| &self.rows[at]) else { return (Severity::UNKNOWN, None) };
+        let Some(events) = at.checked_sub(1).map(|at| &self.rows[at]) else {
+            return (Severity::UNKNOWN, None);
+        };
         match events.newest(seq, stream) {
             Some((at, head)) if head.first_seq == seq => (head.severity, Some((events, at))),
             Some((_, head)) if head.last_seq >= seq => (head.severity, None),

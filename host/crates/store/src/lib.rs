@@ -8,9 +8,9 @@ mod checkpoint;
 mod chunks;
 mod codec;
 mod error;
+mod errors;
 mod events;
 mod filter;
-mod errors;
 mod ingest;
 mod job;
 mod lane;
@@ -40,8 +40,8 @@ pub use errors::{
     Crash, ErrorGroup, ErrorPage, ErrorPoint, ErrorProcess, ErrorQuery, ErrorSort, Judged, NewKind,
     NewOccurrence, Occurrence, Sample,
 };
-pub use hostler_model::lines::Carry;
 pub use events::{Annotated, Annotations, LogEvent};
+pub use hostler_model::lines::Carry;
 pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition};
 pub use listing::{Listing, UnreadableRow};
 pub use logs::{LogPage, LogPoint, LogQuery, LogRow, Order};

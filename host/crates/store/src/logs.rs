@@ -223,7 +223,9 @@ fn one_run(conn: &Connection, key: RunKey, run: RunNo, page: &mut Filling<'_>) -
     if low > high {
         return Ok(true);
     }
-    chunks::candidates(conn, key, low..=high, query, |chunk| one_chunk(conn, (key, run), &chunk, low..=high, page))
+    chunks::candidates(conn, key, low..=high, query, |chunk| {
+        one_chunk(conn, (key, run), &chunk, low..=high, page)
+    })
 }
 
 /// Fills the page with rows of one chunk; false when the page is full.

@@ -32,8 +32,11 @@ pub(crate) const ALL: &[Migration] = &[
     },
 ];
 
+/// The part of a step that is code.
+type Work = fn(&Connection) -> rusqlite::Result<()>;
+
 /// What SQL alone cannot do: for a step of this name, what follows its SQL in the same transaction.
-const CODE: &[(&str, fn(&Connection) -> rusqlite::Result<()>)] = &[("log_chunks", chunks::carry_over)];
+const CODE: &[(&str, Work)] = &[("log_chunks", chunks::carry_over)];
 
 /// The newest schema version of this build.
 pub(crate) const KNOWN: u32 = ALL[ALL.len() - 1].number;

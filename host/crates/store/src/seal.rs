@@ -170,8 +170,8 @@ fn replace(
 ) -> Result<(), StoreError> {
     let Some(first) = old.first() else { return Ok(()) };
     let mut levels = 0;
-    let mut find =
-        conn.prepare_cached("SELECT levels FROM log_chunks WHERE run_id = ?1 AND first_seq = ?2 AND id = ?3")?;
+    let mut find = conn
+        .prepare_cached("SELECT levels FROM log_chunks WHERE run_id = ?1 AND first_seq = ?2 AND id = ?3")?;
     for chunk in old {
         let found: Option<i64> =
             find.query_row(params![run.0, chunk.first_seq, chunk.id], |row| row.get(0)).optional()?;

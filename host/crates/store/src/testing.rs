@@ -9,8 +9,8 @@ use hostler_model::{Lifecycle, ProcessId, ProcessName, ProcessSpec, RestartPolic
 use tempfile::TempDir;
 
 use crate::{
-    IngestBatch, Ingested, JournalPosition, LogPoint, LogQuery, LogRow, NewProcess, NewRun, Order,
-    RowFlags, Rows, RunKey, RunReason, Store,
+    IngestBatch, Ingested, JournalPosition, LogPoint, LogQuery, LogRow, NewProcess, NewRun, Order, RowFlags,
+    Rows, RunKey, RunReason, Store,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp(1_000);

@@ -44,7 +44,8 @@ fn damaged(what: &'static str) -> StoreError {
 /// Packs a content.
 fn pack(content: &[u8], effort: Effort) -> Vec<u8> {
     let length = u32::try_from(content.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let packed = if content.len() < SMALL { None } else { zstd::bulk::compress(content, effort.level()).ok() };
+    let packed =
+        if content.len() < SMALL { None } else { zstd::bulk::compress(content, effort.level()).ok() };
     let (way, body) = match &packed {
         Some(packed) if packed.len() < content.len() => (ZSTD, &packed[..]),
         _ => (PLAIN, content),

@@ -36,13 +36,13 @@ async fn rows_are_read_with_what_parsers_made_of_them() {
     let mut warn = event(1, 1, Severity::WARN, "line 1");
     warn.fields = vec![("port".into(), "80".into())];
     warn.event_time = Some(Timestamp(77));
-    let first = Annotations { run, from_seq: 1, next_seq: 3, events: vec![warn] };
+    let first = Annotations { run, from_seq: 1, next_seq: 3, events: vec![warn], occurrences: Vec::new() };
     assert_eq!(f.store.commit_annotations(first.clone(), &rows).await, Ok(Annotated::Stored));
     let again = f.store.commit_annotations(first, &rows).await;
     assert_eq!(again, Ok(Annotated::Elsewhere { next_seq: 3 }), "nothing is stored twice");
     // A trace of stdout, with a line of stderr among its own.
     let trace = event(3, 5, Severity::ERROR, "a trace\nof two lines");
-    let second = Annotations { run, from_seq: 3, next_seq: 7, events: vec![trace] };
+    let second = Annotations { run, from_seq: 3, next_seq: 7, events: vec![trace], occurrences: Vec::new() };
     assert_eq!(f.store.commit_annotations(second, &[]).await, Ok(Annotated::Stored));
     assert_eq!(f.store.annotation_state(run).await, Ok(7));
 
@@ -70,10 +70,19 @@ async fn an_event_stays_among_the_lines_that_were_looked_at() {
     let (f, _, run) = six().await;
     for (from_seq, next_seq, first, last) in [(1, 3, 2, 3), (1, 3, 3, 3), (1, 9, 8, 8), (1, 4, 3, 2)] {
         let events = vec![event(first, last, Severity::INFO, "")];
-        let answer = f.store.commit_annotations(Annotations { run, from_seq, next_seq, events }, &[]).await;
+        let answer = f
+            .store
+            .commit_annotations(Annotations { run, from_seq, next_seq, events, occurrences: Vec::new() }, &[])
+            .await;
         assert!(matches!(answer, Err(StoreError::Unreadable(_))), "{answer:?}");
         assert_eq!(f.store.annotation_state(run).await, Ok(1));
     }
-    let nothing = Annotations { run: RunKey(99), from_seq: 1, next_seq: 1, events: Vec::new() };
+    let nothing = Annotations {
+        run: RunKey(99),
+        from_seq: 1,
+        next_seq: 1,
+        events: Vec::new(),
+        occurrences: Vec::new(),
+    };
     assert_eq!(f.store.commit_annotations(nothing, &[]).await, Ok(Annotated::RunGone));
 }

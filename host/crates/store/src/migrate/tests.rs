@@ -53,7 +53,8 @@ fn lines_of_the_first_schema_are_carried_over() {
     .unwrap();
     apply(&mut conn, ALL, NOW).unwrap();
     assert!(conn.prepare("SELECT * FROM log_rows").is_err());
-    let sql = "SELECT run_id, first_seq, data FROM log_chunks JOIN log_data USING (id) ORDER BY run_id, first_seq";
+    let sql =
+        "SELECT run_id, first_seq, data FROM log_chunks JOIN log_data USING (id) ORDER BY run_id, first_seq";
     let mut statement = conn.prepare(sql).unwrap();
     let chunks = statement.query_map([], |row| {
         let rows = crate::Rows::decode(&row.get::<_, Vec<u8>>(2)?).unwrap();

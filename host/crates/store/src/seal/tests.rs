@@ -62,7 +62,8 @@ async fn nobody_who_reads_notices() {
             message: format!("number {n}"),
             fields: Vec::new(),
         };
-        let events = Annotations { run, from_seq: n, next_seq: n + 1, events: vec![event] };
+        let events =
+            Annotations { run, from_seq: n, next_seq: n + 1, events: vec![event], occurrences: Vec::new() };
         f.store.commit_annotations(events, &[]).await.unwrap();
     }
     let before = f.rows(process).await;
@@ -81,9 +82,7 @@ async fn nobody_who_reads_notices() {
     assert_eq!(f.rows(process).await, before);
     let rows = f.store.read(|conn| Ok(conn.query_row("SELECT count(*) FROM log_events", [], |r| r.get(0))?));
     assert_eq!(rows.await, Ok(1));
-    let errors = LogQuery {
-        min_level: hostler_model::event::Severity::ERROR,
-        ..LogQuery::newest(process, 100)
-    };
+    let errors =
+        LogQuery { min_level: hostler_model::event::Severity::ERROR, ..LogQuery::newest(process, 100) };
     assert_eq!(f.store.logs(errors).await.unwrap().rows.len(), 50);
 }
