@@ -140,13 +140,16 @@ fn speaks_http(command: &str) -> bool {
     SERVERS.iter().any(|name| command.contains(name))
 }
 
+/// A parser, what its lines are, and whether a line is one.
+type Form = (&'static str, &'static str, fn(&str) -> bool);
+
 /// The parser whose form most of the lines have.
 fn parser_for(lines: &[String]) -> Option<(&'static str, String)> {
     let lines: Vec<&str> = lines.iter().map(|l| l.trim()).filter(|l| !l.is_empty()).collect();
     if lines.is_empty() {
         return None;
     }
-    let forms: [(&'static str, &str, fn(&str) -> bool); 4] = [
+    let forms: [Form; 4] = [
         ("json", "a JSON object", is_json),
         ("access-log", "a line of an access log", is_access_log),
         ("syslog", "a line of syslog", is_syslog),
