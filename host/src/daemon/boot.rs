@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::annotate::Annotate;
 use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
@@ -90,7 +91,11 @@ async fn main(home: &Home) -> Result<(), String> {
     let config = ConfigFile::open(home.config(), degraded.clone());
     let backlog = Backlog::default();
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
-    let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone())
+    let plugins = Plugins::new(config, &home.plugin_code());
+    let (annotate, annotate_thread) =
+        Annotate::start(store.clone(), registry.clone(), plugins.clone(), degraded.clone())
+            .map_err(|e| format!("cannot start the parsers: {e}"))?;
+    let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone(), annotate)
         .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let upkeep = Upkeep::start(store.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
@@ -103,7 +108,7 @@ async fn main(home: &Home) -> Result<(), String> {
         boot_id: boot_id(),
         degraded: degraded.clone(),
         backlog: backlog.clone(),
-        plugins: Plugins::new(config, &home.plugin_code()),
+        plugins,
         sampler: Arc::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
@@ -124,7 +129,8 @@ async fn main(home: &Home) -> Result<(), String> {
     ingest.stop();
     let _ = tokio::task::spawn_blocking(move || {
         upkeep.stop();
-        ingest_thread.join()
+        // The parsers end when there is no ingest that could tell of lines.
+        ingest_thread.join().and_then(|()| annotate_thread.join())
     })
     .await;
     store.shutdown().await;

@@ -15,6 +15,7 @@ use hostler_store::{
     IngestBatch, Ingested, JournalPosition, LogPoint, RowFlags, Rows, RunKey, Store, StoreError,
 };
 
+use super::annotate::Annotate;
 use super::degraded::Degraded;
 use super::registry::Registry;
 
@@ -49,9 +50,10 @@ impl Ingest {
         store: Store,
         registry: Arc<Registry>,
         degraded: Degraded,
+        annotate: Annotate,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (news, inbox) = channel();
-        let worker = Worker { store, registry, degraded, tails: BTreeMap::new() };
+        let worker = Worker { store, registry, degraded, annotate, tails: BTreeMap::new() };
         let thread = std::thread::Builder::new().name("ingest".into()).spawn(move || worker.run(&inbox))?;
         Ok((Self { news }, thread))
     }
@@ -76,6 +78,8 @@ struct Worker {
     store: Store,
     registry: Arc<Registry>,
     degraded: Degraded,
+    /// Who looks at the lines when they are stored.
+    annotate: Annotate,
     tails: BTreeMap<RunKey, Tail>,
 }
 
@@ -223,6 +227,11 @@ impl Worker {
         if gone || drained {
             self.tails.remove(&run);
             remove_dir(&dir);
+        }
+        if drained {
+            self.annotate.closed(run);
+        } else if let Ingested::Stored { rows: Some(_) } = answer {
+            self.annotate.grew(run);
         }
         let Some(entry) = self.registry.get(process) else { return };
         entry.handle.consumed(hostler_supervisor::RunKey(run.0), position);

@@ -30,6 +30,7 @@ mod searchable;
 mod sessions;
 mod sql;
 mod store;
+mod unannotated;
 mod writer;
 
 #[cfg(test)]
