@@ -8,6 +8,7 @@ pub(crate) mod home;
 mod ingest;
 mod instance;
 mod logging;
+mod monitor;
 mod policy;
 mod recorder;
 mod registry;

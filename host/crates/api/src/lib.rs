@@ -10,6 +10,7 @@ pub mod connection;
 pub mod daemon;
 pub mod error;
 pub mod logs;
+pub mod monitoring;
 pub mod process;
 pub mod schema;
 pub mod time;

@@ -22,6 +22,7 @@ mod runs;
 mod sessions;
 mod sql;
 mod store;
+mod usage;
 mod writer;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod lifecycle;
 mod logs;
+mod monitoring;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ pub(super) struct ToolDef {
 /// All tools, in the order in which clients see them.
 pub(super) fn all() -> Vec<ToolDef> {
     let mut all = lifecycle::tools();
+    all.extend(monitoring::tools());
     all.extend(logs::tools());
     all
 }
