@@ -49,7 +49,7 @@ enum Command {
     /// Show what a process used over time, or what the machine uses now
     Stats(commands::stats::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
-    Mcp,
+    Mcp(mcp::Args),
     /// Write, check and try plugins
     Plugin(plugin::Args),
     /// Control the daemon
@@ -63,6 +63,9 @@ enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Print docs/tools.md: all that MCP clients see
+    #[command(hide = true)]
+    Reference,
     /// A program that the demo supervises
     #[command(hide = true)]
     DemoProgram(demo_programs::Args),
@@ -80,13 +83,17 @@ pub(crate) fn main() -> ExitCode {
         Command::Info(args) => commands::info::run(args),
         Command::Logs(args) => commands::logs::run(args),
         Command::Stats(args) => commands::stats::run(args),
-        Command::Mcp => mcp::run(),
+        Command::Mcp(args) => mcp::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Daemon(args) => daemon::run(args),
         Command::Demo => demo::run(),
         Command::Doctor => doctor::run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "hostler", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Reference => {
+            print!("{}", crate::mcp::reference());
             Ok(())
         }
         Command::DemoProgram(args) => demo_programs::run(args),

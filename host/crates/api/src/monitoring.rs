@@ -1,11 +1,7 @@
 //! The monitoring tools: what processes and the machine use.
-//!
-//! The schemas of the answers say of their inner parts no more than that they are objects: every client pays for the
-//! list of tools at each connection.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 /// `get_process_stats`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -43,7 +39,7 @@ pub struct UsageSeries {
 }
 
 /// One quantity over the whole window.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct UsageSummary {
     pub min: f64,
@@ -53,7 +49,7 @@ pub struct UsageSummary {
 }
 
 /// All quantities over the whole window.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "as in UsageSeries")]
 pub struct UsageSummaries {
     pub cpu_percent: UsageSummary,
@@ -77,7 +73,6 @@ pub struct ProcessStats {
     pub series: UsageSeries,
     /// Smallest, largest, mean and 95th percentile; absent without points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Map<String, Value>>")]
     pub summary: Option<UsageSummaries>,
     /// How memory is counted, or why there are no points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,7 +92,7 @@ pub struct GetSystemStats {
 }
 
 /// The machine's processors.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CpuStats {
     /// Of all cores together, at most 100.
     pub percent: f64,
@@ -106,7 +101,7 @@ pub struct CpuStats {
 }
 
 /// Memory or swap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct MemoryStats {
     pub total_bytes: u64,
@@ -116,7 +111,7 @@ pub struct MemoryStats {
 }
 
 /// Tasks that wanted to run, on average over minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LoadStats {
     /// Over one minute.
     pub one: f64,
@@ -127,7 +122,7 @@ pub struct LoadStats {
 }
 
 /// A file system.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct DiskStats {
     pub mount: String,
@@ -137,7 +132,7 @@ pub struct DiskStats {
 }
 
 /// Percent of the time in which some (or all) tasks waited, over ten seconds, one and five minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the kernel's names")]
 pub struct Stall {
     pub avg10: f64,
@@ -146,7 +141,7 @@ pub struct Stall {
 }
 
 /// Pressure on one resource.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PressureStats {
     /// At least one task waited.
     pub some: Stall,
@@ -156,7 +151,7 @@ pub struct PressureStats {
 }
 
 /// The kernel's pressure stall information.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Pressure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,7 +163,7 @@ pub struct Pressure {
 }
 
 /// What hostler itself uses.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct DaemonStats {
     /// The daemon's process.
     pub pid: i32,
@@ -189,7 +184,7 @@ pub struct DaemonStats {
 }
 
 /// A process that uses much.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "as in a process's view")]
 pub struct TopProcess {
     /// project/name.
@@ -207,25 +202,18 @@ pub struct TopProcess {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SystemStats {
     /// Processors.
-    #[schemars(with = "Map<String, Value>")]
     pub cpu: CpuStats,
     /// Memory.
-    #[schemars(with = "Map<String, Value>")]
     pub memory: MemoryStats,
     /// Swap.
-    #[schemars(with = "Map<String, Value>")]
     pub swap: MemoryStats,
     /// Load.
-    #[schemars(with = "Map<String, Value>")]
     pub load: LoadStats,
     /// File systems.
-    #[schemars(with = "Vec<Map<String, Value>>")]
     pub disks: Vec<DiskStats>,
     /// Pressure, where the kernel tells it.
-    #[schemars(with = "Map<String, Value>")]
     pub pressure: Pressure,
     /// hostler itself.
-    #[schemars(with = "Map<String, Value>")]
     pub daemon: DaemonStats,
     /// Bytes of the database on disk.
     pub store_bytes: u64,
@@ -234,6 +222,5 @@ pub struct SystemStats {
     /// Those that run.
     pub running: usize,
     /// Those that use most CPU, of all projects.
-    #[schemars(with = "Vec<Map<String, Value>>")]
     pub top: Vec<TopProcess>,
 }

@@ -22,7 +22,8 @@ pub(crate) const ALL: &[Migration] = &[
         name: "session_owners",
         sql: include_str!("../../../../migrations/0002_session_owners.sql"),
     },
-    Migration { number: 3, name: "usage", sql: include_str!("../../../../migrations/0003_usage.sql") },
+    Migration { number: 3, name: "errors", sql: include_str!("../../../../migrations/0003_errors.sql") },
+    Migration { number: 4, name: "usage", sql: include_str!("../../../../migrations/0004_usage.sql") },
 ];
 
 /// The newest schema version of this build.

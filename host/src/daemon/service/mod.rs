@@ -8,6 +8,7 @@ mod logs;
 mod operate;
 mod ports;
 mod stats;
+mod surroundings;
 mod views;
 mod waiting;
 
@@ -31,6 +32,7 @@ use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::monitor::Monitor;
+use super::plugins::Plugins;
 use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
 
@@ -45,6 +47,7 @@ pub(crate) struct Service {
     pub(crate) degraded: Degraded,
     pub(crate) backlog: Backlog,
     pub(crate) monitor: Arc<Monitor>,
+    pub(crate) plugins: Plugins,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,
     /// Declaring is done by one at a time, so that two starts of one name are one process.
