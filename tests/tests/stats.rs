@@ -68,7 +68,7 @@ fn the_machine_and_the_busiest_are_told(era: Era) {
 #[test]
 fn the_history_outlives_the_daemon() {
     let env = Env::new();
-    env.cli(&["start", "idle", "--", &env.fault(), "run"]).ok();
+    let _ = env.cli(&["start", "idle", "--", &env.fault(), "run"]).ok();
     let stats = || env.cli(&["stats", "idle", "--window", "1h", "--points", "500", "--json"]).ok().json();
     let database = rusqlite::Connection::open(env.home().join("hostler.db")).unwrap();
     wait_until("ten seconds are on record", || {
@@ -84,7 +84,7 @@ fn the_history_outlives_the_daemon() {
 #[test]
 fn people_see_tables_and_pipes_plain_text() {
     let env = Env::new();
-    env.cli(&["start", "idle", "--", &env.fault(), "run"]).ok();
+    let _ = env.cli(&["start", "idle", "--", &env.fault(), "run"]).ok();
     let one = env.cli(&["stats", "idle", "-w", "30s"]).ok().stdout;
     for word in ["shop/idle, the last 30s", "MEAN", "CPU %", "memory", "open files"] {
         assert!(one.contains(word), "{word}: {one}");
