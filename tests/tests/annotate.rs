@@ -97,8 +97,7 @@ fn killed_daemons_parse_each_line_once() {
         (page["lines"][0]["fields"]["n"] == all.to_string()).then_some(())
     });
     let database = rusqlite::Connection::open(env.home().join("hostler.db")).unwrap();
-    let events: i64 =
-        database.query_row("SELECT sum(count) FROM log_events", [], |row| row.get(0)).unwrap();
+    let events: i64 = database.query_row("SELECT sum(count) FROM log_events", [], |row| row.get(0)).unwrap();
     assert_eq!(events, all as i64);
     for (at, line) in records(&mut mcp, "web", json!({})).iter().enumerate() {
         assert_eq!(line["fields"]["n"], (at + 1).to_string(), "{line}");
@@ -114,7 +113,9 @@ fn hostile_parsers_cost_their_own_verdict_only() {
         .iter()
         .map(|name| {
             let file = hostile.join(format!("{name}.wasm"));
-            format!("[plugins.{name}]\nsource = {file:?}\nlimits = {{ cpu_ms = 50, memory_bytes = 8388608 }}\n")
+            format!(
+                "[plugins.{name}]\nsource = {file:?}\nlimits = {{ cpu_ms = 50, memory_bytes = 8388608 }}\n"
+            )
         })
         .collect();
     std::fs::write(env.home().join("config.toml"), declared).unwrap();

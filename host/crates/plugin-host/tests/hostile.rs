@@ -19,7 +19,12 @@ fn guests() -> Vec<(&'static str, Guest)> {
     vec![
         ("loop", with("(loop $forever (br $forever)) unreachable")),
         ("trap", with("unreachable")),
-        ("hog", with("(loop $more (br_if $more (i32.ge_s (memory.grow (i32.const 16)) (i32.const 0)))) unreachable")),
+        (
+            "hog",
+            with(
+                "(loop $more (br_if $more (i32.ge_s (memory.grow (i32.const 16)) (i32.const 0)))) unreachable",
+            ),
+        ),
         ("liar", liar),
     ]
 }

@@ -31,6 +31,7 @@ mod sessions;
 mod sql;
 mod store;
 mod unannotated;
+mod usage;
 mod writer;
 
 #[cfg(test)]
