@@ -3,6 +3,7 @@
 //! Nothing in this crate does I/O, reads a clock or draws a random number: time and jitter are arguments.
 //! That is what lets every policy be tested over thousands of random histories in milliseconds.
 
+pub mod chain;
 pub mod dotenv;
 pub mod errors;
 pub mod event;

@@ -3,7 +3,7 @@
 use hostler_model::{Event, Severity, Stream, Timestamp};
 use hostler_plugin_host::{Parsed, Row, TextBatch};
 
-use super::chain::Line;
+use hostler_model::chain::Line;
 
 /// Makes the events of an answer that stand. `lines` are those of the batch, and `time` says when one came.
 pub(super) fn events_of(

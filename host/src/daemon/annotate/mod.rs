@@ -4,7 +4,6 @@
 //! line that nobody understood is there as it was written. Each run has a worker as long as there is something to do
 //! for it; they take turns, so that a parser that computes for long delays its own run only.
 
-mod chain;
 mod events;
 mod parsers;
 mod window;

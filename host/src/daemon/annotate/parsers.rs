@@ -8,7 +8,7 @@ use hostler_plugin_host::{Instance, Kind, Nowhere, Parsed, TextBatch};
 use serde_json::Map;
 use tokio::time::Instant;
 
-use super::chain::Chain;
+use hostler_model::chain::Chain;
 use super::events::events_of;
 use super::window::Window;
 use crate::daemon::plugins::{Loaded, Plugins};

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Parts;
-use super::chain::cut;
+use hostler_model::chain::cut;
 use super::parsers::{Parsers, names};
 use super::window::Window;
 

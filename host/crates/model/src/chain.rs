@@ -6,32 +6,33 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use hostler_model::Event;
+use crate::event::Event;
 
 /// A line on its way through the parsers of its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Line {
+pub struct Line {
     /// Its number in the run.
-    pub(super) seq: u64,
+    pub seq: u64,
     /// Its number in its stream: lines that follow each other there have numbers that do.
-    pub(super) place: u64,
+    pub place: u64,
 }
 
 /// The lines of one stream, by the parser in front of which they wait.
 #[derive(Debug, Clone)]
-pub(super) struct Chain {
+pub struct Chain {
     waiting: Vec<VecDeque<Line>>,
     next_place: u64,
 }
 
 impl Chain {
     /// A chain of so many parsers.
-    pub(super) fn new(parsers: usize) -> Self {
+    #[must_use]
+    pub fn new(parsers: usize) -> Self {
         Self { waiting: vec![VecDeque::new(); parsers], next_place: 0 }
     }
 
     /// A line comes to the first parser.
-    pub(super) fn push(&mut self, seq: u64) {
+    pub fn push(&mut self, seq: u64) {
         let place = self.next_place;
         self.next_place += 1;
         if let Some(first) = self.waiting.first_mut() {
@@ -40,12 +41,13 @@ impl Chain {
     }
 
     /// Something stands between the line before and the one behind: no event has both.
-    pub(super) fn part(&mut self) {
+    pub fn part(&mut self) {
         self.next_place += 1;
     }
 
     /// The lines in front of a parser.
-    pub(super) fn offer(&self, parser: usize) -> Vec<Line> {
+    #[must_use]
+    pub fn offer(&self, parser: usize) -> Vec<Line> {
         self.waiting.get(parser).into_iter().flatten().copied().collect()
     }
 
@@ -53,7 +55,7 @@ impl Chain {
     /// among them, in order and without overlap, and from `pending_from` on it cannot judge yet. What it did not
     /// understand goes to the next one. Returns which of the events stand: one whose lines do not follow each other in
     /// their stream does not.
-    pub(super) fn settle(
+    pub fn settle(
         &mut self,
         parser: usize,
         offered: usize,
@@ -81,12 +83,14 @@ impl Chain {
     }
 
     /// How many lines wait in front of a parser.
-    pub(super) fn waiting(&self, parser: usize) -> usize {
+    #[must_use]
+    pub fn waiting(&self, parser: usize) -> usize {
         self.waiting.get(parser).map_or(0, VecDeque::len)
     }
 
     /// The first line that waits anywhere.
-    pub(super) fn first_waiting(&self) -> Option<u64> {
+    #[must_use]
+    pub fn first_waiting(&self) -> Option<u64> {
         self.waiting.iter().filter_map(|queue| queue.front()).map(|line| line.seq).min()
     }
 }
@@ -101,7 +105,7 @@ fn is_whole(lines: &[Line], event: &Range<usize>) -> bool {
 
 /// Up to which line all is known, so that it can be stored: not beyond `next`, the first line that was not offered or
 /// still waits, and not into an event. Takes out the events before it.
-pub(super) fn cut(events: &mut Vec<Event>, mut next: u64) -> (u64, Vec<Event>) {
+pub fn cut(events: &mut Vec<Event>, mut next: u64) -> (u64, Vec<Event>) {
     // An event that reaches beyond the cut moves it in front of itself, which may split another one.
     while let Some(split) =
         events.iter().filter(|e| e.first_seq < next && e.last_seq >= next).map(|e| e.first_seq).min()
@@ -117,7 +121,9 @@ pub(super) fn cut(events: &mut Vec<Event>, mut next: u64) -> (u64, Vec<Event>) {
 mod tests {
     use std::collections::BTreeMap;
 
-    use hostler_model::{Severity, Stream, Timestamp};
+    use crate::event::Severity;
+    use crate::lines::Stream;
+    use crate::time::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
