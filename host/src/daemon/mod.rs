@@ -4,6 +4,7 @@
 mod backlog;
 pub(crate) mod boot;
 mod degraded;
+mod groups;
 pub(crate) mod home;
 mod ingest;
 mod instance;

@@ -21,6 +21,8 @@ pub(crate) struct Entry {
     pub(crate) handle: ProcessHandle,
     /// What of its output is stored.
     pub(crate) logs: watch::Sender<LogMark>,
+    /// The group it is in; the groups keep it true.
+    group: RwLock<Option<ProcessName>>,
 }
 
 /// How far the output of a process is stored.
@@ -33,6 +35,20 @@ pub(crate) struct LogMark {
 }
 
 impl Entry {
+    pub(crate) fn new(id: ProcessId, project: Project, name: ProcessName, handle: ProcessHandle) -> Self {
+        let (logs, _) = watch::channel(LogMark::default());
+        Self { id, project, name, handle, logs, group: RwLock::default() }
+    }
+
+    /// The group it is in.
+    pub(crate) fn group(&self) -> Option<ProcessName> {
+        self.group.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_group(&self, group: Option<ProcessName>) {
+        *self.group.write().unwrap_or_else(std::sync::PoisonError::into_inner) = group;
+    }
+
     /// `project/name`.
     pub(crate) fn full_name(&self) -> String {
         format!("{}/{}", self.project.name, self.name)
@@ -67,15 +83,24 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     entries: RwLock<BTreeMap<ProcessId, Arc<Entry>>>,
+    /// Counts the processes that were declared or removed.
+    version: watch::Sender<u64>,
 }
 
 impl Registry {
     pub(crate) fn insert(&self, entry: Arc<Entry>) {
         self.write().insert(entry.id, entry);
+        self.version.send_modify(|version| *version += 1);
     }
 
     pub(crate) fn remove(&self, id: ProcessId) {
         self.write().remove(&id);
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    /// Tells when processes were declared or removed.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
     }
 
     pub(crate) fn get(&self, id: ProcessId) -> Option<Arc<Entry>> {

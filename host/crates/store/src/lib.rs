@@ -6,6 +6,7 @@
 
 mod blocks;
 mod error;
+mod groups;
 mod ingest;
 mod job;
 mod lane;
@@ -28,6 +29,7 @@ mod writer;
 mod testing;
 
 pub use error::{OpenError, StoreError};
+pub use groups::GroupRecord;
 pub use hostler_model::lines::Carry;
 pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition, NewRow};
 pub use listing::{Listing, UnreadableRow};

@@ -2,6 +2,8 @@
 
 mod declare;
 mod evidence;
+mod group_views;
+mod groups;
 mod lifetimes;
 mod listing;
 mod logs;
@@ -29,6 +31,7 @@ use sampling::Sampler;
 
 use super::backlog::Backlog;
 use super::degraded::Degraded;
+use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::recorder::Recorder;
@@ -39,6 +42,7 @@ pub(crate) struct Service {
     pub(crate) home: Home,
     pub(crate) store: Store,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) groups: Groups,
     pub(crate) pool: ShimPool,
     pub(crate) ingest: Ingest,
     pub(crate) boot_id: Arc<str>,

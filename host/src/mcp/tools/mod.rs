@@ -1,5 +1,6 @@
 //! The tools as MCP shows them: names, descriptions, hints, schemas. One file per family.
 
+mod groups;
 mod lifecycle;
 mod logs;
 
@@ -43,6 +44,7 @@ pub(super) struct ToolDef {
 pub(super) fn all() -> Vec<ToolDef> {
     let mut all = lifecycle::tools();
     all.extend(logs::tools());
+    all.extend(groups::tools());
     all
 }
 
