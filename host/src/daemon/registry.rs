@@ -9,6 +9,8 @@ use hostler_store::{LogPoint, Project, RunKey};
 use hostler_supervisor::ProcessHandle;
 use tokio::sync::watch;
 
+use super::activity::Activity;
+
 /// How long the last lines of a process that just ended may take to be stored.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -21,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) handle: ProcessHandle,
     /// What of its output is stored.
     pub(crate) logs: watch::Sender<LogMark>,
+    /// When it wrote lines.
+    pub(crate) activity: Activity,
     /// The group it is in; the groups keep it true.
     group: RwLock<Option<ProcessName>>,
 }
@@ -37,7 +41,8 @@ pub(crate) struct LogMark {
 impl Entry {
     pub(crate) fn new(id: ProcessId, project: Project, name: ProcessName, handle: ProcessHandle) -> Self {
         let (logs, _) = watch::channel(LogMark::default());
-        Self { id, project, name, handle, logs, group: RwLock::default() }
+        let (activity, group) = Default::default();
+        Self { id, project, name, handle, logs, activity, group }
     }
 
     /// The group it is in.

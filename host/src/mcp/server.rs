@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hostler_api::connection::Selection;
 use hostler_api::{ErrorKind, ToolError};
 use hostler_model::nearest::nearest;
 use rmcp::model::{
@@ -21,6 +22,9 @@ use crate::daemon::service::{Client, Patience, Service};
 pub(crate) const STATUS_METHOD: &str = "hostler/daemon/status";
 pub(crate) const STOP_METHOD: &str = "hostler/daemon/stop";
 
+/// A private method of the command line: the list of groups, which is no tool.
+pub(crate) const GROUPS_METHOD: &str = "hostler/groups/list";
+
 /// How long a client may keep the list of tools: it changes with the version only.
 const TOOLS_TTL_MS: u64 = 3_600_000;
 
@@ -38,13 +42,19 @@ hostler starts programs, keeps them running when this session ends, and explains
 pub(super) struct Server {
     service: Arc<Service>,
     client: Arc<Client>,
-    tools: Vec<ToolDef>,
+    tools: Vec<&'static ToolDef>,
     closing: CancellationToken,
 }
 
 impl Server {
-    pub(super) fn new(service: Arc<Service>, client: Arc<Client>, closing: CancellationToken) -> Self {
-        Self { service, client, tools: tools::all(), closing }
+    pub(super) fn new(
+        service: Arc<Service>,
+        client: Arc<Client>,
+        selection: &Selection,
+        closing: CancellationToken,
+    ) -> Self {
+        let tools = tools::selected(selection);
+        Self { service, client, tools, closing }
     }
 
     /// Runs a call in a task of its own: a panic costs its answer only, and a client that leaves does not
@@ -88,6 +98,14 @@ impl Server {
         let hint =
             nearest(name, names.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
         let shown: String = name.chars().take(100).collect();
+        if tools::families().iter().any(|f| f.tools.iter().any(|t| t.tool.name == name)) {
+            let message = format!(
+                "`{shown}` is not offered to this client: its `hostler mcp` was started with --read-only or --tools. \
+                 There are: {}",
+                names.join(", ")
+            );
+            return ToolError::new(ErrorKind::Forbidden, message);
+        }
         ToolError::new(
             ErrorKind::NotFound,
             format!("no tool `{shown}`; {hint}There are: {}", names.join(", ")),
@@ -109,8 +127,7 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = self.tools.iter().map(|t| t.tool.clone()).collect();
-        Ok(ListToolsResult::with_all_items(tools)
+        Ok(ListToolsResult::with_all_items(tools::listed(&self.tools))
             .with_ttl_ms(TOOLS_TTL_MS)
             .with_cache_scope(CacheScope::Public))
     }
@@ -143,13 +160,17 @@ impl ServerHandler for Server {
         request: CustomRequest,
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        let to_value =
-            |v| serde_json::to_value(v).map_err(|e| ErrorData::internal_error(e.to_string(), None));
         match request.method.as_str() {
-            STATUS_METHOD => Ok(CustomResult(to_value(self.service.daemon_status())?)),
+            STATUS_METHOD => Ok(CustomResult(to_value_of(self.service.daemon_status())?)),
             STOP_METHOD => {
                 self.service.stop_requested.notify_one();
-                Ok(CustomResult(to_value(self.service.daemon_status())?))
+                Ok(CustomResult(to_value_of(self.service.daemon_status())?))
+            }
+            GROUPS_METHOD => {
+                let all = request.params.as_ref().is_some_and(|p| p["all_projects"] == true);
+                let list = self.service.list_groups(&self.client, None, all).await;
+                let list = list.map_err(|e| ErrorData::internal_error(e.message, None))?;
+                Ok(CustomResult(to_value_of(list)?))
             }
             // A request that has a known method and ended up here does not have its form.
             "tools/call" => Err(ErrorData::invalid_params(
@@ -163,6 +184,10 @@ impl ServerHandler for Server {
             )),
         }
     }
+}
+
+fn to_value_of<T: serde::Serialize>(value: T) -> Result<Value, ErrorData> {
+    serde_json::to_value(value).map_err(|e| ErrorData::internal_error(e.to_string(), None))
 }
 
 fn success(answer: Answer) -> CallToolResult {

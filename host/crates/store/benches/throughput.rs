@@ -32,6 +32,7 @@ fn spec() -> ProcessSpec {
         stop: Default::default(),
         limits: Default::default(),
         lifetime: Default::default(),
+        parsers: Vec::new(),
         pty: false,
         no_new_privs: false,
     }

@@ -63,6 +63,7 @@ pub(crate) fn spec() -> ProcessSpec {
         stop: StopSpec::default(),
         limits: Default::default(),
         lifetime: Default::default(),
+        parsers: Vec::new(),
         pty: false,
         no_new_privs: false,
     }

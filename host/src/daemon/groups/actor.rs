@@ -226,7 +226,8 @@ async fn changed(members: &mut [Watched]) -> usize {
 async fn until(at: Option<Timestamp>) {
     match at {
         Some(at) => {
-            tokio::time::sleep(Duration::from_millis(at.ms_since(crate::daemon::now()).saturating_add(1))).await;
+            tokio::time::sleep(Duration::from_millis(at.ms_since(crate::daemon::now()).saturating_add(1)))
+                .await;
         }
         None => std::future::pending().await,
     }

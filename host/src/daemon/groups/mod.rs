@@ -118,14 +118,10 @@ impl Groups {
         let run = GroupRun::default();
         let id = self.store.put_group(project.id, &group, &run, super::now()).await?;
         let known = self.read().get(&id).cloned();
-        let entry = match known {
-            Some(entry) => {
-                // It ends with the daemon only; the record is what counts.
-                let _ = entry.redeclare(group).await;
-                entry
-            }
-            None => self.look_after(GroupRecord { id, project: project.clone(), group, run }),
-        };
+        let new = || GroupRecord { id, project: project.clone(), group: group.clone(), run };
+        let entry = known.unwrap_or_else(|| self.look_after(new()));
+        // Answered when its members were looked at. The task ends with the daemon only; the record is what counts.
+        let _ = entry.redeclare(group).await;
         self.label();
         Ok(entry)
     }
@@ -160,9 +156,8 @@ impl Groups {
 
     /// The group of this name in a project.
     pub(crate) fn find(&self, project: i64, name: &str) -> Option<Arc<GroupEntry>> {
-        let named = |e: &&Arc<GroupEntry>| {
-            e.project.id == project && e.shown.borrow().group.name().as_str() == name
-        };
+        let named =
+            |e: &&Arc<GroupEntry>| e.project.id == project && e.shown.borrow().group.name().as_str() == name;
         self.read().values().find(named).cloned()
     }
 
@@ -172,7 +167,8 @@ impl Groups {
         for process in self.registry.all() {
             let group = groups.iter().find_map(|g| {
                 let shown = g.shown.borrow();
-                let is_in = g.project.id == process.project.id && shown.group.member(process.name.as_str()).is_some();
+                let is_in =
+                    g.project.id == process.project.id && shown.group.member(process.name.as_str()).is_some();
                 is_in.then(|| shown.group.name().clone())
             });
             process.set_group(group);

@@ -70,8 +70,7 @@ impl Service {
         if group.member(process.name.as_str()).is_some() {
             return Ok(());
         }
-        let member =
-            Member { process: process.name.clone(), depends_on: Default::default(), delay_ms: 0 };
+        let member = Member { process: process.name.clone(), depends_on: Default::default(), delay_ms: 0 };
         let group = with_member(group, member)?;
         self.groups.put(&process.project, group).await.map(drop).map_err(store_error)
     }
@@ -205,8 +204,11 @@ impl Service {
 
     fn members_result(&self, entry: &GroupEntry, done: bool) -> MembersResult {
         let view = self.group_view(entry);
-        let members = view.members.into_iter().map(|m| {
-            hostler_api::groups::MemberView { depends_on: Vec::new(), condition: None, delay_ms: None, ..m }
+        let members = view.members.into_iter().map(|m| hostler_api::groups::MemberView {
+            depends_on: Vec::new(),
+            condition: None,
+            delay_ms: None,
+            ..m
         });
         MembersResult { group: view.name, status: view.status, members: members.collect(), done, note: None }
     }

@@ -10,6 +10,7 @@ mod logs;
 mod operate;
 mod ports;
 mod sampling;
+mod surroundings;
 mod views;
 mod waiting;
 
@@ -34,6 +35,7 @@ use super::degraded::Degraded;
 use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
+use super::plugins::Plugins;
 use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
 
@@ -48,6 +50,7 @@ pub(crate) struct Service {
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
     pub(crate) backlog: Backlog,
+    pub(crate) plugins: Plugins,
     pub(crate) sampler: Arc<Sampler>,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,

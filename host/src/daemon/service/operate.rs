@@ -4,6 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::waiting::{LONGEST, Waited, Wish};
+use super::{Client, Patience, Service, declare, gone, store_error, views};
+use crate::daemon::registry::Entry;
+use crate::daemon::resolve::resolve;
 use hostler_api::process::{
     KillProcess, RestartProcess, SpecArgs, StartProcess, StartResult, StopProcess, StopResult,
 };
@@ -14,10 +18,6 @@ use hostler_model::{Lifecycle, ProcessName, ProcessSpec, RunNo, Signal};
 use hostler_store::{NewProcess, Project, StoreError};
 use hostler_supervisor::actor::{self, Beginning};
 use hostler_supervisor::{Program, Snapshot};
-use super::waiting::{LONGEST, Waited, Wish};
-use super::{Client, Patience, Service, declare, gone, store_error, views};
-use crate::daemon::registry::Entry;
-use crate::daemon::resolve::resolve;
 
 /// After the grace of a stop, the kernel needs a moment to carry out SIGKILL.
 const AFTER_GRACE: Duration = Duration::from_secs(5);
@@ -39,6 +39,7 @@ impl Service {
             .map_err(|e| ToolError::invalid(format!("`name`: {e}")))?;
         let project = self.project(client, request.project.as_deref()).await?;
         let group = super::groups::name_of(request.spec.group.as_deref())?;
+        self.plugins.check(&request.spec).await?;
         let declaring = self.declaring.lock().await;
         let (entry, Redeclared { spec, program, note }) = match self.registry.find(project.id, name.as_str())
         {
@@ -150,6 +151,7 @@ impl Service {
         let wish = Wish::read(&request.wait)?;
         let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
         let group = super::groups::name_of(request.spec.group.as_deref())?;
+        self.plugins.check(&request.spec).await?;
         let declaring = self.declaring.lock().await;
         let old = entry.handle.snapshot().spec;
         let spec = declare::changed_spec(old.clone(), &request.spec, &entry.project)?;

@@ -292,7 +292,9 @@ impl GroupRun {
             let Some(seen) = &progress.seen else { continue };
             let generation = seen.generation;
             let step = match (progress.step, &seen.phase) {
-                (Step::Pending | Step::Delayed { .. }, Phase::Ending { .. } | Phase::Missing) => Step::Pending,
+                (Step::Pending | Step::Delayed { .. }, Phase::Ending { .. } | Phase::Missing) => {
+                    Step::Pending
+                }
                 (Step::Pending | Step::Delayed { .. }, phase) if !phase.is_at_rest() => Step::Begun,
                 (Step::Pending | Step::Delayed { .. }, _) => {
                     let standings = standings(group, self, now);
@@ -357,7 +359,8 @@ impl GroupRun {
             StopStrategy::Parallel => true,
             StopStrategy::Reverse => group.dependents(name).all(|m| self.step(&m.process) == Step::Idle),
             StopStrategy::Sequential => {
-                let is_ending = |p: &Progress| p.seen.as_ref().is_some_and(|s| matches!(s.phase, Phase::Ending { .. }));
+                let is_ending =
+                    |p: &Progress| p.seen.as_ref().is_some_and(|s| matches!(s.phase, Phase::Ending { .. }));
                 let mut others = self.members.iter().filter(|(other, _)| *other != name);
                 others.all(|(_, p)| p.step != Step::StopAsked && !is_ending(p))
             }

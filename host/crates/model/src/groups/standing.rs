@@ -60,11 +60,9 @@ impl Standing {
             | Self::Starting
             | Self::Stopping
             | Self::Backoff(_) => true,
-            Self::Stopped
-            | Self::Blocked { .. }
-            | Self::Up { .. }
-            | Self::Completed
-            | Self::Failed(_) => false,
+            Self::Stopped | Self::Blocked { .. } | Self::Up { .. } | Self::Completed | Self::Failed(_) => {
+                false
+            }
         }
     }
 
@@ -117,9 +115,10 @@ fn standing(
     let step = run.step(&member.process);
     let Some(seen) = run.seen(&member.process) else { return Standing::Starting };
     match (&seen.phase, step) {
-        (Phase::Missing, _) => {
-            Standing::Failed(format!("there is no process `{}` any more; start_process declares it", member.process))
-        }
+        (Phase::Missing, _) => Standing::Failed(format!(
+            "there is no process `{}` any more; start_process declares it",
+            member.process
+        )),
         (Phase::Starting, _) => Standing::Starting,
         (Phase::Up { since }, _) => Standing::Up { since: *since, health: seen.health },
         (Phase::Ending { .. }, _) => Standing::Stopping,
@@ -183,7 +182,8 @@ fn passes(on: &ProcessName, wish: Condition, standing: &Standing, step: Step, no
 }
 
 fn up(on: &ProcessName, wish: Condition, since: Timestamp, health: Health, now: Timestamp) -> Gate {
-    let waits = |because: &str, opens_at| Gate::Waits { on: on.clone(), because: because.to_owned(), opens_at };
+    let waits =
+        |because: &str, opens_at| Gate::Waits { on: on.clone(), because: because.to_owned(), opens_at };
     match (wish, health) {
         (Condition::Started, _) => Gate::Open,
         (Condition::Completed, _) => waits("it has not completed yet", None),

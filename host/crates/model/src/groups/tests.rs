@@ -35,10 +35,7 @@ fn a_cycle_is_refused_with_its_path() {
         member("api", &[("db", STARTED)]),
         member("db", &[("api", STARTED)]),
     ]);
-    assert_eq!(
-        message,
-        "these wait for one another: `api` → `db` → `api`; take one of the dependencies out"
-    );
+    assert_eq!(message, "these wait for one another: `api` → `db` → `api`; take one of the dependencies out");
     assert!(refused(vec![member("a", &[("a", STARTED)])]).contains("`a` → `a`"));
 }
 
@@ -78,8 +75,7 @@ fn a_failed_dependency_is_named_by_all_that_wait_behind_it_and_its_recovery_star
 
 #[test]
 fn what_runs_is_not_started_and_a_job_is_done_once_in_a_run_of_the_group() {
-    let mut world =
-        World::new(vec![member("job", &[]), member("web", &[("job", Condition::Completed)])]);
+    let mut world = World::new(vec![member("job", &[]), member("web", &[("job", Condition::Completed)])]);
     // What it did before this start of the group does not count.
     world.set("job", Phase::Completed).unwrap();
     world.set("web", Phase::Down).unwrap();
@@ -147,7 +143,8 @@ impl World {
         let group = Group::new(declared(members)).unwrap();
         let seen = Seen { generation: 0, phase: Phase::Down, health: Health::Unchecked };
         let real = group.members().iter().map(|m| m.process.clone());
-        let real = real.map(|name| (name, Real { seen: seen.clone(), begun: false, foreign: false })).collect();
+        let real =
+            real.map(|name| (name, Real { seen: seen.clone(), begun: false, foreign: false })).collect();
         let mut world = Self {
             group,
             run: GroupRun::default(),
@@ -283,9 +280,11 @@ impl World {
         for _ in 0..4 * self.real.len() + 8 {
             let names: Vec<ProcessName> = self.real.keys().cloned().collect();
             for process in names {
-                let is_job = jobs && self.group.dependents(&process).any(|m| {
-                    m.depends_on[&process] == Condition::Completed
-                });
+                let is_job = jobs
+                    && self
+                        .group
+                        .dependents(&process)
+                        .any(|m| m.depends_on[&process] == Condition::Completed);
                 let next = match self.real[&process].seen.phase {
                     Phase::Starting | Phase::Backoff(_) => Some(Phase::Up { since: self.now }),
                     Phase::Ending { .. } => Some(Phase::Down),
