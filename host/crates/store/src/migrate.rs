@@ -22,7 +22,8 @@ pub(crate) const ALL: &[Migration] = &[
         name: "session_owners",
         sql: include_str!("../../../../migrations/0002_session_owners.sql"),
     },
-    Migration { number: 3, name: "groups", sql: include_str!("../../../../migrations/0003_groups.sql") },
+    Migration { number: 3, name: "errors", sql: include_str!("../../../../migrations/0003_errors.sql") },
+    Migration { number: 4, name: "groups", sql: include_str!("../../../../migrations/0004_groups.sql") },
 ];
 
 /// The newest schema version of this build.

@@ -14,6 +14,7 @@ use hostler_supervisor::Snapshot;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Shown;
+use crate::daemon::changes::Topic;
 use crate::daemon::degraded::Degraded;
 use crate::daemon::registry::{Entry, Registry};
 
@@ -52,7 +53,7 @@ enum Happened {
 impl Actor {
     /// Until nobody can ask for anything any more.
     pub(super) async fn run(mut self) {
-        let mut registry = self.registry.watch();
+        let mut registry = self.registry.changes.subscribe(Topic::Processes);
         let mut members = self.look_for_members();
         let mut wake = None;
         for at in 0..members.len() {
@@ -168,6 +169,7 @@ impl Actor {
             actions = shown.run.apply(&shown.group, input, crate::daemon::now());
             record = shown.run.differs_on_record(&before).then(|| shown.run.clone());
         });
+        self.registry.changes.tell(Topic::Groups);
         (actions, record)
     }
 }

@@ -170,7 +170,7 @@ impl Service {
         let strategy = request.strategy.unwrap_or(entry.shown().group.declared().stop_strategy);
         let timeout = self.longest_stop(&entry, strategy, request.grace_ms);
         entry.stop(request.strategy, request.grace_ms).await.map_err(gone)?;
-        let done = wait(&entry, timeout, patience, |shown, now| all_rest(shown, now)).await == Some(true);
+        let done = wait(&entry, timeout, patience, all_rest).await == Some(true);
         let mut result = self.members_result(&entry, done);
         if !done {
             result.note = Some("the stop goes on; call stop_group again to wait on".to_owned());
