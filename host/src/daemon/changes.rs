@@ -7,15 +7,12 @@ use tokio::sync::watch;
 pub(crate) enum Topic {
     /// Processes came or went.
     Processes,
-    /// Groups came, went, or stand otherwise.
-    Groups,
 }
 
 /// One counter for each topic.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     processes: watch::Sender<u64>,
-    groups: watch::Sender<u64>,
 }
 
 impl Changes {
@@ -32,7 +29,6 @@ impl Changes {
     fn counter(&self, topic: Topic) -> &watch::Sender<u64> {
         match topic {
             Topic::Processes => &self.processes,
-            Topic::Groups => &self.groups,
         }
     }
 }

@@ -169,7 +169,6 @@ impl Actor {
             actions = shown.run.apply(&shown.group, input, crate::daemon::now());
             record = shown.run.differs_on_record(&before).then(|| shown.run.clone());
         });
-        self.registry.changes.tell(Topic::Groups);
         (actions, record)
     }
 }
