@@ -91,10 +91,11 @@ fn killed_daemons_parse_each_line_once() {
         env.crash_daemon();
     }
     let all = 4 * EACH;
+    let last = all.to_string();
     wait_for("all of it is parsed", || {
         let newest = json!({"process": "web", "limit": 1, "format": "records"});
         let page = mcp.done("get_logs", newest);
-        (page["lines"][0]["fields"]["n"] == all.to_string()).then_some(())
+        (page["lines"][0]["fields"]["n"].as_str() == Some(&*last)).then_some(())
     });
     let database = rusqlite::Connection::open(env.home().join("hostler.db")).unwrap();
     let events: i64 = database.query_row("SELECT sum(count) FROM log_events", [], |row| row.get(0)).unwrap();

@@ -118,6 +118,7 @@ pub fn cut(events: &mut Vec<Event>, mut next: u64) -> (u64, Vec<Event>) {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "a list of events that has one")]
 mod tests {
     use std::collections::BTreeMap;
 

@@ -8,10 +8,10 @@ use hostler_plugin_host::{Instance, Kind, Nowhere, Parsed, TextBatch};
 use serde_json::Map;
 use tokio::time::Instant;
 
-use hostler_model::chain::Chain;
 use super::events::events_of;
 use super::window::Window;
 use crate::daemon::plugins::{Loaded, Plugins};
+use hostler_model::chain::Chain;
 
 /// What stands before the parsers of every process, and behind them.
 const FIRST: &str = "multiline";

@@ -10,9 +10,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Parts;
-use hostler_model::chain::cut;
 use super::parsers::{Parsers, names};
 use super::window::Window;
+use hostler_model::chain::cut;
 
 /// Lines and bytes that are read at once.
 const BATCH_LINES: usize = 4_096;
