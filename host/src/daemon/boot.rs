@@ -138,12 +138,14 @@ async fn serve(service: &Arc<Service>, listener: UnixListener) {
     let connections = TaskTracker::new();
     let leases = tokio::spawn(lifetimes_watch(service.leases.clone(), Arc::downgrade(service)));
     let monitoring = tokio::spawn(monitor::watch(Arc::downgrade(service)));
+    let guarding = tokio::spawn(monitor::guard(Arc::downgrade(service)));
     let accepting =
         tokio::spawn(socket::serve(listener, service.clone(), shutdown.clone(), connections.clone()));
     told_to_end(service).await;
     shutdown.cancel();
     leases.abort();
     monitoring.abort();
+    guarding.abort();
     let _ = accepting.await;
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {
