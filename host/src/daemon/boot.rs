@@ -15,11 +15,13 @@ use tokio_util::task::TaskTracker;
 use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
+use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
 use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
+use super::quota::Quota;
 use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
 use super::upkeep::Upkeep;
@@ -98,6 +100,7 @@ async fn main(home: &Home) -> Result<(), String> {
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
+        groups: Groups::new(store.clone(), registry.clone(), degraded.clone()),
         registry,
         pool: ShimPool::new(shim),
         ingest: ingest.clone(),
@@ -105,7 +108,9 @@ async fn main(home: &Home) -> Result<(), String> {
         degraded: degraded.clone(),
         backlog: backlog.clone(),
         monitor: Arc::new(Monitor::new(home.clone())),
-        plugins: Plugins::new(config, &home.plugin_code()),
+        plugins: Plugins::new(config.clone(), &home.plugin_code()),
+        config,
+        starts: Quota::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),
@@ -113,12 +118,14 @@ async fn main(home: &Home) -> Result<(), String> {
         started,
     });
     take_over(&service).await?;
+    service.groups.resume().await.map_err(|e| format!("cannot read the groups: {e}"))?;
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
     tracing::info!(pid = std::process::id(), elapsed = ?started.elapsed(), "ready");
     report(READY);
     serve(&service, listener).await;
     tracing::info!("shutting down; processes run on");
+    service.groups.shutdown().await;
     for entry in service.registry.all() {
         entry.handle.detach();
     }

@@ -79,9 +79,15 @@ type Of = fn(&ProcessMetrics) -> Option<f64>;
 
 fn per_process(text: &mut Text, processes: &[ProcessMetrics]) {
     let families: [(&str, &str, Of); 6] = [
-        ("hostler_process_up", "Whether the process runs.", |p| Some(f64::from(u8::from(p.status == Status::Running)))),
-        ("hostler_process_restarts", "Automatic restarts since it was last started by hand.", |p| Some(f64::from(p.restarts))),
-        ("hostler_process_cpu_percent", "CPU of the tree, percent of a core.", |p| Some(p.usage?.cpu_percent)),
+        ("hostler_process_up", "Whether the process runs.", |p| {
+            Some(f64::from(u8::from(p.status == Status::Running)))
+        }),
+        ("hostler_process_restarts", "Automatic restarts since it was last started by hand.", |p| {
+            Some(f64::from(p.restarts))
+        }),
+        ("hostler_process_cpu_percent", "CPU of the tree, percent of a core.", |p| {
+            Some(p.usage?.cpu_percent)
+        }),
         ("hostler_process_memory_bytes", "Memory of the tree.", |p| Some(p.usage?.memory_bytes as f64)),
         ("hostler_process_threads", "Threads of the tree.", |p| Some(p.usage?.threads as f64)),
         ("hostler_process_open_files", "Open files of the tree.", |p| Some(p.usage?.open_files as f64)),
@@ -146,7 +152,8 @@ mod tests {
             usage: None,
             ..process.clone()
         };
-        let snapshot = Snapshot { version: "1.2.3".into(), processes: vec![process, asleep], ..Snapshot::default() };
+        let snapshot =
+            Snapshot { version: "1.2.3".into(), processes: vec![process, asleep], ..Snapshot::default() };
         let text = render(&snapshot);
         for line in [
             "hostler_info{version=\"1.2.3\"} 1",

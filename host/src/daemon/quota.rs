@@ -52,7 +52,13 @@ impl Quota {
     ///
     /// # Errors
     /// When there is none left: when to try again.
-    pub(crate) fn take(&self, what: &str, key: &str, per_minute: u32, now: Timestamp) -> Result<(), ToolError> {
+    pub(crate) fn take(
+        &self,
+        what: &str,
+        key: &str,
+        per_minute: u32,
+        now: Timestamp,
+    ) -> Result<(), ToolError> {
         let rate = rate(per_minute);
         let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = bucket.get_or_insert_with(|| Bucket::full(rate, now));

@@ -111,9 +111,6 @@ fn refuse_unconfigured(args: &SpecArgs) -> Result<(), ToolError> {
             check.plugin
         )));
     }
-    if args.group.is_some() {
-        return Err(not_configured("`group`: groups are not configured; leave it out"));
-    }
     Ok(())
 }
 
