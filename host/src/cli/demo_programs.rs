@@ -80,7 +80,7 @@ fn hog() -> Outcome {
         let mut piece = vec![0_u8; PIECE];
         piece.iter_mut().step_by(1024).for_each(|byte| *byte = 1);
         pieces.push(piece);
-        println!("loaded {} MiB", pieces.len() * PIECE >> 20);
+        println!("loaded {} MiB", (pieces.len() * PIECE) >> 20);
         std::thread::park_timeout(Duration::from_millis(60));
     }
 }
