@@ -22,6 +22,7 @@ use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
 use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
+use super::quota::Quota;
 use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
 use super::upkeep::Upkeep;
@@ -93,12 +94,13 @@ async fn main(home: &Home) -> Result<(), String> {
     let config = ConfigFile::open(home.config(), degraded.clone());
     let backlog = Backlog::default();
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
-    let plugins = Plugins::new(config, &home.plugin_code());
+    let plugins = Plugins::new(config.clone(), &home.plugin_code());
     let (annotate, annotate_thread) =
         Annotate::start(store.clone(), registry.clone(), plugins.clone(), degraded.clone())
             .map_err(|e| format!("cannot start the parsers: {e}"))?;
-    let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone(), annotate)
-        .map_err(|e| format!("cannot start the ingest: {e}"))?;
+    let (ingest, ingest_thread) =
+        Ingest::start(store.clone(), registry.clone(), degraded.clone(), annotate.clone())
+            .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let upkeep = Upkeep::start(store.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
     let service = Arc::new(Service {
@@ -113,6 +115,8 @@ async fn main(home: &Home) -> Result<(), String> {
         backlog: backlog.clone(),
         monitor: Arc::new(Monitor::new(home.clone())),
         plugins,
+        config,
+        starts: Quota::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),
@@ -120,6 +124,7 @@ async fn main(home: &Home) -> Result<(), String> {
         started,
     });
     take_over(&service).await?;
+    annotate.catch_up();
     service.groups.resume().await.map_err(|e| format!("cannot read the groups: {e}"))?;
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
@@ -148,12 +153,14 @@ async fn serve(service: &Arc<Service>, listener: UnixListener) {
     let connections = TaskTracker::new();
     let leases = tokio::spawn(lifetimes_watch(service.leases.clone(), Arc::downgrade(service)));
     let monitoring = tokio::spawn(monitor::watch(Arc::downgrade(service)));
+    let guarding = tokio::spawn(monitor::guard(Arc::downgrade(service)));
     let accepting =
         tokio::spawn(socket::serve(listener, service.clone(), shutdown.clone(), connections.clone()));
     told_to_end(service).await;
     shutdown.cancel();
     leases.abort();
     monitoring.abort();
+    guarding.abort();
     let _ = accepting.await;
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {

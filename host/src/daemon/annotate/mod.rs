@@ -34,7 +34,13 @@ const DEGRADED: &str = "lines are stored but not parsed";
 /// The way to the workers.
 #[derive(Debug, Clone)]
 pub(crate) struct Annotate {
-    news: UnboundedSender<(RunKey, Task)>,
+    news: UnboundedSender<News>,
+}
+
+#[derive(Debug)]
+enum News {
+    Lines(RunKey, Task),
+    CatchUp,
 }
 
 /// What a worker needs.
@@ -46,8 +52,8 @@ struct Parts {
 }
 
 impl Annotate {
-    /// Starts the thread, which first catches up with what an earlier daemon left. It ends when nobody can tell it of
-    /// lines any more; what is not done then is done by the next daemon.
+    /// Starts the thread. It ends when nobody can tell it of lines any more; what is not done then is done by the next
+    /// daemon.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -71,12 +77,17 @@ impl Annotate {
 
     /// There are more lines of a run.
     pub(crate) fn grew(&self, run: RunKey) {
-        let _ = self.news.send((run, Task::Grew));
+        let _ = self.news.send(News::Lines(run, Task::Grew));
     }
 
     /// All lines of a run are there.
     pub(crate) fn closed(&self, run: RunKey) {
-        let _ = self.news.send((run, Task::Closed));
+        let _ = self.news.send(News::Lines(run, Task::Closed));
+    }
+
+    /// All processes are known: what an earlier daemon left can be done.
+    pub(crate) fn catch_up(self) {
+        let _ = self.news.send(News::CatchUp);
     }
 }
 
@@ -97,14 +108,16 @@ impl Parts {
 }
 
 /// Gives each run with news a worker.
-async fn manage(parts: &Arc<Parts>, mut inbox: UnboundedReceiver<(RunKey, Task)>) {
+async fn manage(parts: &Arc<Parts>, mut inbox: UnboundedReceiver<News>) {
     let mut workers: HashMap<RunKey, mpsc::Sender<Task>> = HashMap::new();
-    match parts.store.unannotated_runs().await {
-        Ok(runs) => runs.into_iter().for_each(|run| tell(parts, &mut workers, run, Task::Grew)),
-        Err(error) => parts.degraded.note::<(), _>(DEGRADED, &Err(error)),
-    }
-    while let Some((run, task)) = inbox.recv().await {
-        tell(parts, &mut workers, run, task);
+    while let Some(news) = inbox.recv().await {
+        match news {
+            News::Lines(run, task) => tell(parts, &mut workers, run, task),
+            News::CatchUp => match parts.store.unannotated_runs().await {
+                Ok(runs) => runs.into_iter().for_each(|run| tell(parts, &mut workers, run, Task::Grew)),
+                Err(error) => parts.degraded.note::<(), _>(DEGRADED, &Err(error)),
+            },
+        }
         workers.retain(|_, worker| !worker.is_closed());
     }
 }
