@@ -15,6 +15,7 @@ mod mcp;
 mod plugin;
 mod render;
 mod spark;
+mod top;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,8 @@ enum Command {
     Stats(commands::stats::Args),
     /// Start and stop processes together, in the order of what needs what
     Group(commands::group::Args),
+    /// Watch the processes live: use, health, log; start, stop and restart them by keys
+    Top(top::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
     Mcp(mcp::Args),
     /// Write, check and try plugins
@@ -85,6 +88,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Info(args) => commands::info::run(args),
         Command::Logs(args) => commands::logs::run(args),
         Command::Stats(args) => commands::stats::run(args),
+        Command::Top(args) => top::run(args),
         Command::Group(args) => commands::group::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Plugin(args) => plugin::run(args),
