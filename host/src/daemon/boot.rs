@@ -21,6 +21,7 @@ use super::instance::{Instance, NotAlone};
 use super::plugins::Plugins;
 use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
+use super::upkeep::Upkeep;
 use super::{logging, rescue, shim_program, socket};
 
 /// How long connections may take to end at a shutdown.
@@ -91,6 +92,8 @@ async fn main(home: &Home) -> Result<(), String> {
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
     let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the ingest: {e}"))?;
+    let upkeep = Upkeep::start(store.clone(), degraded.clone())
+        .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
@@ -119,7 +122,11 @@ async fn main(home: &Home) -> Result<(), String> {
         entry.handle.detach();
     }
     ingest.stop();
-    let _ = tokio::task::spawn_blocking(move || ingest_thread.join()).await;
+    let _ = tokio::task::spawn_blocking(move || {
+        upkeep.stop();
+        ingest_thread.join()
+    })
+    .await;
     store.shutdown().await;
     let _ = std::fs::remove_file(home.socket());
     Ok(())

@@ -20,6 +20,7 @@ mod resolve;
 pub(crate) mod service;
 mod shim_program;
 mod socket;
+mod upkeep;
 
 pub(crate) use socket::reachable as socket_path;
 
