@@ -18,6 +18,7 @@ use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
+use super::litter::Litter;
 use super::plugins::Plugins;
 use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
@@ -90,7 +91,9 @@ async fn main(home: &Home) -> Result<(), String> {
     let config = ConfigFile::open(home.config(), degraded.clone());
     let backlog = Backlog::default();
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
-    let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone())
+    let (litter, litter_thread) =
+        Litter::start(home, store.clone()).map_err(|e| format!("cannot start the cleaning: {e}"))?;
+    let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter)
         .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let upkeep = Upkeep::start(store.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
@@ -124,7 +127,7 @@ async fn main(home: &Home) -> Result<(), String> {
     ingest.stop();
     let _ = tokio::task::spawn_blocking(move || {
         upkeep.stop();
-        ingest_thread.join()
+        ingest_thread.join().and_then(|()| litter_thread.join())
     })
     .await;
     store.shutdown().await;

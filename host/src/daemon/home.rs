@@ -120,6 +120,12 @@ impl Home {
         format!("{process}-{run}")
     }
 
+    /// What [`run_dir_name`](Self::run_dir_name) was made of.
+    pub(crate) fn parse_run_dir_name(name: &str) -> Option<(ProcessId, RunNo)> {
+        let (process, run) = name.split_once('-')?;
+        Some((process.parse().ok()?, RunNo(run.parse().ok()?)))
+    }
+
     pub(crate) fn runs(&self) -> PathBuf {
         self.root.join("runs")
     }

@@ -16,6 +16,7 @@ use hostler_store::{
 };
 
 use super::degraded::Degraded;
+use super::litter::Litter;
 use super::registry::Registry;
 
 /// Most output that is read for one transaction, bytes. It bounds memory, and how long other writes wait; and small
@@ -52,9 +53,10 @@ impl Ingest {
         store: Store,
         registry: Arc<Registry>,
         degraded: Degraded,
+        litter: Litter,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (news, inbox) = channel();
-        let worker = Worker { store, registry, degraded, tails: BTreeMap::new(), last: None };
+        let worker = Worker { store, registry, degraded, litter, tails: BTreeMap::new(), last: None };
         let thread = std::thread::Builder::new().name("ingest".into()).spawn(move || worker.run(&inbox))?;
         Ok((Self { news }, thread))
     }
@@ -79,6 +81,7 @@ struct Worker {
     store: Store,
     registry: Arc<Registry>,
     degraded: Degraded,
+    litter: Litter,
     tails: BTreeMap<RunKey, Tail>,
     /// The last one that was read; the next round begins behind it.
     last: Option<RunKey>,
@@ -247,7 +250,7 @@ impl Worker {
         let gone = matches!(answer, Ingested::RunGone);
         if gone || drained {
             self.tails.remove(&run);
-            remove_dir(&dir);
+            self.litter.put(dir);
         }
         let Some(entry) = self.registry.get(process) else { return };
         entry.handle.consumed(hostler_supervisor::RunKey(run.0), position);
@@ -349,12 +352,4 @@ fn add_gap(rows: &mut Rows, time: Timestamp, gap: Gap) {
     let text = format!("[{} bytes of output in {} lines were lost here]", gap.bytes, gap.lines);
     let time = if time.0 == 0 { super::now() } else { time };
     rows.push(time, Stream::Stderr, RowFlags::GAP, text.as_bytes());
-}
-
-fn remove_dir(dir: &Path) {
-    if let Err(error) = std::fs::remove_dir_all(dir)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!(%error, dir = %dir.display(), "cannot remove a run's directory");
-    }
 }

@@ -10,6 +10,7 @@ mod degraded;
 pub(crate) mod home;
 mod ingest;
 mod instance;
+mod litter;
 mod logging;
 pub(crate) mod plugins;
 mod policy;
