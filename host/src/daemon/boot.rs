@@ -15,10 +15,12 @@ use tokio_util::task::TaskTracker;
 use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
+use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
 use super::litter::Litter;
+use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
 use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
@@ -100,14 +102,15 @@ async fn main(home: &Home) -> Result<(), String> {
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
+        groups: Groups::new(store.clone(), registry.clone(), degraded.clone()),
         registry,
         pool: ShimPool::new(shim),
         ingest: ingest.clone(),
         boot_id: boot_id(),
         degraded: degraded.clone(),
         backlog: backlog.clone(),
+        monitor: Arc::new(Monitor::new(home.clone())),
         plugins: Plugins::new(config, &home.plugin_code()),
-        sampler: Arc::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),
@@ -115,12 +118,14 @@ async fn main(home: &Home) -> Result<(), String> {
         started,
     });
     take_over(&service).await?;
+    service.groups.resume().await.map_err(|e| format!("cannot read the groups: {e}"))?;
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
     tracing::info!(pid = std::process::id(), elapsed = ?started.elapsed(), "ready");
     report(READY);
     serve(&service, listener).await;
     tracing::info!("shutting down; processes run on");
+    service.groups.shutdown().await;
     for entry in service.registry.all() {
         entry.handle.detach();
     }
@@ -139,11 +144,13 @@ async fn serve(service: &Arc<Service>, listener: UnixListener) {
     let shutdown = CancellationToken::new();
     let connections = TaskTracker::new();
     let leases = tokio::spawn(lifetimes_watch(service.leases.clone(), Arc::downgrade(service)));
+    let monitoring = tokio::spawn(monitor::watch(Arc::downgrade(service)));
     let accepting =
         tokio::spawn(socket::serve(listener, service.clone(), shutdown.clone(), connections.clone()));
     told_to_end(service).await;
     shutdown.cancel();
     leases.abort();
+    monitoring.abort();
     let _ = accepting.await;
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(super) mod group;
 pub(super) mod info;
 pub(super) mod kill;
 pub(super) mod logs;
@@ -7,4 +8,5 @@ pub(super) mod ps;
 pub(super) mod restart;
 pub(super) mod spec_args;
 pub(super) mod start;
+pub(super) mod stats;
 pub(super) mod stop;

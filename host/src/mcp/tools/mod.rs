@@ -1,7 +1,9 @@
 //! The tools as MCP shows them: names, descriptions, hints, schemas. One file per family.
 
+mod groups;
 mod lifecycle;
 mod logs;
+mod monitoring;
 
 use std::sync::{Arc, LazyLock};
 
@@ -56,7 +58,12 @@ pub(crate) struct Family {
 pub(crate) fn families() -> &'static [Family] {
     static ALL: LazyLock<Vec<Family>> = LazyLock::new(|| {
         let family = |name, tools| Family { name, tools };
-        vec![family("lifecycle", lifecycle::tools()), family("logs", logs::tools())]
+        vec![
+            family("lifecycle", lifecycle::tools()),
+            family("monitoring", monitoring::tools()),
+            family("logs", logs::tools()),
+            family("groups", groups::tools()),
+        ]
     });
     &ALL
 }
