@@ -97,6 +97,11 @@ impl Home {
         self.root.join("hostler.db")
     }
 
+    /// The files of projects that the user trusts.
+    pub(crate) fn trusted(&self) -> PathBuf {
+        self.root.join("trusted")
+    }
+
     pub(crate) fn programs(&self) -> PathBuf {
         self.root.join("bin")
     }

@@ -25,6 +25,7 @@ mod resolve;
 pub(crate) mod service;
 mod shim_program;
 mod socket;
+pub(crate) mod trust;
 mod upkeep;
 
 pub(crate) use socket::reachable as socket_path;
