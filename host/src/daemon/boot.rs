@@ -20,6 +20,7 @@ use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
+use super::litter::Litter;
 use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
 use super::quota::Quota;
@@ -94,12 +95,14 @@ async fn main(home: &Home) -> Result<(), String> {
     let config = ConfigFile::open(home.config(), degraded.clone());
     let backlog = Backlog::default();
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
+    let (litter, litter_thread) =
+        Litter::start(home, store.clone()).map_err(|e| format!("cannot start the cleaning: {e}"))?;
     let plugins = Plugins::new(config.clone(), &home.plugin_code());
     let (annotate, annotate_thread) =
         Annotate::start(store.clone(), registry.clone(), plugins.clone(), degraded.clone())
             .map_err(|e| format!("cannot start the parsers: {e}"))?;
     let (ingest, ingest_thread) =
-        Ingest::start(store.clone(), registry.clone(), degraded.clone(), annotate.clone())
+        Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter, annotate.clone())
             .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let upkeep = Upkeep::start(store.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
@@ -139,8 +142,8 @@ async fn main(home: &Home) -> Result<(), String> {
     ingest.stop();
     let _ = tokio::task::spawn_blocking(move || {
         upkeep.stop();
-        // The parsers end when there is no ingest that could tell of lines.
-        ingest_thread.join().and_then(|()| annotate_thread.join())
+        // The parsers and the cleaning end when there is no ingest that could tell of anything.
+        ingest_thread.join().and_then(|()| annotate_thread.join()).and_then(|()| litter_thread.join())
     })
     .await;
     store.shutdown().await;
