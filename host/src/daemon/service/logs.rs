@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use hostler_api::ToolError;
-use hostler_api::logs::{GetLogs, LogFormat, LogPage, LogRecord, LogTail, Order, StreamFilter, TailLogs};
+use hostler_api::logs::{GetLogs, Level, LogFormat, LogPage, LogRecord, LogTail, Order, StreamFilter, TailLogs};
 use hostler_api::time::{parse_instant, rfc3339, time_of_day};
+use hostler_model::event::Severity;
 use hostler_model::text::{clip, readable};
 use hostler_model::{RunNo, Stream, Timestamp};
 use hostler_store::{LogPoint, LogQuery, LogRow};
@@ -16,7 +17,7 @@ use super::{Client, Patience, Service, not_configured, store_error};
 use crate::daemon::registry::Entry;
 
 /// An answer has at most about this many characters of output.
-const ANSWER_CHARS: usize = 10_000;
+pub(super) const ANSWER_CHARS: usize = 10_000;
 /// One line is cut here, unless the call says otherwise.
 const LINE_CHARS: u32 = 2_000;
 const MAX_LINE_CHARS: u32 = 256 * 1024;
@@ -33,11 +34,6 @@ impl Service {
     /// # Errors
     /// When an argument is wrong or there is no such process.
     pub(crate) async fn logs(&self, client: &Client, request: GetLogs) -> Result<LogPage, ToolError> {
-        if request.min_level.is_some() {
-            return Err(not_configured(
-                "`min_level`: no log parser is configured, so lines have no level; leave it out",
-            ));
-        }
         let entry = self.logged(client, &request.project, &request.process, &request.group).await?;
         let form = Form::of(request.format, request.max_line_chars);
         let limit = request.limit.unwrap_or(DEFAULT_LINES).clamp(1, MAX_LINES) as usize;
@@ -153,7 +149,7 @@ impl Service {
         }
     }
 
-    async fn logged(
+    pub(super) async fn logged(
         &self,
         client: &Client,
         project: &Option<String>,
@@ -185,6 +181,7 @@ fn query(entry: &Entry, request: &GetLogs, limit: usize) -> Result<LogQuery, Too
             StreamFilter::Stderr => Some(Stream::Stderr),
             StreamFilter::Both => None,
         },
+        min_level: request.min_level.map_or(Severity::UNKNOWN, Level::severity),
         since: time("since", &request.since)?,
         until: time("until", &request.until)?,
         after: point.filter(|_| ascending),
@@ -214,32 +211,46 @@ impl Wanted<'_> {
 
 /// How lines are shown.
 #[derive(Clone, Copy)]
-struct Form {
+pub(super) struct Form {
     format: LogFormat,
     line_chars: usize,
 }
 
 impl Form {
-    fn of(format: LogFormat, line_chars: Option<u32>) -> Self {
+    pub(super) fn of(format: LogFormat, line_chars: Option<u32>) -> Self {
         let line_chars = line_chars.unwrap_or(LINE_CHARS).clamp(1, MAX_LINE_CHARS);
         Self { format, line_chars: line_chars as usize }
     }
 
     /// How many of the rows fit into one answer; at least one.
     fn fitting(self, rows: &[LogRow]) -> usize {
-        // What a line costs beside its text: time and mark, or the keys of a record.
-        let overhead = if self.format == LogFormat::Text { 16 } else { 120 };
         let mut used = 0;
         let fitting = rows.iter().take_while(|row| {
             let first = used == 0;
-            used += row.raw.len().min(self.line_chars) + overhead;
+            used += self.cost(row);
             first || used <= ANSWER_CHARS
         });
         fitting.count()
     }
 
+    /// About how many characters of an answer a line takes: its text, and time and mark or the keys of a record.
+    pub(super) fn cost(self, row: &LogRow) -> usize {
+        let overhead = if self.format == LogFormat::Text { 16 } else { 120 };
+        row.raw.len().min(self.line_chars) + overhead
+    }
+
     fn message(self, row: &LogRow) -> String {
         clip(readable(&row.raw), self.line_chars)
+    }
+
+    /// What a parser found the line to say; the text of each line where an event has many.
+    fn parsed(self, row: &LogRow) -> String {
+        match &row.event {
+            Some(event) if event.last_seq == row.seq => {
+                clip(readable(event.message.as_bytes()), self.line_chars)
+            }
+            Some(_) | None => self.message(row),
+        }
     }
 }
 
@@ -256,17 +267,17 @@ fn render(entry: &Entry, rows: &[&LogRow], form: Form) -> (Option<Vec<LogRecord>
     }
 }
 
-fn record(process: &str, row: &LogRow, form: Form) -> LogRecord {
+pub(super) fn record(process: &str, row: &LogRow, form: Form) -> LogRecord {
     LogRecord {
         seq: row.seq,
         run: row.run.0,
         time: rfc3339(row.time),
         process: process.to_owned(),
         stream: row.stream,
-        level: None,
-        message: form.message(row),
+        level: Level::of(row.level),
+        message: form.parsed(row),
         continued: row.flags.is_continued(),
-        fields: serde_json::Map::new(),
+        fields: row.event.iter().flat_map(|e| &e.fields).map(|(k, v)| (k.clone(), v.clone().into())).collect(),
     }
 }
 
@@ -325,6 +336,7 @@ fn page_note(
         || request.until.is_some()
         || request.run.is_some()
         || request.cursor.is_some()
+        || request.min_level.is_some()
         || request.stream != StreamFilter::Both;
     match (empty, filtered) {
         (true, true) => Some("no line matches".to_owned()),
@@ -334,11 +346,11 @@ fn page_note(
 }
 
 /// A place in the output of a process: `RUN.SEQ`.
-fn cursor(point: LogPoint) -> String {
+pub(super) fn cursor(point: LogPoint) -> String {
     format!("{}.{}", point.run, point.seq)
 }
 
-fn parse_cursor(text: &str) -> Result<LogPoint, ToolError> {
+pub(super) fn parse_cursor(text: &str) -> Result<LogPoint, ToolError> {
     let parts = text.split_once('.').and_then(|(run, seq)| Some((run.parse().ok()?, seq.parse().ok()?)));
     parts.map(|(run, seq)| LogPoint { run: RunNo(run), seq }).ok_or_else(|| {
         ToolError::invalid(format!(

@@ -5,6 +5,7 @@ mod evidence;
 mod lifetimes;
 mod listing;
 mod logs;
+mod logs_search;
 mod operate;
 mod overview;
 mod ports;
