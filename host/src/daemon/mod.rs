@@ -11,6 +11,7 @@ pub(crate) mod home;
 mod ingest;
 mod instance;
 mod logging;
+mod monitor;
 pub(crate) mod plugins;
 mod policy;
 mod recorder;

@@ -33,6 +33,7 @@ mod searchable;
 mod sessions;
 mod sql;
 mod store;
+mod usage;
 mod writer;
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub(crate) const ALL: &[Migration] = &[
         name: "log_chunks",
         sql: include_str!("../../../../migrations/0004_log_chunks.sql"),
     },
+    Migration { number: 5, name: "usage", sql: include_str!("../../../../migrations/0005_usage.sql") },
 ];
 
 /// The part of a step that is code.
