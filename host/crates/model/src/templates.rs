@@ -67,7 +67,8 @@ impl Templates {
             Some(at) => self.groups[at].join(&words),
             None => {
                 near.push(self.groups.len());
-                let words = words.into_iter().map(|word| if is_variable(word) { WILD } else { word }.to_owned());
+                let words =
+                    words.into_iter().map(|word| if is_variable(word) { WILD } else { word }.to_owned());
                 let mut end = line.len().min(EXAMPLE);
                 while !line.is_char_boundary(end) {
                     end -= 1;
@@ -107,7 +108,11 @@ impl Group {
 
 /// Words that are the same.
 fn similarity(group: &[String], words: &[&str]) -> usize {
-    group.iter().zip(words).filter(|(mine, word)| mine == word || (*mine == WILD && is_variable(word))).count()
+    group
+        .iter()
+        .zip(words)
+        .filter(|(mine, word)| mine == word || (*mine == WILD && is_variable(word)))
+        .count()
 }
 
 /// Numbers, times, addresses and other names that a program makes up: what has a digit.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use hostler_api::ToolError;
-use hostler_api::logs::{GetLogs, Level, LogFormat, LogPage, LogRecord, LogTail, Order, StreamFilter, TailLogs};
+use hostler_api::logs::{
+    GetLogs, Level, LogFormat, LogPage, LogRecord, LogTail, Order, StreamFilter, TailLogs,
+};
 use hostler_api::time::{parse_instant, rfc3339, time_of_day};
 use hostler_model::event::Severity;
 use hostler_model::text::{clip, readable};
@@ -277,7 +279,12 @@ pub(super) fn record(process: &str, row: &LogRow, form: Form) -> LogRecord {
         level: Level::of(row.level),
         message: form.parsed(row),
         continued: row.flags.is_continued(),
-        fields: row.event.iter().flat_map(|e| &e.fields).map(|(k, v)| (k.clone(), v.clone().into())).collect(),
+        fields: row
+            .event
+            .iter()
+            .flat_map(|e| &e.fields)
+            .map(|(k, v)| (k.clone(), v.clone().into()))
+            .collect(),
     }
 }
 

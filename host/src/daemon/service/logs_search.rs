@@ -90,7 +90,9 @@ impl Service {
         let entries = match (&request.process, request.all) {
             (Some(process), false) => vec![self.entry(client, request.project.as_deref(), process).await?],
             (None, true) => self.entries(client),
-            (Some(_), true) => return Err(ToolError::invalid("give either `process` or `all: true`, not both")),
+            (Some(_), true) => {
+                return Err(ToolError::invalid("give either `process` or `all: true`, not both"));
+            }
             (None, false) => {
                 return Err(ToolError::invalid(
                     "give `process`, or `all: true` for all processes of this project",
@@ -144,7 +146,7 @@ fn read(request: &SearchLogs) -> Result<Search, ToolError> {
         },
         matcher,
         fields: fields.collect(),
-        context: request.context.unwrap_or(0).min(MAX_CONTEXT) as usize,
+        context: if request.summarize { 0 } else { request.context.unwrap_or(0).min(MAX_CONTEXT) as usize },
     })
 }
 
@@ -174,9 +176,10 @@ impl Places {
     }
 
     fn text(&self, alone: bool) -> Option<String> {
-        let parts = self.0.iter().map(|(id, point)| {
-            if alone { cursor(*point) } else { format!("{id}:{}", cursor(*point)) }
-        });
+        let parts = self
+            .0
+            .iter()
+            .map(|(id, point)| if alone { cursor(*point) } else { format!("{id}:{}", cursor(*point)) });
         (!self.0.is_empty()).then(|| parts.collect::<Vec<_>>().join(","))
     }
 }
@@ -197,7 +200,10 @@ fn matches(searched: Vec<(Arc<Entry>, Searched)>, limit: usize, line_chars: Opti
     let mut answer = sums(searched.iter().map(|(_, one)| one));
     let form = Form::of(LogFormat::Records, line_chars);
     let alone = searched.len() == 1;
-    let mut left: Vec<_> = searched.into_iter().map(|(e, one)| (e, one.found.into_iter().peekable(), one.ended_at, None)).collect();
+    let mut left: Vec<_> = searched
+        .into_iter()
+        .map(|(e, one)| (e, one.found.into_iter().peekable(), one.ended_at, None))
+        .collect();
     let mut used = 0;
     while answer.matches.len() < limit {
         let newest = left.iter_mut().filter_map(|(entry, found, _, last)| {
@@ -266,11 +272,16 @@ fn note(answer: &LogSearch, request: &SearchLogs) -> Option<String> {
             .then(|| format!("the templates tell of {told} of these lines, the newest and most frequent"));
     }
     if let Some(cursor) = &answer.next_cursor {
-        let more = if answer.total_exact { "" } else { "; older lines were not looked at yet, so `total` is a lower bound" };
+        let more = if answer.total_exact {
+            ""
+        } else {
+            "; older lines were not looked at yet, so `total` is a lower bound"
+        };
         return Some(format!("the next matches: the same call with \"cursor\": \"{cursor}\"{more}"));
     }
     let parsed = request.min_level.is_some() || !request.field_filters.is_empty();
     (answer.total == 0 && parsed).then(|| {
-        "no line matches; levels and fields are known of lines that a parser has read (`log.parsers`)".to_owned()
+        "no line matches; levels and fields are known of lines that a parser has read (`log.parsers`)"
+            .to_owned()
     })
 }
