@@ -17,7 +17,8 @@ use hostler_model::{ProcessId, RunNo, Stream, Timestamp};
 use hostler_store::{FieldFilter, Found, LogPoint, LogQuery, Matcher, Order, Search, Searched};
 use serde_json::Value;
 
-use super::logs::{ANSWER_CHARS, Form, cursor, parse_cursor, record};
+use super::logs::{ANSWER_CHARS, Form, record};
+use super::logs_places::Places;
 use super::{Client, Patience, Service, store_error};
 use crate::daemon::registry::Entry;
 
@@ -45,7 +46,7 @@ impl Service {
         let started = Instant::now();
         let entries = match (&request.process, &request.group) {
             (None, None) => self.entries(client),
-            (process, group) => vec![self.logged(client, &request.project, process, group).await?],
+            (process, group) => self.logged(client, &request.project, process, group).await?,
         };
         let search = read(&request)?;
         let places = Places::read(request.cursor.as_deref(), &entries)?;
@@ -148,40 +149,6 @@ fn read(request: &SearchLogs) -> Result<Search, ToolError> {
         fields: fields.collect(),
         context: if request.summarize { 0 } else { request.context.unwrap_or(0).min(MAX_CONTEXT) as usize },
     })
-}
-
-/// Where a search goes on in each process: `ID:RUN.SEQ`, with commas between; `RUN.SEQ` when there is but one.
-struct Places(BTreeMap<ProcessId, LogPoint>);
-
-impl Places {
-    fn read(text: Option<&str>, entries: &[Arc<Entry>]) -> Result<Self, ToolError> {
-        let mut places = BTreeMap::new();
-        for part in text.into_iter().flat_map(|text| text.split(',')) {
-            let (id, place) = match (part.split_once(':'), entries) {
-                (Some((id, place)), _) => {
-                    let entry = entries.iter().find(|entry| entry.id.to_string() == id);
-                    (entry.map(|entry| entry.id), place)
-                }
-                (None, [only]) => (Some(only.id), part),
-                (None, _) => (None, part),
-            };
-            let id = id.ok_or_else(|| {
-                ToolError::invalid(format!(
-                    "`cursor`: {part:?} is not of a search in these processes; leave it out to begin with the newest lines"
-                ))
-            })?;
-            places.insert(id, parse_cursor(place)?);
-        }
-        Ok(Self(places))
-    }
-
-    fn text(&self, alone: bool) -> Option<String> {
-        let parts = self
-            .0
-            .iter()
-            .map(|(id, point)| if alone { cursor(*point) } else { format!("{id}:{}", cursor(*point)) });
-        (!self.0.is_empty()).then(|| parts.collect::<Vec<_>>().join(","))
-    }
 }
 
 /// The sums of several searches, without their matches.

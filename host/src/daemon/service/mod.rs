@@ -2,9 +2,12 @@
 
 mod declare;
 mod evidence;
+mod group_views;
+mod groups;
 mod lifetimes;
 mod listing;
 mod logs;
+mod logs_places;
 mod logs_search;
 mod operate;
 mod overview;
@@ -31,6 +34,7 @@ pub(crate) use lifetimes::{Leases, Owner, Sessions, watch_leases as lifetimes_wa
 
 use super::backlog::Backlog;
 use super::degraded::Degraded;
+use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::monitor::Monitor;
@@ -43,6 +47,7 @@ pub(crate) struct Service {
     pub(crate) home: Home,
     pub(crate) store: Store,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) groups: Groups,
     pub(crate) pool: ShimPool,
     pub(crate) ingest: Ingest,
     pub(crate) boot_id: Arc<str>,
