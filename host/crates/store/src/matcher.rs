@@ -20,7 +20,7 @@ pub struct Matcher {
 #[derive(Debug, Clone)]
 enum Kind {
     All,
-    Text(memchr::memmem::Finder<'static>),
+    Text(Box<memchr::memmem::Finder<'static>>),
     /// Whether it can be run over many lines at once: not when it speaks of the beginning or end of all text.
     Regex {
         regex: Regex,
@@ -45,7 +45,7 @@ impl Matcher {
         let needles = needles(&[text.as_bytes().to_vec()], case_sensitive || text.is_ascii());
         if case_sensitive {
             let finder = memchr::memmem::Finder::new(text).into_owned();
-            return Ok(Self { kind: Kind::Text(finder), needles });
+            return Ok(Self { kind: Kind::Text(Box::new(finder)), needles });
         }
         // Of plain ASCII only ASCII is another case, or `k` would match the sign of Kelvin, which no filter knows.
         let regex = RegexBuilder::new(&regex::escape(text))
