@@ -12,6 +12,7 @@ mod logs_search;
 mod operate;
 mod overview;
 mod ports;
+mod stacks;
 mod stats;
 mod surroundings;
 mod views;
