@@ -1,6 +1,5 @@
 //! One function per operation of the API. Nothing here knows of MCP or of sockets.
 
-mod annotated;
 mod declare;
 mod evidence;
 mod group_views;
@@ -8,6 +7,8 @@ mod groups;
 mod lifetimes;
 mod listing;
 mod logs;
+mod logs_places;
+mod logs_search;
 mod operate;
 mod overview;
 mod ports;
