@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::degraded::Degraded;
 use super::plugins::declaration::Declaration;
+use crate::mcp::http::HttpConfig;
 
 /// What may stand in `config.toml`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -20,6 +21,8 @@ use super::plugins::declaration::Declaration;
 pub(crate) struct Config {
     /// `[plugins.NAME]`.
     pub(crate) plugins: BTreeMap<String, Declaration>,
+    /// `[http]`.
+    pub(crate) http: HttpConfig,
 }
 
 impl Config {

@@ -97,6 +97,11 @@ impl Home {
         self.root.join("hostler.db")
     }
 
+    /// The token of clients over HTTP.
+    pub(crate) fn http_token(&self) -> PathBuf {
+        self.root.join("http-token")
+    }
+
     pub(crate) fn programs(&self) -> PathBuf {
         self.root.join("bin")
     }

@@ -2,6 +2,8 @@
 
 mod calls;
 mod completion;
+mod consent;
+pub(crate) mod http;
 mod prompts;
 mod reference;
 mod resources;
@@ -25,6 +27,11 @@ use transport::{Line, SocketTransport};
 pub(crate) use reference::reference;
 pub(crate) use server::{PLUGINS_METHOD, STATUS_METHOD, STOP_METHOD};
 pub(crate) use tools::check_selection;
+
+/// What `/metrics` shows.
+async fn metrics(_service: &Service) -> Option<String> {
+    None
+}
 
 /// A client has this long for its first line.
 const FIRST_LINE: Duration = Duration::from_secs(60);
