@@ -8,7 +8,7 @@ mod logs;
 mod operate;
 mod overview;
 mod ports;
-mod sampling;
+mod stats;
 mod surroundings;
 mod views;
 mod waiting;
@@ -27,12 +27,12 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use evidence::in_words;
 pub(crate) use lifetimes::{Leases, Owner, Sessions, watch_leases as lifetimes_watch};
-use sampling::Sampler;
 
 use super::backlog::Backlog;
 use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
+use super::monitor::Monitor;
 use super::plugins::Plugins;
 use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
@@ -47,8 +47,8 @@ pub(crate) struct Service {
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
     pub(crate) backlog: Backlog,
+    pub(crate) monitor: Arc<Monitor>,
     pub(crate) plugins: Plugins,
-    pub(crate) sampler: Arc<Sampler>,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,
     /// Declaring is done by one at a time, so that two starts of one name are one process.

@@ -2,6 +2,7 @@
 
 mod lifecycle;
 mod logs;
+mod monitoring;
 
 use std::sync::{Arc, LazyLock};
 
@@ -56,7 +57,11 @@ pub(crate) struct Family {
 pub(crate) fn families() -> &'static [Family] {
     static ALL: LazyLock<Vec<Family>> = LazyLock::new(|| {
         let family = |name, tools| Family { name, tools };
-        vec![family("lifecycle", lifecycle::tools()), family("logs", logs::tools())]
+        vec![
+            family("lifecycle", lifecycle::tools()),
+            family("monitoring", monitoring::tools()),
+            family("logs", logs::tools()),
+        ]
     });
     &ALL
 }
