@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(super) mod group;
 pub(super) mod info;
 pub(super) mod kill;
 pub(super) mod logs;

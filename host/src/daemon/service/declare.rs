@@ -109,9 +109,6 @@ fn refuse_unconfigured(args: &SpecArgs) -> Result<(), ToolError> {
             check.plugin
         )));
     }
-    if args.group.is_some() {
-        return Err(not_configured("`group`: groups are not configured; leave it out"));
-    }
     if args.limits.is_some_and(|l| l.cpu_percent.is_some()) {
         return Err(not_configured(
             "`limits.cpu_percent` is not enforced on this system; memory_bytes, open_files and processes are",

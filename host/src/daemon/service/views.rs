@@ -28,7 +28,7 @@ pub(super) fn process_view(entry: &Entry, snapshot: &Snapshot, usage: Option<&Us
         exit: life.last_exit().as_ref().map(ExitView::from),
         restarts: life.restarts,
         health: None,
-        group: None,
+        group: entry.group().map(String::from),
         command: snapshot.spec.command.clone(),
         args: snapshot.spec.args.clone(),
         ports: usage.map(|u| u.ports.clone()).unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! The tools as MCP shows them: names, descriptions, hints, schemas. One file per family.
 
+mod groups;
 mod lifecycle;
 mod logs;
 mod monitoring;
@@ -61,6 +62,7 @@ pub(crate) fn families() -> &'static [Family] {
             family("lifecycle", lifecycle::tools()),
             family("monitoring", monitoring::tools()),
             family("logs", logs::tools()),
+            family("groups", groups::tools()),
         ]
     });
     &ALL
