@@ -72,10 +72,6 @@ fn question(tool: &str, arguments: &Map<String, Value>) -> Option<String> {
         "clear_logs" if says("all") && !says("dry_run") => {
             Some("Delete the kept output of all processes of this project?".to_owned())
         }
-        "kill_process" => {
-            let group = arguments.get("group")?.as_str()?;
-            Some(format!("Kill every process of the group `{group}`, without a chance to clean up?"))
-        }
         _ => None,
     }
 }
@@ -106,7 +102,6 @@ mod tests {
     fn only_what_cannot_be_taken_back_is_asked_for() {
         let asks = |tool: &str, arguments: Value| question(tool, arguments.as_object().unwrap()).is_some();
         assert!(asks("clear_logs", json!({"all": true})));
-        assert!(asks("kill_process", json!({"group": "stack"})));
         assert!(!asks("clear_logs", json!({"all": true, "confirm": true})));
         assert!(!asks("clear_logs", json!({"all": true, "dry_run": true})));
         assert!(!asks("clear_logs", json!({"process": "web"})));

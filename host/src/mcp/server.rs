@@ -193,7 +193,7 @@ impl ServerHandler for Server {
         request: CompleteRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        completion::complete(&self.service, &self.client, &request)
+        completion::complete(&self.service, &self.client, &request).await
     }
 
     async fn on_custom_request(
