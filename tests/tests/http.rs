@@ -120,6 +120,16 @@ fn a_client_of_the_older_era_is_served() {
 }
 
 #[test]
+fn prometheus_is_served() {
+    let env = Env::new();
+    let http = Http::serve(&env, "");
+    env.mcp(Era::Modern).start("web", &env.fault(), &["run"]);
+    let reply = http.ask("GET", "/metrics", &[], "");
+    assert!(reply.status == 200 && reply.headers.contains("version=0.0.4"), "{}", reply.headers);
+    assert!(reply.body.contains("# TYPE hostler_") && reply.body.contains("\"web\""), "{}", reply.body);
+}
+
+#[test]
 fn who_has_no_token_gets_nothing() {
     let env = Env::new();
     let http = Http::serve(&env, "");

@@ -21,6 +21,7 @@ use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
 use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
+use super::quota::Quota;
 use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
 use super::upkeep::Upkeep;
@@ -109,6 +110,8 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         backlog: backlog.clone(),
         monitor: Arc::new(Monitor::new(home.clone())),
         plugins: Plugins::new(config.clone(), &home.plugin_code()),
+        config,
+        starts: Quota::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),
@@ -121,7 +124,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
     tracing::info!(pid = std::process::id(), elapsed = ?started.elapsed(), "ready");
-    let http = config.current().http.clone();
+    let http = service.config.current().http.clone();
     serve(&service, listener, &http, http_port.or(http.port)).await;
     tracing::info!("shutting down; processes run on");
     service.groups.shutdown().await;
@@ -144,6 +147,7 @@ async fn serve(service: &Arc<Service>, listener: UnixListener, http: &HttpConfig
     let connections = TaskTracker::new();
     let leases = tokio::spawn(lifetimes_watch(service.leases.clone(), Arc::downgrade(service)));
     let monitoring = tokio::spawn(monitor::watch(Arc::downgrade(service)));
+    let guarding = tokio::spawn(monitor::guard(Arc::downgrade(service)));
     let accepting =
         tokio::spawn(socket::serve(listener, service.clone(), shutdown.clone(), connections.clone()));
     if let Some(port) = port {
@@ -156,6 +160,7 @@ async fn serve(service: &Arc<Service>, listener: UnixListener, http: &HttpConfig
     shutdown.cancel();
     leases.abort();
     monitoring.abort();
+    guarding.abort();
     let _ = accepting.await;
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {

@@ -165,10 +165,7 @@ impl Endpoint {
         }
         match request.uri().path() {
             PATH => self.mcp.handle(request).await,
-            "/metrics" => match super::metrics(&self.service).await {
-                Some(text) => metrics(text),
-                None => plain(StatusCode::NOT_FOUND, "no metrics"),
-            },
+            "/metrics" => metrics(self.service.prometheus().await),
             _ => plain(StatusCode::NOT_FOUND, "MCP is at /mcp, metrics at /metrics"),
         }
     }

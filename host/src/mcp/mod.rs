@@ -25,13 +25,8 @@ use crate::daemon::service::{Client, Owner, Service};
 use transport::{Line, SocketTransport};
 
 pub(crate) use reference::reference;
-pub(crate) use server::{GROUPS_METHOD, PLUGINS_METHOD, STATUS_METHOD, STOP_METHOD};
+pub(crate) use server::{GROUPS_METHOD, METRICS_METHOD, PLUGINS_METHOD, STATUS_METHOD, STOP_METHOD};
 pub(crate) use tools::check_selection;
-
-/// What `/metrics` shows.
-async fn metrics(_service: &Service) -> Option<String> {
-    None
-}
 
 /// A client has this long for its first line.
 const FIRST_LINE: Duration = Duration::from_secs(60);
