@@ -4,6 +4,7 @@ mod groups;
 mod lifecycle;
 mod logs;
 mod monitoring;
+mod stack;
 
 use std::sync::{Arc, LazyLock};
 
@@ -63,6 +64,7 @@ pub(crate) fn families() -> &'static [Family] {
             family("monitoring", monitoring::tools()),
             family("logs", logs::tools()),
             family("groups", groups::tools()),
+            family("stack", stack::tools()),
         ]
     });
     &ALL
