@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::degraded::Degraded;
 use super::plugins::declaration::Declaration;
 use super::quota::Limits;
+use super::upkeep::LogsConfig;
 use crate::mcp::http::HttpConfig;
 
 /// What may stand in `config.toml`.
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) plugins: BTreeMap<String, Declaration>,
     /// `[http]`.
     pub(crate) http: HttpConfig,
+    /// `[logs]`.
+    pub(crate) logs: LogsConfig,
     /// `[limits]`.
     pub(crate) limits: Limits,
 }
