@@ -11,6 +11,7 @@ mod groups;
 pub(crate) mod home;
 mod ingest;
 mod instance;
+mod litter;
 mod logging;
 pub(crate) mod metrics;
 mod monitor;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use hostler_model::usage::Resolution;
 
 use super::Target;
+use crate::daemon::changes::Topic;
 use crate::daemon::service::Service;
 
 /// Between two looks while somebody watches.
@@ -52,9 +53,11 @@ async fn tick(service: &Arc<Service>) {
     if let Err(error) = looked.await {
         tracing::error!(%error, "looking at the processes failed");
     }
+    service.registry.changes.tell(Topic::Metrics);
 }
 
-/// Keeps the stretches that are over since the last time; answers up to where.
+/// Keeps the stretches that are over since the last time; answers up to where. What cannot be written is tried again
+/// with the next one, as long as it is remembered.
 async fn keep(service: &Service, from: i64) -> i64 {
     let length = Resolution::TenSeconds.seconds();
     let (first, now) = (Resolution::TenSeconds.start_of(from), Resolution::TenSeconds.start_of(second()));
@@ -65,8 +68,12 @@ async fn keep(service: &Service, from: i64) -> i64 {
         if !points.is_empty() {
             let outcome = service.store.keep_usage(start, points).await;
             service.degraded.note(HISTORY, &outcome);
+            if outcome.is_err() {
+                return start;
+            }
         }
     }
+    service.degraded.healed(HISTORY);
     now
 }
 
