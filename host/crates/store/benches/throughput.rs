@@ -66,6 +66,7 @@ fn batch(run: RunKey, number: u64, rows: u64) -> IngestBatch {
     for n in 0..i64::try_from(rows).unwrap() {
         let stream = if n == 7 { Stream::Stderr } else { Stream::Stdout };
         let number = first + n;
+        let word = if number == 1_000_000 { "needle" } else { "cache miss" };
         let text = format!(
             "{number:012} GET /api/items/{:08x} 200 in {} ms, {word}, user agent curl/8.5.0 on linux x86_64 ........",
             number.wrapping_mul(2_654_435_761) & 0xffff_ffff,
