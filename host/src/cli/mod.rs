@@ -45,6 +45,10 @@ enum Command {
     Info(commands::info::Args),
     /// Show or follow the output of a process
     Logs(commands::logs::Args),
+    /// Show what went wrong, grouped by cause
+    Errors(commands::errors::Args),
+    /// Mark errors as resolved
+    Resolve(commands::resolve::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
     Mcp(mcp::Args),
     /// Write, check and try plugins
@@ -79,6 +83,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Ps(args) => commands::ps::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Logs(args) => commands::logs::run(args),
+        Command::Errors(args) => commands::errors::run(args),
+        Command::Resolve(args) => commands::resolve::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Daemon(args) => daemon::run(args),

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
+use super::errors::Errors;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
@@ -91,6 +92,9 @@ async fn main(home: &Home) -> Result<(), String> {
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
     let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the ingest: {e}"))?;
+    let plugins = Plugins::new(config.clone(), &home.plugin_code());
+    let errors = Errors::new(store.clone(), plugins.clone(), config, degraded.clone());
+    tokio::spawn(errors.clone().judge_crashes());
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
@@ -100,7 +104,8 @@ async fn main(home: &Home) -> Result<(), String> {
         boot_id: boot_id(),
         degraded: degraded.clone(),
         backlog: backlog.clone(),
-        plugins: Plugins::new(config, &home.plugin_code()),
+        plugins,
+        errors,
         sampler: Arc::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),

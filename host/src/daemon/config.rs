@@ -12,6 +12,7 @@ use hostler_model::nearest::nearest;
 use serde::Deserialize;
 
 use super::degraded::Degraded;
+use super::errors::ErrorsConfig;
 use super::plugins::declaration::Declaration;
 
 /// What may stand in `config.toml`.
@@ -20,6 +21,8 @@ use super::plugins::declaration::Declaration;
 pub(crate) struct Config {
     /// `[plugins.NAME]`.
     pub(crate) plugins: BTreeMap<String, Declaration>,
+    /// `[errors]`.
+    pub(crate) errors: ErrorsConfig,
 }
 
 impl Config {
@@ -35,6 +38,7 @@ impl Config {
         for (name, declaration) in &config.plugins {
             declaration.check(name).map_err(|why| format!("[plugins.{name}]: {why}"))?;
         }
+        config.errors.check().map_err(|why| format!("[errors]: {why}"))?;
         Ok(config)
     }
 

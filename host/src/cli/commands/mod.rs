@@ -1,9 +1,11 @@
 //! One file per command.
 
+pub(super) mod errors;
 pub(super) mod info;
 pub(super) mod kill;
 pub(super) mod logs;
 pub(super) mod ps;
+pub(super) mod resolve;
 pub(super) mod restart;
 pub(super) mod spec_args;
 pub(super) mod start;

@@ -1,6 +1,8 @@
 //! One function per operation of the API. Nothing here knows of MCP or of sockets.
 
 mod declare;
+mod error_views;
+mod errors;
 mod evidence;
 mod lifetimes;
 mod listing;
@@ -30,6 +32,7 @@ use sampling::Sampler;
 
 use super::backlog::Backlog;
 use super::degraded::Degraded;
+use super::errors::Errors;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::plugins::Plugins;
@@ -47,6 +50,7 @@ pub(crate) struct Service {
     pub(crate) degraded: Degraded,
     pub(crate) backlog: Backlog,
     pub(crate) plugins: Plugins,
+    pub(crate) errors: Errors,
     pub(crate) sampler: Arc<Sampler>,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,
@@ -66,6 +70,20 @@ pub(crate) struct Client {
     pub(crate) search_path: String,
     /// Its own process: what it starts for a session ends with that.
     pub(crate) owner: Option<Owner>,
+    /// What sort of client it is: `mcp`, `cli`.
+    pub(crate) sort: String,
+}
+
+impl Client {
+    /// Who it is, for the record.
+    pub(crate) fn who(&self) -> String {
+        match self.sort.as_str() {
+            "cli" => "the command line",
+            "mcp" => "an MCP client",
+            _ => "a client",
+        }
+        .to_owned()
+    }
 }
 
 /// The patience of one call.
@@ -85,11 +103,12 @@ impl Service {
         cwd: &Path,
         search_path: Option<String>,
         owner: Option<Owner>,
+        sort: String,
     ) -> Result<Client, ToolError> {
         let root = project_root(cwd);
         let project = self.ensure_project(&root).await?;
         let search_path = search_path.or_else(|| std::env::var("PATH").ok()).unwrap_or_default();
-        Ok(Client { project, search_path, owner })
+        Ok(Client { project, search_path, owner, sort })
     }
 
     async fn ensure_project(&self, root: &Path) -> Result<Project, ToolError> {
@@ -169,6 +188,7 @@ impl Service {
             boot_id: self.boot_id.clone(),
             degraded: self.degraded.clone(),
             backlog: self.backlog.clone(),
+            errors: self.errors.clone(),
         })
     }
 
