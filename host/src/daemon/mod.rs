@@ -4,6 +4,7 @@
 mod activity;
 mod backlog;
 pub(crate) mod boot;
+pub(crate) mod changes;
 pub(crate) mod config;
 mod degraded;
 mod errors;
@@ -14,7 +15,7 @@ mod logging;
 pub(crate) mod plugins;
 mod policy;
 mod recorder;
-mod registry;
+pub(crate) mod registry;
 mod rescue;
 mod resolve;
 pub(crate) mod service;

@@ -4,12 +4,22 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
+use super::resources;
 use super::tools::{self, ToolDef};
 
 const HEAD: &str = "\
 # Tools
 
 Made by `just reference` from the schemas that check every call; a test fails when it is not up to date.
+";
+
+const RESOURCES: &str = "
+## Resources
+
+JSON, of the project of the client. Who subscribes is told of changes, twice a second at most.
+
+| URI | content |
+|---|---|
 ";
 
 /// The text of `docs/tools.md`.
@@ -20,6 +30,10 @@ pub(crate) fn reference() -> String {
         for def in &family.tools {
             tool(&mut text, def);
         }
+    }
+    text.push_str(RESOURCES);
+    for (uri, _, description) in resources::catalogue() {
+        let _ = writeln!(text, "| `{uri}` | {description} |");
     }
     text
 }

@@ -11,6 +11,8 @@ pub mod daemon;
 pub mod error;
 pub mod errors;
 pub mod logs;
+pub mod overview;
+pub mod plugin;
 pub mod process;
 pub mod schema;
 pub mod time;
