@@ -61,6 +61,7 @@ impl Errors {
     }
 
     /// Finds the errors of one run: for whoever parses its lines.
+    #[allow(dead_code, reason = "whoever parses lines asks for it")]
     pub(crate) fn detector(&self) -> Detector {
         Detector::new(self.clone())
     }
