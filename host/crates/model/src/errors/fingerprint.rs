@@ -96,7 +96,26 @@ fn by_stack(fault: &Fault, hash: &mut Hash) -> Option<(Basis, Vec<String>)> {
         path.iter().for_each(|step| hash.add(step));
     }
     let message = fault.exceptions.first().map_or("", |e| first_line(&e.message));
-    Some((Basis::Stack, wording(message)))
+    // Where no function has a name, the stack says where, and the message what.
+    let named = fault.exceptions.iter().flat_map(|e| &e.frames).any(|f| f.in_app && is_name(&f.function));
+    let wording = wording(message);
+    if !named {
+        shape(&wording, hash);
+        return Some((Basis::Message, wording));
+    }
+    Some((Basis::Stack, wording))
+}
+
+/// Whether a function has a name: the code outside of all functions has none.
+fn is_name(function: &str) -> bool {
+    let file = ["", "<module>", "Object.<anonymous>", "<anonymous>", "<main>", "{main}", "<top (required)>"];
+    !file.contains(&function)
+}
+
+/// Only messages that begin alike and are as long are ever taken together.
+fn shape(wording: &[String], hash: &mut Hash) {
+    hash.add(&wording.len().to_string());
+    hash.add(wording.first().map_or("", String::as_str));
 }
 
 fn by_message(fault: &Fault, text: &str, hash: &mut Hash) -> (Basis, Vec<String>) {
@@ -110,9 +129,7 @@ fn by_message(fault: &Fault, text: &str, hash: &mut Hash) -> (Basis, Vec<String>
         }
     };
     let wording = wording(message);
-    // Only messages that begin alike and are as long are ever taken together.
-    hash.add(&wording.len().to_string());
-    hash.add(wording.first().map_or("", String::as_str));
+    shape(&wording, hash);
     (Basis::Message, wording)
 }
 
