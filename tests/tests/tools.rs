@@ -181,7 +181,7 @@ fn the_descriptions_are_those_that_were_reviewed() {
         let name = format!("tool_{}", tool["name"].as_str().unwrap());
         insta::assert_snapshot!(name, serde_json::to_string_pretty(&tool).unwrap());
     }
-    for method in ["resources/list", "resources/templates/list"] {
+    for method in ["resources/list", "resources/templates/list", "prompts/list"] {
         let result = env.mcp(Era::Modern).request(method, json!({}))["result"].clone();
         insta::assert_snapshot!(method.replace('/', "_"), serde_json::to_string_pretty(&result).unwrap());
     }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod completion;
+mod prompts;
 mod reference;
 mod resources;
 mod server;

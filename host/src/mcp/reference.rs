@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::resources;
 use super::tools::{self, ToolDef};
+use super::{prompts, resources};
 
 const HEAD: &str = "\
 # Tools
@@ -22,6 +22,15 @@ JSON, of the project of the client. Who subscribes is told of changes, twice a s
 |---|---|
 ";
 
+const PROMPTS: &str = "
+## Prompts
+
+Each has what is known now, within 10,000 characters, and ends with the calls to go on with. Arguments are completed.
+
+| prompt | task |
+|---|---|
+";
+
 /// The text of `docs/tools.md`.
 pub(crate) fn reference() -> String {
     let mut text = HEAD.to_owned();
@@ -34,6 +43,10 @@ pub(crate) fn reference() -> String {
     text.push_str(RESOURCES);
     for (uri, _, description) in resources::catalogue() {
         let _ = writeln!(text, "| `{uri}` | {description} |");
+    }
+    text.push_str(PROMPTS);
+    for (name, argument, description) in prompts::catalogue() {
+        let _ = writeln!(text, "| `{name}({argument})` | {description} |");
     }
     text
 }

@@ -16,6 +16,7 @@ use rmcp::schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 use crate::daemon::service::{Client, Patience, Service};
 
@@ -84,6 +85,22 @@ pub(crate) fn check_selection(selection: &Selection) -> Result<(), ToolError> {
         "no tools `{unknown}`; {hint}There are the families {}, and each tool by its name",
         families.join(", ")
     )))
+}
+
+/// What a tool answers to the daemon itself; nobody waits for it long.
+pub(super) async fn ask(
+    def: &ToolDef,
+    service: &Arc<Service>,
+    client: &Arc<Client>,
+    arguments: &Value,
+) -> Result<Answer, ToolError> {
+    let call = Call {
+        service: service.clone(),
+        client: client.clone(),
+        patience: Patience { cut_short: CancellationToken::new() },
+        arguments: arguments.as_object().cloned().unwrap_or_default(),
+    };
+    (def.run)(call).await
 }
 
 /// The tools of a selection, in their order.
