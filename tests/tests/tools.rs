@@ -44,6 +44,8 @@ fn every_tool_is_described_in_full_and_in_few_words(era: Era) {
         "kill_process",
         "list_processes",
         "get_process_info",
+        "get_process_stats",
+        "get_system_stats",
         "get_logs",
         "tail_logs",
     ] {

@@ -14,6 +14,7 @@ mod launch;
 mod mcp;
 mod plugin;
 mod render;
+mod spark;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,8 @@ enum Command {
     Errors(commands::errors::Args),
     /// Mark errors as resolved
     Resolve(commands::resolve::Args),
+    /// Show what a process used over time, or what the machine uses now
+    Stats(commands::stats::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
     Mcp(mcp::Args),
     /// Write, check and try plugins
@@ -85,6 +88,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Logs(args) => commands::logs::run(args),
         Command::Errors(args) => commands::errors::run(args),
         Command::Resolve(args) => commands::resolve::run(args),
+        Command::Stats(args) => commands::stats::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Daemon(args) => daemon::run(args),

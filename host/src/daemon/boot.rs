@@ -19,9 +19,11 @@ use super::errors::Errors;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
+use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
 use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
+use super::upkeep::Upkeep;
 use super::{logging, rescue, shim_program, socket};
 
 /// How long connections may take to end at a shutdown.
@@ -95,6 +97,8 @@ async fn main(home: &Home) -> Result<(), String> {
     let plugins = Plugins::new(config.clone(), &home.plugin_code());
     let errors = Errors::new(store.clone(), plugins.clone(), config, degraded.clone());
     tokio::spawn(errors.clone().judge_crashes());
+    let upkeep = Upkeep::start(store.clone(), degraded.clone())
+        .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
@@ -104,9 +108,9 @@ async fn main(home: &Home) -> Result<(), String> {
         boot_id: boot_id(),
         degraded: degraded.clone(),
         backlog: backlog.clone(),
+        monitor: Arc::new(Monitor::new(home.clone())),
         plugins,
         errors,
-        sampler: Arc::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),
@@ -124,7 +128,11 @@ async fn main(home: &Home) -> Result<(), String> {
         entry.handle.detach();
     }
     ingest.stop();
-    let _ = tokio::task::spawn_blocking(move || ingest_thread.join()).await;
+    let _ = tokio::task::spawn_blocking(move || {
+        upkeep.stop();
+        ingest_thread.join()
+    })
+    .await;
     store.shutdown().await;
     let _ = std::fs::remove_file(home.socket());
     Ok(())
@@ -134,11 +142,13 @@ async fn serve(service: &Arc<Service>, listener: UnixListener) {
     let shutdown = CancellationToken::new();
     let connections = TaskTracker::new();
     let leases = tokio::spawn(lifetimes_watch(service.leases.clone(), Arc::downgrade(service)));
+    let monitoring = tokio::spawn(monitor::watch(Arc::downgrade(service)));
     let accepting =
         tokio::spawn(socket::serve(listener, service.clone(), shutdown.clone(), connections.clone()));
     told_to_end(service).await;
     shutdown.cancel();
     leases.abort();
+    monitoring.abort();
     let _ = accepting.await;
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {

@@ -12,6 +12,7 @@ pub(crate) mod home;
 mod ingest;
 mod instance;
 mod logging;
+mod monitor;
 pub(crate) mod plugins;
 mod policy;
 mod recorder;
@@ -21,6 +22,7 @@ mod resolve;
 pub(crate) mod service;
 mod shim_program;
 mod socket;
+mod upkeep;
 
 pub(crate) use socket::reachable as socket_path;
 

@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod error;
 pub mod errors;
 pub mod logs;
+pub mod monitoring;
 pub mod overview;
 pub mod plugin;
 pub mod process;

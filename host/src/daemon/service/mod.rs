@@ -10,7 +10,7 @@ mod logs;
 mod operate;
 mod overview;
 mod ports;
-mod sampling;
+mod stats;
 mod surroundings;
 mod views;
 mod waiting;
@@ -29,13 +29,13 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use evidence::in_words;
 pub(crate) use lifetimes::{Leases, Owner, Sessions, watch_leases as lifetimes_watch};
-use sampling::Sampler;
 
 use super::backlog::Backlog;
 use super::degraded::Degraded;
 use super::errors::Errors;
 use super::home::Home;
 use super::ingest::Ingest;
+use super::monitor::Monitor;
 use super::plugins::Plugins;
 use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
@@ -50,9 +50,9 @@ pub(crate) struct Service {
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
     pub(crate) backlog: Backlog,
+    pub(crate) monitor: Arc<Monitor>,
     pub(crate) plugins: Plugins,
     pub(crate) errors: Errors,
-    pub(crate) sampler: Arc<Sampler>,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,
     /// Declaring is done by one at a time, so that two starts of one name are one process.

@@ -8,7 +8,7 @@ use hostler_store::{RunReason, RunRecord};
 use hostler_supervisor::Snapshot;
 use serde_json::{Map, Value};
 
-use super::sampling::Usage;
+use crate::daemon::monitor::Usage;
 use crate::daemon::registry::Entry;
 
 /// The view of a process.

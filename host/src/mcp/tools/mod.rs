@@ -3,6 +3,7 @@
 mod errors;
 mod lifecycle;
 mod logs;
+mod monitoring;
 
 use std::sync::{Arc, LazyLock};
 
@@ -59,6 +60,7 @@ pub(crate) fn families() -> &'static [Family] {
         let family = |name, tools| Family { name, tools };
         vec![
             family("lifecycle", lifecycle::tools()),
+            family("monitoring", monitoring::tools()),
             family("logs", logs::tools()),
             family("errors", errors::tools()),
         ]

@@ -45,7 +45,7 @@ impl Store {
         self.read(|conn| {
             let mut statement = conn.prepare_cached(
                 "SELECT id, process_id, run, exit, next_seq FROM runs
-                 WHERE crash_open = 1 AND drained = 1 ORDER BY id LIMIT 100",
+                 WHERE crash_open = 1 AND drained = 1 AND annotated_seq >= next_seq ORDER BY id LIMIT 100",
             )?;
             list(&mut statement, [], "runs", |row| {
                 let exit: String = row.get(3)?;
