@@ -46,7 +46,7 @@ fn by_itself(line: &[u8]) -> Option<Kind> {
         b'=' | b'W' if crash::is_sanitizer(line) => Some(Kind::Sanitizer),
         b'#' if line.starts_with(b"# A fatal error has been detected by") => Some(Kind::JavaFatal),
         b't' if line.starts_with(b"terminate called ") => Some(Kind::Terminate),
-        b'/' | b'f' | b'n' | b'C'..=b'Z' if is_node_place(line) => Some(Kind::Node),
+        b'/' | b'f' | b'n' | b'<' | b'e' | b'[' | b'C'..=b'Z' if is_node_place(line) => Some(Kind::Node),
         _ => None,
     }
 }
@@ -96,6 +96,8 @@ fn is_node_place(line: &[u8]) -> bool {
     let numbered = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
     let endings: [&[u8]; 6] = [b".js", b".ts", b".mjs", b".cjs", b".tsx", b".jsx"];
     let script = endings.iter().any(|ending| file.ends_with(ending)) || file.starts_with(b"node:");
+    let script =
+        script || [&b"<anonymous_script>"[..], b"evalmachine.<anonymous>", b"[eval]"].contains(&file);
     numbered && script && !file.contains(&b' ')
 }
 

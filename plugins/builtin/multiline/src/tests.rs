@@ -48,6 +48,19 @@ TypeError: boom
 
 Node.js v20.20.2";
 
+const NODE_EMITTED: &str = "node:events:502
+      throw er; // Unhandled 'error' event
+      ^
+
+Error: connect ECONNREFUSED 127.0.0.1:4
+    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)
+Emitted 'error' event on Socket instance at:
+    at emitErrorNT (node:internal/streams/destroy:169:8) {
+  errno: -111
+}
+
+Node.js v20.20.2";
+
 const NODE_MODULE: &str = "Error: Cannot find module 'express'
 Require stack:
 - /app/server.js
@@ -174,6 +187,7 @@ const ALL: &[(&str, u8, &str)] = &[
     (PYTHON, severity::ERROR, "RuntimeError: no database"),
     (JAVA, severity::ERROR, "[main] c.e.App - java.lang.IllegalStateException: no orders"),
     (NODE, severity::ERROR, "TypeError: boom"),
+    (NODE_EMITTED, severity::ERROR, "Error: connect ECONNREFUSED 127.0.0.1:4"),
     (NODE_MODULE, severity::ERROR, "Error: Cannot find module 'express'"),
     (GO, severity::FATAL, "panic: runtime error: index out of range [3] with length 2"),
     (RUST, severity::ERROR, "called `Result::unwrap()` on an `Err` value: Os { code: 2, kind: NotFound }"),

@@ -129,7 +129,9 @@ impl Trace {
             return Step::Take;
         }
         // Node.js says which modules asked for one that is missing before the first frame.
-        let asked = text.starts_with(b"Require stack:") || (text.starts_with(b"- ") && !self.closed);
+        let emitted = self.closed && text.starts_with(b"Emitted 'error' event ");
+        let asked =
+            emitted || text.starts_with(b"Require stack:") || (text.starts_with(b"- ") && !self.closed);
         if asked { Step::Take } else { Step::End }
     }
 
