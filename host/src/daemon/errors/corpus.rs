@@ -77,7 +77,12 @@ async fn real_errors_are_grouped_by_their_faults() {
     odd.iter().for_each(|line| println!("{line}"));
     for (at, one) in scored.iter().enumerate() {
         if let Some(other) = scored[..at].iter().find(|o| (o.group == one.group) != (o.fault == one.fault)) {
-            println!("{} and {}: {}", one.fault, other.fault, if one.group == other.group { "one group" } else { "two groups" });
+            println!(
+                "{} and {}: {}",
+                one.fault,
+                other.fault,
+                if one.group == other.group { "one group" } else { "two groups" }
+            );
         }
     }
     println!(

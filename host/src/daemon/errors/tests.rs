@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
 use hostler_model::lines::Stream;
-use hostler_model::{
-    Event, Lifecycle, ProcessName, ProcessSpec, RunNo, Severity, Timestamp,
-};
+use hostler_model::spec::StopSpec;
+use hostler_model::{Event, Lifecycle, ProcessName, ProcessSpec, RestartPolicy, RunNo, Severity, Timestamp};
 use hostler_plugin_host::{Instance, Kind, Nowhere, Parsed, TextBatch};
 use hostler_store::{LogRow, NewProcess, NewRun, RowFlags, RunReason};
 use serde_json::Map;
@@ -111,13 +110,11 @@ fn new_process(project_id: i64) -> NewProcess {
 }
 
 fn spec() -> ProcessSpec {
-    serde_json::from_str(
-        r#"{"command": "x", "args": [], "cwd": "/", "search_path": "", "env": {}, "env_files": [], "restart":
-            {"policy": "never", "max_restarts": 0, "window_ms": 0, "backoff_initial_ms": 0, "backoff_max_ms": 0},
-            "stop": {"signal": "TERM", "grace_ms": 0}, "limits": {}, "lifetime": "persistent", "pty": false,
-            "no_new_privs": false}"#,
-    )
-    .unwrap()
+    let (restart, stop) = (RestartPolicy::default(), StopSpec::default());
+    let spec = serde_json::json!({
+        "command": "python3", "args": [], "cwd": "/srv/shop", "search_path": "/usr/bin", "restart": restart, "stop": stop
+    });
+    serde_json::from_value(spec).unwrap()
 }
 
 const TRACE: &str = "ready
@@ -177,7 +174,10 @@ async fn a_categorizer_that_fails_costs_the_grouping_and_no_error() {
     // Once it works again, what it failed at is read anew.
     bench.configure("[errors]\nredact = [\"load\"]\n");
     let found = detector.detect(bench.run, &events, &rows).await.unwrap();
-    assert_eq!((found[0].kind.fault.note.as_deref(), found[0].kind.fault.category.as_str()), (None, "network"));
+    assert_eq!(
+        (found[0].kind.fault.note.as_deref(), found[0].kind.fault.category.as_str()),
+        (None, "network")
+    );
     assert!(!found[0].sample.as_ref().unwrap().lines.join("").contains("load"));
 }
 

@@ -105,7 +105,7 @@ const SIGNS: &[Signs] = &[
             "econnrefused", "econnreset", "enotfound", "ehostunreach", "enetunreach", "epipe", "eai_again",
             "eaddrinuse", "connection refused", "connection reset", "no such host",
             "name or service not known", "broken pipe", "address already in use", "network is unreachable",
-            "no route to host", "could not resolve", "dial tcp", "socket hang up", "getaddrinfo",
+            "no route to host", "lost the connection", "lost connection", "connection lost", "failed to connect", "cannot connect", "unable to connect", "could not resolve", "dial tcp", "socket hang up", "getaddrinfo",
             "certificate", "tls handshake", "ssl handshake", "fetch failed", "dns", "connection closed",
             "unexpected eof",
         ],
@@ -219,8 +219,7 @@ const BUGS: &[Signs] = &[
         category: "null-reference",
         kinds: &["NullPointerException", "NullReferenceException", "KotlinNullPointerException", "UninitializedPropertyAccessException"],
         words: &[
-            "'nonetype'", "of undefined", "of null", "undefined method", "for nil", "on null", "nil pointer", "is not a function",
-            "on an undefined value", "`none` value", "is not defined", "null value",
+            "'nonetype'", "of undefined", "of null", "undefined method", "for nil", "on null", "nil pointer", "on an undefined value", "`none` value", "null value",
         ],
     },
     Signs {
@@ -231,7 +230,7 @@ const BUGS: &[Signs] = &[
     Signs {
         category: "out-of-bounds",
         kinds: &["IndexError", "IndexOutOfBoundsException", "ArrayIndexOutOfBoundsException", "StringIndexOutOfBoundsException", "IndexOutOfRangeException", "NegativeArraySizeException", "BoundsError"],
-        words: &["index out of", "out of bounds", "out of range", "index outside", "invalid array length", "byte index"],
+        words: &["index out of", "out of bounds", "out of range", "index outside", "byte index"],
     },
     Signs {
         category: "missing-key",
@@ -246,12 +245,12 @@ const BUGS: &[Signs] = &[
     Signs {
         category: "type",
         kinds: &["TypeError", "ClassCastException", "InvalidCastException", "ArrayStoreException", "IncompatibleClassChangeError", "AttributeError", "NoMethodError", "NameError", "ReferenceError", "UnboundLocalError"],
-        words: &["cannot be cast", "interface conversion", "mismatched types", "can't locate object method", "not a hash reference", "not an array reference", "undefined subroutine"],
+        words: &["cannot be cast", "is not a function", "is not defined", "is not iterable", "interface conversion", "mismatched types", "can't locate object method", "not a hash reference", "not an array reference", "undefined subroutine"],
     },
     Signs {
         category: "invalid-value",
         kinds: &["ValueError", "IllegalArgumentException", "NumberFormatException", "ArgumentException", "ArgumentNullException", "ArgumentOutOfRangeException", "FormatException", "ArgumentError", "RangeError", "InvalidArgumentException", "DateTimeParseException", "InvalidOperation", "URIError", "ParseIntError"],
-        words: &["invalid literal", "invalid argument", "invalid digit", "parseinterror", "parsefloaterror", "isn't numeric", "invalid value"],
+        words: &["invalid literal", "invalid argument", "invalid digit", "parseinterror", "parsefloaterror", "isn't numeric", "invalid value", "invalid array length"],
     },
     Signs {
         category: "invalid-state",
@@ -259,6 +258,9 @@ const BUGS: &[Signs] = &[
         words: &["invalid state", "not implemented", "not yet implemented", "illegal state", "unreachable code"],
     },
 ];
+
+/// Categories of which a message says so for certain, whatever the kind.
+const STRONG: [&str; 4] = ["out-of-memory", "resource-exhaustion", "database", "configuration"];
 
 /// The category of an error and how sure it is, percent. The cause tells more than what it led to, a kind more than a
 /// message, and a message more than the rest of the text.
@@ -273,7 +275,7 @@ pub(crate) fn of(text: &str, exceptions: &[Exception]) -> (&'static str, u8) {
     }
     // What a kind says of the program comes before what its message seems to say of the world.
     let bug = kind(BUGS);
-    if let Some(category) = message(SIGNS).filter(|category| bug.is_none() || *category == "configuration") {
+    if let Some(category) = message(SIGNS).filter(|category| bug.is_none() || STRONG.contains(category)) {
         return (category, 80);
     }
     if let Some(category) = message(BUGS).filter(|_| of_kind.is_none()) {

@@ -75,6 +75,7 @@ fn by_next(line: &[u8], next: &[u8]) -> Option<Kind> {
         _ if indented && memmem::find(text, b" called at ").is_some() && crash::is_perl(line) => {
             Some(Kind::Perl)
         }
+        _ if !indented && is_exception(next) && is_grave(line) => Some(Kind::Frames),
         _ if is_dotnet_head(line) && next.starts_with(b"      ") => Some(Kind::DotnetLog),
         _ => None,
     }
@@ -110,6 +111,13 @@ fn is_ruby_place(text: &[u8]) -> bool {
 fn is_dotnet_head(line: &[u8]) -> bool {
     let levels: [&[u8]; 6] = [b"trce: ", b"dbug: ", b"info: ", b"warn: ", b"fail: ", b"crit: "];
     line.ends_with(b"]") && levels.iter().any(|level| line.starts_with(level))
+}
+
+/// `com.example.OrderException: it was rejected`, above the frames.
+pub(crate) fn is_exception(line: &[u8]) -> bool {
+    let name = line.split(|b| matches!(b, b':' | b' ')).next().unwrap_or_default();
+    let plain = name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$'));
+    plain && [&b"Exception"[..], b"Error", b"Throwable"].iter().any(|end| name.ends_with(end))
 }
 
 /// Whether a logger says that a line is an error.

@@ -141,6 +141,10 @@ Traceback (most recent call last):
     raise KeyError(1)
 KeyError: 1";
 
+const JAVA_LOGGED: &str = "2026-05-01 12:30:00,123 ERROR [main] c.e.Orders - cannot place
+com.example.OrderException: it was rejected
+\tat com.example.Orders.place(Orders.java:42)";
+
 const PYTHON_SYNTAX: &str = "  File \"/app/main.py\", line 3
     foo bar
         ^^^
@@ -179,6 +183,7 @@ Current thread 0x00007f0000000000 (most recent call first):
 
 const ALL: &[(&str, u8, &str)] = &[
     (PYTHON_LOGGED, severity::ERROR, "KeyError: 1"),
+    (JAVA_LOGGED, severity::ERROR, "[main] c.e.Orders - cannot place"),
     (PYTHON_SYNTAX, severity::ERROR, "SyntaxError: invalid syntax"),
     (PERL, severity::ERROR, "no such order at shop.pl line 12."),
     (REPORT, severity::ERROR, "Error: cannot start"),

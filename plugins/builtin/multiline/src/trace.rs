@@ -1,5 +1,6 @@
 //! Which lines belong to a trace that has begun.
 
+use crate::start::is_exception;
 use memchr::memmem;
 
 /// The kinds of traces, by how their lines look.
@@ -129,6 +130,11 @@ impl Trace {
             return Step::Take;
         }
         // Node.js says which modules asked for one that is missing before the first frame.
+        // What was thrown, below what the logger says of it.
+        if !self.closed && self.waiting == 0 && is_exception(line) {
+            self.waiting = 1;
+            return Step::Perhaps;
+        }
         let emitted = self.closed && text.starts_with(b"Emitted 'error' event ");
         let asked =
             emitted || text.starts_with(b"Require stack:") || (text.starts_with(b"- ") && !self.closed);

@@ -139,10 +139,15 @@ fn kind(exception: &Exception) -> String {
     names::function(kind)
 }
 
-/// The program's own frames, each once, however often it is on the stack.
+/// The program's own frames, each once, however often it is on the stack. A function without a name between two others
+/// says only how the one called the other.
 fn path(frames: &[Frame]) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
-    for frame in frames.iter().filter(|frame| frame.in_app) {
+    let in_app: Vec<&Frame> = frames.iter().filter(|frame| frame.in_app).collect();
+    for (at, frame) in in_app.iter().enumerate() {
+        if at + 1 < in_app.len() && is_anonymous(&frame.function) {
+            continue;
+        }
         let step = format!("{}\u{1f}{}", names::function(&frame.function), names::file(&frame.file));
         if step.len() > 1 && !path.contains(&step) {
             path.push(step);
@@ -152,6 +157,14 @@ fn path(frames: &[Frame]) -> Vec<String> {
         path.sort_unstable();
     }
     path
+}
+
+fn is_anonymous(function: &str) -> bool {
+    const MARKS: [&str; 7] =
+        ["<lambda>", "lambda$", "{closure", "<anonymous>", "<listcomp>", "<genexpr>", "__ANON__"];
+    // The code of a file outside of all functions is no function.
+    let of_file = function == "Object.<anonymous>";
+    function.is_empty() || (!of_file && MARKS.iter().any(|mark| function.contains(mark)))
 }
 
 fn first_line(text: &str) -> &str {
@@ -218,6 +231,15 @@ mod tests {
         for other in [other_kind, other_function, with_cause] {
             assert_ne!(family(&base), family(&other));
         }
+    }
+
+    #[test]
+    fn a_function_without_a_name_counts_only_where_it_failed() {
+        let through = |names: &[&str]| {
+            family(&fault("E", "", names.iter().map(|name| frame(name, "a.js", 1, true)).collect()))
+        };
+        assert_eq!(through(&["main", "", "load"]), through(&["main", "load"]));
+        assert_ne!(through(&["main", "<lambda>"]), through(&["main"]));
     }
 
     #[test]
