@@ -52,6 +52,8 @@ enum Command {
     Resolve(commands::resolve::Args),
     /// Show what a process used over time, or what the machine uses now
     Stats(commands::stats::Args),
+    /// Start and stop processes together, in the order of what needs what
+    Group(commands::group::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
     Mcp(mcp::Args),
     /// Write, check and try plugins
@@ -89,6 +91,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Errors(args) => commands::errors::run(args),
         Command::Resolve(args) => commands::resolve::run(args),
         Command::Stats(args) => commands::stats::run(args),
+        Command::Group(args) => commands::group::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Daemon(args) => daemon::run(args),

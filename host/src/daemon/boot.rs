@@ -16,11 +16,13 @@ use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
 use super::errors::Errors;
+use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
 use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
+use super::quota::Quota;
 use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
 use super::upkeep::Upkeep;
@@ -95,13 +97,14 @@ async fn main(home: &Home) -> Result<(), String> {
     let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let plugins = Plugins::new(config.clone(), &home.plugin_code());
-    let errors = Errors::new(store.clone(), plugins.clone(), config, degraded.clone());
+    let errors = Errors::new(store.clone(), plugins.clone(), config.clone(), degraded.clone());
     tokio::spawn(errors.clone().judge_crashes());
     let upkeep = Upkeep::start(store.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
+        groups: Groups::new(store.clone(), registry.clone(), degraded.clone()),
         registry,
         pool: ShimPool::new(shim),
         ingest: ingest.clone(),
@@ -111,6 +114,8 @@ async fn main(home: &Home) -> Result<(), String> {
         monitor: Arc::new(Monitor::new(home.clone())),
         plugins,
         errors,
+        config,
+        starts: Quota::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),
@@ -118,12 +123,14 @@ async fn main(home: &Home) -> Result<(), String> {
         started,
     });
     take_over(&service).await?;
+    service.groups.resume().await.map_err(|e| format!("cannot read the groups: {e}"))?;
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
     tracing::info!(pid = std::process::id(), elapsed = ?started.elapsed(), "ready");
     report(READY);
     serve(&service, listener).await;
     tracing::info!("shutting down; processes run on");
+    service.groups.shutdown().await;
     for entry in service.registry.all() {
         entry.handle.detach();
     }
@@ -143,12 +150,14 @@ async fn serve(service: &Arc<Service>, listener: UnixListener) {
     let connections = TaskTracker::new();
     let leases = tokio::spawn(lifetimes_watch(service.leases.clone(), Arc::downgrade(service)));
     let monitoring = tokio::spawn(monitor::watch(Arc::downgrade(service)));
+    let guarding = tokio::spawn(monitor::guard(Arc::downgrade(service)));
     let accepting =
         tokio::spawn(socket::serve(listener, service.clone(), shutdown.clone(), connections.clone()));
     told_to_end(service).await;
     shutdown.cancel();
     leases.abort();
     monitoring.abort();
+    guarding.abort();
     let _ = accepting.await;
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::degraded::Degraded;
 use super::errors::ErrorsConfig;
 use super::plugins::declaration::Declaration;
+use super::quota::Limits;
 
 /// What may stand in `config.toml`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -23,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) plugins: BTreeMap<String, Declaration>,
     /// `[errors]`.
     pub(crate) errors: ErrorsConfig,
+    /// `[limits]`.
+    pub(crate) limits: Limits,
 }
 
 impl Config {
@@ -151,6 +154,7 @@ mod tests {
             ("[plugins.x]\nsource = \"/x\"\nlimits = {memory = 1}", "`memory_bytes`"),
             ("[plugins.\"a b\"]\nsource = \"/x\"", "letters, digits"),
             ("[plugins", "line 1"),
+            ("[limits]\nread_per_minute = 1", "did you mean `reads_per_minute`?"),
         ] {
             let message = Config::parse(text).unwrap_err();
             assert!(message.contains(wanted), "{text}: {message}");

@@ -22,8 +22,12 @@ use crate::daemon::service::{Client, Service};
 
 /// Private methods of the command line; they are about the daemon, not about processes.
 pub(crate) const STATUS_METHOD: &str = "hostler/daemon/status";
+pub(crate) const METRICS_METHOD: &str = "hostler/metrics";
 pub(crate) const STOP_METHOD: &str = "hostler/daemon/stop";
 pub(crate) const PLUGINS_METHOD: &str = "hostler/plugin/list";
+
+/// A private method of the command line: the list of groups, which is no tool.
+pub(crate) const GROUPS_METHOD: &str = "hostler/groups/list";
 
 /// How long a client may keep the list of tools: it changes with the version only.
 const TOOLS_TTL_MS: u64 = 3_600_000;
@@ -197,9 +201,16 @@ impl ServerHandler for Server {
         match request.method.as_str() {
             STATUS_METHOD => Ok(CustomResult(to_value(self.service.daemon_status())?)),
             PLUGINS_METHOD => Ok(CustomResult(to_value(self.service.plugins.list().await)?)),
+            METRICS_METHOD => Ok(CustomResult(Value::String(self.service.prometheus().await))),
             STOP_METHOD => {
                 self.service.stop_requested.notify_one();
                 Ok(CustomResult(to_value(self.service.daemon_status())?))
+            }
+            GROUPS_METHOD => {
+                let all = request.params.as_ref().is_some_and(|p| p["all_projects"] == true);
+                let list = self.service.list_groups(&self.client, None, all).await;
+                let list = list.map_err(|e| ErrorData::internal_error(e.message, None))?;
+                Ok(CustomResult(to_value(list)?))
             }
             // A request that has a known method and ended up here does not have its form.
             "tools/call" => Err(ErrorData::invalid_params(

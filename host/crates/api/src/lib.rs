@@ -10,6 +10,7 @@ pub mod connection;
 pub mod daemon;
 pub mod error;
 pub mod errors;
+pub mod groups;
 pub mod logs;
 pub mod monitoring;
 pub mod overview;

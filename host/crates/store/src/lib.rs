@@ -11,6 +11,7 @@ mod error;
 mod errors;
 mod events;
 mod filter;
+mod groups;
 mod ingest;
 mod job;
 mod lane;
@@ -42,6 +43,7 @@ pub use errors::{
     NewOccurrence, Occurrence, Sample,
 };
 pub use events::{Annotated, Annotations, LogEvent};
+pub use groups::GroupRecord;
 pub use hostler_model::lines::Carry;
 pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition};
 pub use listing::{Listing, UnreadableRow};

@@ -31,6 +31,7 @@ pub(crate) const ALL: &[Migration] = &[
         sql: include_str!("../../../../migrations/0004_log_chunks.sql"),
     },
     Migration { number: 5, name: "usage", sql: include_str!("../../../../migrations/0005_usage.sql") },
+    Migration { number: 6, name: "groups", sql: include_str!("../../../../migrations/0006_groups.sql") },
 ];
 
 /// The part of a step that is code.

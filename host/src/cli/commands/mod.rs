@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(super) mod errors;
+pub(super) mod group;
 pub(super) mod info;
 pub(super) mod kill;
 pub(super) mod logs;

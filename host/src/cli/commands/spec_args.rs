@@ -25,6 +25,9 @@ pub(in crate::cli) struct Declaration {
     /// Read variables from a file; may be repeated
     #[arg(long, value_name = "FILE")]
     env_file: Vec<String>,
+    /// Group to belong to
+    #[arg(long)]
+    group: Option<String>,
     /// Read .env, .env.local, .env.PROFILE and .env.PROFILE.local
     #[arg(long, value_name = "PROFILE")]
     env_profile: Option<String>,
@@ -40,9 +43,15 @@ pub(in crate::cli) struct Declaration {
     /// Milliseconds until SIGKILL after that
     #[arg(long, value_name = "MS")]
     stop_grace_ms: Option<u64>,
-    /// Limit of heap and private mappings of one process, bytes
+    /// Limit of memory of the whole tree, bytes
     #[arg(long, value_name = "BYTES")]
     memory_bytes: Option<u64>,
+    /// Limit of CPU of the whole tree, percent of one core
+    #[arg(long, value_name = "PERCENT")]
+    cpu_percent: Option<u32>,
+    /// Limit of processes and threads of the whole tree
+    #[arg(long, value_name = "N")]
+    processes: Option<u64>,
     /// Limit of open files of one process
     #[arg(long, value_name = "N")]
     open_files: Option<u64>,
@@ -79,12 +88,24 @@ enum When {
     Always,
 }
 
+/// What to wait for.
 #[derive(Clone, Copy, ValueEnum)]
-enum For {
+pub(in crate::cli) enum For {
     Started,
     Ready,
     Healthy,
     Exited,
+}
+
+impl From<For> for WaitFor {
+    fn from(wish: For) -> Self {
+        match wish {
+            For::Started => Self::Started,
+            For::Ready => Self::Ready,
+            For::Healthy => Self::Healthy,
+            For::Exited => Self::Exited,
+        }
+    }
 }
 
 impl Declaration {
@@ -102,8 +123,9 @@ impl Declaration {
         let stop = StopArgs { signal: self.stop_signal.clone(), grace_ms: self.stop_grace_ms };
         let limits = LimitArgs {
             memory_bytes: self.memory_bytes,
+            cpu_percent: self.cpu_percent,
             open_files: self.open_files,
-            ..LimitArgs::default()
+            processes: self.processes,
         };
         let env: BTreeMap<String, String> = self.env.iter().cloned().collect();
         SpecArgs {
@@ -111,6 +133,7 @@ impl Declaration {
             env: given(env, BTreeMap::is_empty),
             env_files: given(self.env_file.iter().map(|f| from_here(f)).collect(), Vec::is_empty),
             env_profile: self.env_profile.clone(),
+            group: self.group.clone(),
             restart: given(restart, |r| *r == RestartArgs::default()),
             stop: given(stop, |s| *s == StopArgs::default()),
             limits: given(limits, |l| *l == LimitArgs::default()),
@@ -125,12 +148,7 @@ impl Declaration {
     /// What to wait for.
     pub(in crate::cli) fn wait(&self) -> WaitArgs {
         WaitArgs {
-            wait_for: self.wait.wait_for.map(|w| match w {
-                For::Started => WaitFor::Started,
-                For::Ready => WaitFor::Ready,
-                For::Healthy => WaitFor::Healthy,
-                For::Exited => WaitFor::Exited,
-            }),
+            wait_for: self.wait.wait_for.map(Into::into),
             wait_for_log: self.wait.wait_for_log.clone(),
             timeout_ms: self.wait.timeout_ms,
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hostler_api::ToolError;
-use hostler_api::process::{LifetimeKind, RestartArgs, SpecArgs};
+use hostler_api::process::{LifetimeKind, LimitArgs, RestartArgs, SpecArgs};
 use hostler_model::restart::RestartPolicy;
 use hostler_model::spec::{Lifetime, Limits, StopSpec};
 use hostler_model::{ProcessSpec, words};
@@ -86,8 +86,10 @@ pub(super) fn changed_spec(
         spec.stop.grace_ms = stop.grace_ms.unwrap_or(spec.stop.grace_ms);
     }
     if let Some(limits) = &args.limits {
+        check_limits(limits)?;
         spec.limits = Limits {
             memory_bytes: limits.memory_bytes.or(spec.limits.memory_bytes),
+            cpu_percent: limits.cpu_percent.or(spec.limits.cpu_percent),
             open_files: limits.open_files.or(spec.limits.open_files),
             processes: limits.processes.or(spec.limits.processes),
         };
@@ -108,14 +110,6 @@ fn refuse_unconfigured(args: &SpecArgs) -> Result<(), ToolError> {
             "`health`: checks such as `{}` are not made yet; leave `health` out, and wait with `wait_for_log`",
             check.plugin
         )));
-    }
-    if args.group.is_some() {
-        return Err(not_configured("`group`: groups are not configured; leave it out"));
-    }
-    if args.limits.is_some_and(|l| l.cpu_percent.is_some()) {
-        return Err(not_configured(
-            "`limits.cpu_percent` is not enforced on this system; memory_bytes, open_files and processes are",
-        ));
     }
     Ok(())
 }
@@ -144,6 +138,22 @@ fn check_words(spec: &ProcessSpec) -> Result<(), ToolError> {
                 MAX_WORD - 1
             )))
         }
+    }
+}
+
+/// A limit of nothing is a mistake.
+fn check_limits(limits: &LimitArgs) -> Result<(), ToolError> {
+    let zero = [
+        ("memory_bytes", limits.memory_bytes),
+        ("cpu_percent", limits.cpu_percent.map(u64::from)),
+        ("open_files", limits.open_files),
+        ("processes", limits.processes),
+    ];
+    match zero.into_iter().find(|(_, value)| *value == Some(0)) {
+        Some((name, _)) => Err(ToolError::invalid(format!(
+            "`limits.{name}`: 0 would let nothing run; leave it out for no limit"
+        ))),
+        None => Ok(()),
     }
 }
 

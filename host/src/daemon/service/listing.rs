@@ -11,9 +11,10 @@ use hostler_api::process::{
 use hostler_api::view::ProcessView;
 use hostler_model::ProcessId;
 use hostler_model::spec::Limits;
+use hostler_supervisor::group_limits::Held;
 use hostler_supervisor::{Snapshot, proc};
 
-use super::{Client, Service, not_configured, store_error, views};
+use super::{Client, Service, store_error, views};
 use crate::daemon::monitor::{Target, Usage};
 use crate::daemon::registry::Entry;
 
@@ -35,10 +36,11 @@ impl Service {
         client: &Client,
         request: ListProcesses,
     ) -> Result<ProcessList, ToolError> {
-        if request.group.is_some() {
-            return Err(not_configured("`group`: groups are not configured; leave it out"));
-        }
         let project = self.project(client, request.project.as_deref()).await?;
+        let group = match &request.group {
+            Some(name) => Some(self.group(client, request.project.as_deref(), name).await?.shown().group),
+            None => None,
+        };
         let glob = request.name.as_deref().map(glob).transpose()?;
         let start = offset(request.cursor.as_deref())?;
         let mut found: Vec<(Arc<Entry>, Snapshot)> = self
@@ -46,6 +48,7 @@ impl Service {
             .all()
             .into_iter()
             .filter(|e| request.all_projects || e.project.id == project.id)
+            .filter(|e| group.as_ref().is_none_or(|g| g.member(e.name.as_str()).is_some()))
             .filter(|e| glob.as_ref().is_none_or(|g| g.is_match(e.name.as_str())))
             .map(|e| (e.handle.snapshot(), e))
             .map(|(s, e)| (e, s))
@@ -95,6 +98,8 @@ impl Service {
         let page = [(entry.clone(), snapshot.clone())];
         let usage = self.usage(&page).await.remove(&entry.id);
         let details = tokio::task::spawn_blocking(move || (tree_view(usage.as_ref()), usage)).await;
+        let held =
+            Target::of(entry.id, &snapshot).map(|target| self.monitor.held(&target)).unwrap_or_default();
         let (tree, usage) = details.map_err(|e| ToolError::internal(e.to_string()))?;
         Ok(ProcessInfo {
             process: views::process_view(&entry, &snapshot, usage.as_ref()),
@@ -102,7 +107,7 @@ impl Service {
             runs: runs.rows.iter().map(views::run_view).collect(),
             tree,
             open_files: usage.as_ref().map(|u| u.open_files),
-            limits: limits_in_force(&snapshot.spec.limits),
+            limits: limits_in_force(&snapshot.spec.limits, held),
             plugins: Vec::new(),
             log_lines,
         })
@@ -168,14 +173,34 @@ fn tree_view(usage: Option<&Usage>) -> Vec<TreeProcess> {
     .collect()
 }
 
-fn limits_in_force(limits: &Limits) -> Vec<LimitInForce> {
+fn limits_in_force(limits: &Limits, held: Held) -> Vec<LimitInForce> {
     let limit = |name: &str, value: Option<u64>, by: &str| {
         value.map(|value| LimitInForce { limit: name.to_owned(), value, enforced_by: by.to_owned() })
     };
+    let by = |is_held: bool, kernel: &'static str, otherwise: &'static str| {
+        if is_held { kernel } else { otherwise }
+    };
+    let memory = by(
+        held.memory,
+        "memory.max of its control group: the kernel kills the whole tree beyond it",
+        "a look at the tree four times a second: ended beyond it; RLIMIT_DATA of twice as much for each process",
+    );
+    let cpu = by(
+        held.cpu,
+        "cpu.max of its control group: the kernel throttles it",
+        "a look at the tree each second: ended when above it on average over 10 s",
+    );
+    let processes = by(
+        held.processes,
+        "pids.max of its control group: a fork beyond it fails",
+        "a look at the tree four times a second: ended beyond it; RLIMIT_NPROC over all processes of the user, \
+         but root",
+    );
     [
-        limit("memory_bytes", limits.memory_bytes, "RLIMIT_DATA, for each process of the tree"),
+        limit("memory_bytes", limits.memory_bytes, memory),
+        limit("cpu_percent", limits.cpu_percent.map(u64::from), cpu),
         limit("open_files", limits.open_files, "RLIMIT_NOFILE, for each process of the tree"),
-        limit("processes", limits.processes, "RLIMIT_NPROC, over all processes of the user; root is exempt"),
+        limit("processes", limits.processes, processes),
     ]
     .into_iter()
     .flatten()

@@ -4,6 +4,8 @@ mod declare;
 mod error_views;
 mod errors;
 mod evidence;
+mod group_views;
+mod groups;
 mod lifetimes;
 mod listing;
 mod logs;
@@ -31,12 +33,15 @@ pub(crate) use evidence::in_words;
 pub(crate) use lifetimes::{Leases, Owner, Sessions, watch_leases as lifetimes_watch};
 
 use super::backlog::Backlog;
+use super::config::ConfigFile;
 use super::degraded::Degraded;
 use super::errors::Errors;
+use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::monitor::Monitor;
 use super::plugins::Plugins;
+use super::quota::{Calls, Quota};
 use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
 
@@ -45,6 +50,7 @@ pub(crate) struct Service {
     pub(crate) home: Home,
     pub(crate) store: Store,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) groups: Groups,
     pub(crate) pool: ShimPool,
     pub(crate) ingest: Ingest,
     pub(crate) boot_id: Arc<str>,
@@ -53,6 +59,9 @@ pub(crate) struct Service {
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) plugins: Plugins,
     pub(crate) errors: Errors,
+    pub(crate) config: ConfigFile,
+    /// Starts of all clients together.
+    pub(crate) starts: Quota,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,
     /// Declaring is done by one at a time, so that two starts of one name are one process.
@@ -73,6 +82,8 @@ pub(crate) struct Client {
     pub(crate) owner: Option<Owner>,
     /// What sort of client it is: `mcp`, `cli`.
     pub(crate) sort: String,
+    /// What it has asked for so far.
+    pub(crate) calls: Calls,
 }
 
 impl Client {
@@ -109,7 +120,7 @@ impl Service {
         let root = project_root(cwd);
         let project = self.ensure_project(&root).await?;
         let search_path = search_path.or_else(|| std::env::var("PATH").ok()).unwrap_or_default();
-        Ok(Client { project, search_path, owner, sort })
+        Ok(Client { project, search_path, owner, sort, calls: Calls::default() })
     }
 
     async fn ensure_project(&self, root: &Path) -> Result<Project, ToolError> {
@@ -225,6 +236,14 @@ impl Service {
             backlog: self.backlog.clone(),
             errors: self.errors.clone(),
         })
+    }
+
+    /// Counts a call of a client.
+    ///
+    /// # Errors
+    /// When it was one too many: when to try again.
+    pub(crate) fn count_call(&self, client: &Client, reads: bool) -> Result<(), ToolError> {
+        client.calls.count(reads, &self.config.current().limits, super::now())
     }
 
     /// The daemon about itself.

@@ -28,7 +28,7 @@ pub(super) fn process_view(entry: &Entry, snapshot: &Snapshot, usage: Option<&Us
         exit: life.last_exit().as_ref().map(ExitView::from),
         restarts: life.restarts,
         health: None,
-        group: None,
+        group: entry.group().map(String::from),
         command: snapshot.spec.command.clone(),
         args: snapshot.spec.args.clone(),
         ports: usage.map(|u| u.ports.clone()).unwrap_or_default(),
@@ -99,7 +99,8 @@ pub(super) fn run_view(run: &RunRecord) -> RunView {
         RunReason::Restart => "restarted on request",
         RunReason::Policy => "restarted by its policy",
     };
-    let note = run.end_note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+    let cause = || run.exit.as_ref()?.cause.map(|cause| cause.to_string());
+    let note = run.end_note.clone().or_else(cause).map(|note| format!("; {note}")).unwrap_or_default();
     RunView {
         run: run.run.0,
         pid: run.pid.map(|p| p.0),
