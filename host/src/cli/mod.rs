@@ -52,6 +52,15 @@ enum Command {
     Resolve(commands::resolve::Args),
     /// Show what a process used over time, or what the machine uses now
     Stats(commands::stats::Args),
+    /// Make all be as a hostler.toml says
+    Up(commands::up::UpArgs),
+    /// Stop and forget all that came from a hostler.toml
+    Down(commands::up::DownArgs),
+    /// Trust a hostler.toml as it is now
+    Trust(commands::up::TrustArgs),
+    /// Print the JSON schema of hostler.toml
+    #[command(hide = true)]
+    Schema,
     /// Start and stop processes together, in the order of what needs what
     Group(commands::group::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
@@ -91,6 +100,13 @@ pub(crate) fn main() -> ExitCode {
         Command::Errors(args) => commands::errors::run(args),
         Command::Resolve(args) => commands::resolve::run(args),
         Command::Stats(args) => commands::stats::run(args),
+        Command::Up(args) => commands::up::up(args),
+        Command::Down(args) => commands::up::down(args),
+        Command::Trust(args) => commands::up::trust(args),
+        Command::Schema => {
+            println!("{:#}", hostler_config::schema());
+            Ok(())
+        }
         Command::Group(args) => commands::group::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Plugin(args) => plugin::run(args),

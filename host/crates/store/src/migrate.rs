@@ -32,6 +32,7 @@ pub(crate) const ALL: &[Migration] = &[
     },
     Migration { number: 5, name: "usage", sql: include_str!("../../../../migrations/0005_usage.sql") },
     Migration { number: 6, name: "groups", sql: include_str!("../../../../migrations/0006_groups.sql") },
+    Migration { number: 7, name: "stacks", sql: include_str!("../../../../migrations/0007_stacks.sql") },
 ];
 
 /// The part of a step that is code.

@@ -12,6 +12,7 @@ mod logs;
 mod operate;
 mod overview;
 mod ports;
+mod stacks;
 mod stats;
 mod surroundings;
 mod views;

@@ -87,6 +87,17 @@ impl Service {
         self.config.current().limits.room(of_project, all.len())?;
         let spec = declare::new_spec(args, project, &client.search_path)?;
         let program = self.resolve(project, &spec)?;
+        let entry = self.insert(project, name, spec).await?;
+        Ok((entry, Redeclared { program: Some(program), ..Redeclared::default() }))
+    }
+
+    /// Records a process that is not started yet.
+    pub(super) async fn insert(
+        &self,
+        project: &Project,
+        name: ProcessName,
+        spec: ProcessSpec,
+    ) -> Result<Arc<Entry>, ToolError> {
         let lifecycle = Lifecycle::default();
         let new = NewProcess {
             project_id: project.id,
@@ -100,10 +111,10 @@ impl Service {
         let entry = self.adopt_entry(project.clone(), name, beginning);
         // A group may have been waiting for one of this name.
         self.groups.label();
-        Ok((entry, Redeclared { program: Some(program), ..Redeclared::default() }))
+        Ok(entry)
     }
 
-    fn resolve(&self, project: &Project, spec: &ProcessSpec) -> Result<Program, ToolError> {
+    pub(super) fn resolve(&self, project: &Project, spec: &ProcessSpec) -> Result<Program, ToolError> {
         resolve(&self.home, Path::new(&project.root), spec).map_err(|e| launch_error(&e.0))
     }
 
@@ -297,7 +308,7 @@ impl Service {
     }
 
     /// Forgets a process that is at rest.
-    async fn remove(&self, entry: &Entry) -> Result<(), ToolError> {
+    pub(super) async fn remove(&self, entry: &Entry) -> Result<(), ToolError> {
         let _declaring = self.declaring.lock().await;
         entry.handle.detach();
         self.registry.remove(entry.id);

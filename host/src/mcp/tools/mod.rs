@@ -5,6 +5,7 @@ mod groups;
 mod lifecycle;
 mod logs;
 mod monitoring;
+mod stack;
 
 use std::sync::{Arc, LazyLock};
 
@@ -65,6 +66,7 @@ pub(crate) fn families() -> &'static [Family] {
             family("logs", logs::tools()),
             family("errors", errors::tools()),
             family("groups", groups::tools()),
+            family("stack", stack::tools()),
         ]
     });
     &ALL
