@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::annotate::Annotate;
 use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
@@ -97,11 +98,15 @@ async fn main(home: &Home) -> Result<(), String> {
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
     let (litter, litter_thread) =
         Litter::start(home, store.clone()).map_err(|e| format!("cannot start the cleaning: {e}"))?;
-    let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter)
-        .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let plugins = Plugins::new(config.clone(), &home.plugin_code());
     let errors = Errors::new(store.clone(), plugins.clone(), config.clone(), degraded.clone());
     tokio::spawn(errors.clone().judge_crashes());
+    let (annotate, annotate_thread) =
+        Annotate::start(store.clone(), registry.clone(), plugins.clone(), errors.clone(), degraded.clone())
+            .map_err(|e| format!("cannot start the parsers: {e}"))?;
+    let (ingest, ingest_thread) =
+        Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter, annotate.clone())
+            .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let upkeep = Upkeep::start(store.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
     let service = Arc::new(Service {
@@ -126,6 +131,7 @@ async fn main(home: &Home) -> Result<(), String> {
         started,
     });
     take_over(&service).await?;
+    annotate.catch_up();
     service.groups.resume().await.map_err(|e| format!("cannot read the groups: {e}"))?;
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
@@ -140,7 +146,8 @@ async fn main(home: &Home) -> Result<(), String> {
     ingest.stop();
     let _ = tokio::task::spawn_blocking(move || {
         upkeep.stop();
-        ingest_thread.join().and_then(|()| litter_thread.join())
+        // The parsers end when there is no ingest that could tell of lines.
+        ingest_thread.join().and_then(|()| litter_thread.join()).and_then(|()| annotate_thread.join())
     })
     .await;
     store.shutdown().await;

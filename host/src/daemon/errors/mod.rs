@@ -3,12 +3,10 @@
 //! Nothing here is in the way of a line: it works on what parsers made of lines that are stored. What it finds goes
 //! into the transaction that says how far the parsers are, so that each error is counted exactly once.
 
-#[allow(dead_code, reason = "whoever parses lines asks for it")]
 mod candidate;
 mod categorize;
 mod config;
 mod crashes;
-#[allow(dead_code, reason = "whoever parses lines asks for it")]
 mod detector;
 
 use std::collections::HashMap;
@@ -63,7 +61,6 @@ impl Errors {
     }
 
     /// Finds the errors of one run: for whoever parses its lines.
-    #[allow(dead_code, reason = "whoever parses lines asks for it")]
     pub(crate) fn detector(&self) -> Detector {
         Detector::new(self.clone())
     }

@@ -12,7 +12,7 @@ use regex::Regex;
 use tokio::time::Instant;
 
 use super::waiting::{LONGEST, new_lines, pattern_of};
-use super::{Client, Patience, Service, not_configured, store_error};
+use super::{Client, Patience, Service, annotated, not_configured, store_error};
 use crate::daemon::registry::Entry;
 
 /// An answer has at most about this many characters of output.
@@ -33,16 +33,14 @@ impl Service {
     /// # Errors
     /// When an argument is wrong or there is no such process.
     pub(crate) async fn logs(&self, client: &Client, request: GetLogs) -> Result<LogPage, ToolError> {
-        if request.min_level.is_some() {
-            return Err(not_configured(
-                "`min_level`: no log parser is configured, so lines have no level; leave it out",
-            ));
-        }
         let entry = self.logged(client, &request.project, &request.process, &request.group).await?;
         let form = Form::of(request.format, request.max_line_chars);
         let limit = request.limit.unwrap_or(DEFAULT_LINES).clamp(1, MAX_LINES) as usize;
         let query = query(&entry, &request, limit)?;
         entry.caught_up().await;
+        if request.min_level.is_some() || request.format == LogFormat::Records {
+            entry.annotated().await;
+        }
         let newest_first = query.order == hostler_store::Order::Desc;
         let page = self.store.logs(query).await.map_err(store_error)?;
         let shown = form.fitting(&page.rows);
@@ -185,6 +183,7 @@ fn query(entry: &Entry, request: &GetLogs, limit: usize) -> Result<LogQuery, Too
             StreamFilter::Stderr => Some(Stream::Stderr),
             StreamFilter::Both => None,
         },
+        min_level: annotated::severity(request.min_level),
         since: time("since", &request.since)?,
         until: time("until", &request.until)?,
         after: point.filter(|_| ascending),
@@ -263,10 +262,11 @@ fn record(process: &str, row: &LogRow, form: Form) -> LogRecord {
         time: rfc3339(row.time),
         process: process.to_owned(),
         stream: row.stream,
-        level: None,
-        message: form.message(row),
+        level: annotated::level(row),
+        message: annotated::message(row)
+            .map_or_else(|| form.message(row), |text| clip(text, form.line_chars)),
         continued: row.flags.is_continued(),
-        fields: serde_json::Map::new(),
+        fields: annotated::fields(row, form.line_chars),
     }
 }
 
@@ -325,6 +325,7 @@ fn page_note(
         || request.until.is_some()
         || request.run.is_some()
         || request.cursor.is_some()
+        || request.min_level.is_some()
         || request.stream != StreamFilter::Both;
     match (empty, filtered) {
         (true, true) => Some("no line matches".to_owned()),

@@ -1,5 +1,6 @@
 //! One function per operation of the API. Nothing here knows of MCP or of sockets.
 
+mod annotated;
 mod declare;
 mod error_views;
 mod errors;
