@@ -113,7 +113,7 @@ impl JsonSchema for OneOrMany {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": ["string", "array"], "items": {"type": "string"}})
+        json_schema!({"type": "array", "items": {"type": "string"}, "x-or-one": true})
     }
 }
 

@@ -201,7 +201,7 @@ impl Service {
         let view = self.error_view(&group, Detail::Line);
         Some(ErrorInShort {
             id: view.id,
-            title: view.title,
+            title: hostler_model::text::clip(view.title, 100),
             category: view.category,
             count: view.count,
             culprit: view.culprit,
