@@ -15,6 +15,7 @@ mod mcp;
 mod plugin;
 mod render;
 mod spark;
+mod top;
 
 use std::process::ExitCode;
 
@@ -44,12 +45,16 @@ enum Command {
     Ps(commands::ps::Args),
     /// Show all about one process
     Info(commands::info::Args),
-    /// Show or follow the output of a process
+    /// Show or follow the output of processes
     Logs(commands::logs::Args),
     /// Show what went wrong, grouped by cause
     Errors(commands::errors::Args),
     /// Mark errors as resolved
     Resolve(commands::resolve::Args),
+    /// Find lines in the output of a process, or of all
+    Search(commands::search::Args),
+    /// Remove kept output
+    Clear(commands::clear::Args),
     /// Show what a process used over time, or what the machine uses now
     Stats(commands::stats::Args),
     /// Make all be as a hostler.toml says
@@ -63,6 +68,8 @@ enum Command {
     Schema,
     /// Start and stop processes together, in the order of what needs what
     Group(commands::group::Args),
+    /// Watch the processes live: use, health, log; start, stop and restart them by keys
+    Top(top::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
     Mcp(mcp::Args),
     /// Write, check and try plugins
@@ -99,7 +106,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Logs(args) => commands::logs::run(args),
         Command::Errors(args) => commands::errors::run(args),
         Command::Resolve(args) => commands::resolve::run(args),
+        Command::Search(args) => commands::search::run(args),
+        Command::Clear(args) => commands::clear::run(args),
         Command::Stats(args) => commands::stats::run(args),
+        Command::Top(args) => top::run(args),
         Command::Up(args) => commands::up::up(args),
         Command::Down(args) => commands::up::down(args),
         Command::Trust(args) => commands::up::trust(args),

@@ -94,6 +94,8 @@ async fn main(home: &Home) -> Result<(), String> {
         degraded.remark(note);
     }
     let config = ConfigFile::open(home.config(), degraded.clone());
+    let upkeep = Upkeep::start(store.clone(), config.clone(), degraded.clone())
+        .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
     let backlog = Backlog::default();
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
     let (litter, litter_thread) =
@@ -107,8 +109,6 @@ async fn main(home: &Home) -> Result<(), String> {
     let (ingest, ingest_thread) =
         Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter, annotate.clone())
             .map_err(|e| format!("cannot start the ingest: {e}"))?;
-    let upkeep = Upkeep::start(store.clone(), degraded.clone())
-        .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
@@ -146,8 +146,8 @@ async fn main(home: &Home) -> Result<(), String> {
     ingest.stop();
     let _ = tokio::task::spawn_blocking(move || {
         upkeep.stop();
-        // The parsers end when there is no ingest that could tell of lines.
-        ingest_thread.join().and_then(|()| litter_thread.join()).and_then(|()| annotate_thread.join())
+        // The parsers and the cleaning end when there is no ingest that could tell of anything.
+        ingest_thread.join().and_then(|()| annotate_thread.join()).and_then(|()| litter_thread.join())
     })
     .await;
     store.shutdown().await;

@@ -15,6 +15,7 @@ use super::degraded::Degraded;
 use super::errors::ErrorsConfig;
 use super::plugins::declaration::Declaration;
 use super::quota::Limits;
+use super::upkeep::LogsConfig;
 
 /// What may stand in `config.toml`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) plugins: BTreeMap<String, Declaration>,
     /// `[errors]`.
     pub(crate) errors: ErrorsConfig,
+    /// `[logs]`.
+    pub(crate) logs: LogsConfig,
     /// `[limits]`.
     pub(crate) limits: Limits,
 }

@@ -1,6 +1,5 @@
 //! One function per operation of the API. Nothing here knows of MCP or of sockets.
 
-mod annotated;
 mod declare;
 mod error_views;
 mod errors;
@@ -10,6 +9,8 @@ mod groups;
 mod lifetimes;
 mod listing;
 mod logs;
+mod logs_places;
+mod logs_search;
 mod operate;
 mod overview;
 mod ports;
