@@ -16,6 +16,7 @@ use super::errors::ErrorsConfig;
 use super::plugins::declaration::Declaration;
 use super::quota::Limits;
 use super::upkeep::LogsConfig;
+use crate::mcp::http::HttpConfig;
 
 /// What may stand in `config.toml`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -25,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) plugins: BTreeMap<String, Declaration>,
     /// `[errors]`.
     pub(crate) errors: ErrorsConfig,
+    /// `[http]`.
+    pub(crate) http: HttpConfig,
     /// `[logs]`.
     pub(crate) logs: LogsConfig,
     /// `[limits]`.
