@@ -51,7 +51,7 @@ fn structured_lines_have_level_message_and_fields() {
     };
     assert_eq!(of(0), (Some("info"), "listening", json!({"port": "8080"})));
     assert_eq!(of(1), (None, "plain", Value::Null));
-    assert_eq!(of(2), (Some("warn"), "WARN disk is nearly full", Value::Null));
+    assert_eq!(of(2), (Some("warn"), "disk is nearly full", Value::Null));
     assert_eq!(of(3), (Some("error"), "payment failed", json!({"order.id": "17"})));
     assert_eq!(records(&mut mcp, "web", json!({"min_level": "error"})).len(), 1);
     // As text, each line is what was written.
