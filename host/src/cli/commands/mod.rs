@@ -3,6 +3,7 @@
 pub(super) mod clear;
 pub(super) mod errors;
 pub(super) mod group;
+pub(super) mod import;
 pub(super) mod info;
 pub(super) mod kill;
 pub(super) mod logs;
