@@ -59,6 +59,10 @@ peers *ARGS:
     bash tests/peers/install.sh
     python3 tests/peers/compare.py --hostler target/release/hostler {{ARGS}}
 
+# Print how well real errors are grouped; `python3 tests/corpus/errors/generate.py` makes the corpus anew
+score-errors:
+    cargo test -p hostler errors::corpus -- --nocapture
+
 # See it work: a tour with real programs
 demo:
     cargo run --release -- demo

@@ -157,7 +157,7 @@ fn an_answer_has_its_limits(era: Era) {
         ("tail_logs", json!({"process": "noisy"})),
         (
             "start_process",
-            json!({"name": "bad", "command": env.fault(), "args": ["exit", "3", "x".repeat(9_000)]}),
+            json!({"name": "bad", "command": env.fault(), "args": ["exit", "3", "x".repeat(8_500)]}),
         ),
     ] {
         let answer = mcp.call(tool, arguments.clone());

@@ -14,6 +14,8 @@ use crate::daemon::home;
 
 /// Lines of an answer that are shown.
 const SHOWN_LINES: usize = 12;
+/// How long errors may take to be found.
+const ERRORS: std::time::Duration = std::time::Duration::from_secs(20);
 
 pub(super) fn run() -> Outcome {
     let stage = Stage::build()?;
@@ -71,6 +73,7 @@ fn tour(stage: &Stage) -> Outcome {
     )?;
     check(clash["evidence"]["port_holder"]["port"] == port, "the holder of the port is found")?;
 
+    failing_services(stage, &mut agent)?;
     title("A memory hog is stopped at its limit, with the reason on record");
     let hog = agent.call(
         "start_process",
@@ -112,6 +115,111 @@ fn tour(stage: &Stage) -> Outcome {
     }
     println!("\nThe tour took {:.1} s.", began.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Services in the languages that are here, each with a fault of its own: name, interpreter, file and source.
+const SERVICES: [(&str, &str, &str, &str); 3] = [
+    (
+        "orders",
+        "python3",
+        "orders.py",
+        "def find_order(orders, id):\n    return orders[id]\n\ndef serve():\n    find_order({}, 'A-17')\n\nserve()\n",
+    ),
+    (
+        "checkout",
+        "node",
+        "checkout.js",
+        "function total(cart) {\n  return cart.items.length;\n}\n\ntotal({ id: 17 });\n",
+    ),
+    (
+        "stock",
+        "perl",
+        "stock.pl",
+        "use Carp qw(confess);\nsub take { confess \"no article $_[0] in stock\" }\nsub serve { take(17) }\nserve();\n",
+    ),
+];
+
+/// What went wrong, where and how often; one is resolved and comes back.
+fn failing_services(stage: &Stage, agent: &mut Agent) -> Outcome {
+    title("Services fail in several languages: what happened, where, and what to try?");
+    let here: Vec<_> = SERVICES.iter().filter(|(_, program, ..)| runs(program)).collect();
+    if here.is_empty() {
+        println!("  neither python3 nor node nor perl is here; this part is left out");
+        return Ok(());
+    }
+    agent.quiet = true;
+    let start = |name: &str, program: &str, file: &str| json!({"name": name, "command": program, "args": [file], "wait_for": "exited"});
+    for (name, program, file, source) in &here {
+        std::fs::write(stage.project().join(file), source)
+            .map_err(|e| Failure::failed(format!("{file}: {e}")))?;
+        agent.call("start_process", start(name, program, file))?;
+    }
+    let all_read = |found: &Value| {
+        let groups = found["errors"].as_array().cloned().unwrap_or_default();
+        here.iter().all(|(.., file, _)| {
+            groups.iter().any(|g| g["culprit"].as_str().is_some_and(|culprit| culprit.contains(file)))
+        })
+    };
+    let latest = await_errors(agent, json!({"limit": 10}), all_read)?;
+    println!("> get_latest_errors {{\"limit\":10}}");
+    latest["errors"].as_array().into_iter().flatten().for_each(show_error);
+    let (name, program, file, _) = here[0];
+    let of_first = |group: &&Value| group["culprit"].as_str().is_some_and(|culprit| culprit.contains(file));
+    let id =
+        latest["errors"].as_array().and_then(|groups| groups.iter().find(of_first)).map(|g| g["id"].clone());
+    agent.call("mark_error_resolved", json!({"error_id": id, "resolution": "orders are loaded first"}))?;
+    println!(
+        "> mark_error_resolved {{\"error_id\":{}}}; and it fails again:",
+        id.clone().unwrap_or_default()
+    );
+    agent.call("start_process", start(name, program, file))?;
+    let is_back = |found: &Value| {
+        found["errors"].as_array().is_some_and(|groups| {
+            groups.iter().any(|g| Some(&g["id"]) == id.as_ref() && g["regression"] == true)
+        })
+    };
+    let back = await_errors(agent, json!({"limit": 1}), is_back)?;
+    back["errors"].as_array().into_iter().flatten().for_each(show_error);
+    for (name, ..) in &here {
+        agent.call("stop_process", json!({"process": name, "remove": true}))?;
+    }
+    agent.quiet = false;
+    Ok(())
+}
+
+fn runs(program: &str) -> bool {
+    let version = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    version.is_ok_and(|status| status.success())
+}
+
+/// Asks for the latest errors until they are as they should be: what was written is read a moment later.
+fn await_errors(
+    agent: &mut Agent,
+    arguments: Value,
+    right: impl Fn(&Value) -> bool,
+) -> Result<Value, Failure> {
+    let deadline = Instant::now() + ERRORS;
+    loop {
+        let found = agent.call("get_latest_errors", arguments.clone())?;
+        if right(&found) {
+            return Ok(found);
+        }
+        check(Instant::now() < deadline, "the errors of the services are found")?;
+        std::thread::park_timeout(std::time::Duration::from_millis(50));
+    }
+}
+
+fn show_error(group: &Value) {
+    let text = |name: &str| group[name].as_str().unwrap_or("-").to_owned();
+    let back = if group["regression"] == true { ", a regression" } else { "" };
+    println!(
+        "< {} {} ({}, seen {} times{back})",
+        text("id"),
+        text("title"),
+        text("category"),
+        group["count"]
+    );
+    println!("<    in {}; try: {}", text("culprit"), text("suggestion"));
 }
 
 fn title(text: &str) {

@@ -47,6 +47,10 @@ enum Command {
     Info(commands::info::Args),
     /// Show or follow the output of processes
     Logs(commands::logs::Args),
+    /// Show what went wrong, grouped by cause
+    Errors(commands::errors::Args),
+    /// Mark errors as resolved
+    Resolve(commands::resolve::Args),
     /// Find lines in the output of a process, or of all
     Search(commands::search::Args),
     /// Remove kept output
@@ -102,6 +106,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Ps(args) => commands::ps::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Logs(args) => commands::logs::run(args),
+        Command::Errors(args) => commands::errors::run(args),
+        Command::Resolve(args) => commands::resolve::run(args),
         Command::Search(args) => commands::search::run(args),
         Command::Clear(args) => commands::clear::run(args),
         Command::Stats(args) => commands::stats::run(args),

@@ -16,6 +16,7 @@ use super::annotate::Annotate;
 use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
+use super::errors::Errors;
 use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
@@ -101,8 +102,10 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     let (litter, litter_thread) =
         Litter::start(home, store.clone()).map_err(|e| format!("cannot start the cleaning: {e}"))?;
     let plugins = Plugins::new(config.clone(), &home.plugin_code());
+    let errors = Errors::new(store.clone(), plugins.clone(), config.clone(), degraded.clone());
+    tokio::spawn(errors.clone().judge_crashes());
     let (annotate, annotate_thread) =
-        Annotate::start(store.clone(), registry.clone(), plugins.clone(), degraded.clone())
+        Annotate::start(store.clone(), registry.clone(), plugins.clone(), errors.clone(), degraded.clone())
             .map_err(|e| format!("cannot start the parsers: {e}"))?;
     let (ingest, ingest_thread) =
         Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter, annotate.clone())
@@ -119,6 +122,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         backlog: backlog.clone(),
         monitor: Arc::new(Monitor::new(home.clone())),
         plugins,
+        errors,
         config,
         starts: Quota::default(),
         leases: Leases::default(),

@@ -12,6 +12,7 @@ use hostler_model::nearest::nearest;
 use serde::Deserialize;
 
 use super::degraded::Degraded;
+use super::errors::ErrorsConfig;
 use super::plugins::declaration::Declaration;
 use super::quota::Limits;
 use super::upkeep::LogsConfig;
@@ -23,6 +24,8 @@ use crate::mcp::http::HttpConfig;
 pub(crate) struct Config {
     /// `[plugins.NAME]`.
     pub(crate) plugins: BTreeMap<String, Declaration>,
+    /// `[errors]`.
+    pub(crate) errors: ErrorsConfig,
     /// `[http]`.
     pub(crate) http: HttpConfig,
     /// `[logs]`.
@@ -44,6 +47,7 @@ impl Config {
         for (name, declaration) in &config.plugins {
             declaration.check(name).map_err(|why| format!("[plugins.{name}]: {why}"))?;
         }
+        config.errors.check().map_err(|why| format!("[errors]: {why}"))?;
         Ok(config)
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod boot;
 pub(crate) mod changes;
 pub(crate) mod config;
 mod degraded;
+mod errors;
 mod groups;
 pub(crate) mod home;
 mod ingest;

@@ -10,6 +10,7 @@ use hostler_supervisor::{Host, LaunchError, Program, RunKey};
 
 use super::backlog::{Backlog, RunNews, may_succeed_later};
 use super::degraded::Degraded;
+use super::errors::Errors;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::rescue::{DECLARATION, Declaration};
@@ -25,6 +26,7 @@ pub(crate) struct Recorder {
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
     pub(crate) backlog: Backlog,
+    pub(crate) errors: Errors,
 }
 
 impl Recorder {
@@ -106,6 +108,7 @@ impl Host for Recorder {
 
     async fn run_ended(&self, run: RunKey, exit: &Exit, descendants_ended: u32, note: Option<String>) {
         self.record(run, RunNews::Ended { exit: *exit, descendants_ended, note }).await;
+        self.errors.ended();
     }
 
     async fn save(&self, process: ProcessId, lifecycle: &Lifecycle) {

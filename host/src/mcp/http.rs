@@ -81,7 +81,8 @@ pub(crate) async fn start(
     let token = Token::load(&token_file).map_err(|why| format!("{}: {why}", token_file.display()))?;
     let project = config.project.clone().or_else(|| std::env::var_os("HOME").map(PathBuf::from));
     let project = project.unwrap_or_else(|| PathBuf::from("/"));
-    let client = service.client(&project, None, None).await.map_err(|error| error.message)?;
+    let client =
+        service.client(&project, None, None, "mcp".to_owned()).await.map_err(|error| error.message)?;
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .await
         .map_err(|error| format!("cannot listen on port {port} of 127.0.0.1: {error}"))?;

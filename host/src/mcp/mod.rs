@@ -45,10 +45,13 @@ pub(crate) async fn serve(stream: UnixStream, service: Arc<Service>, shutdown: C
         Line::Whole(line) => Preamble::parse(line),
         Line::TooLong { .. } => None,
     };
-    let (cwd, path, welcome, selection) = match preamble {
+    let (cwd, path, welcome, selection, sort) = match preamble {
         Some(preamble) if preamble.hostler == PREAMBLE_VERSION => {
             tracing::debug!(client = %preamble.client, cwd = %preamble.cwd, "connected");
-            (PathBuf::from(preamble.cwd), preamble.path, preamble.welcome, preamble.selection)
+            {
+                let Preamble { cwd, path, welcome, selection, client, .. } = preamble;
+                (PathBuf::from(cwd), path, welcome, selection, client)
+            }
         }
         Some(preamble) => {
             let message = format!(
@@ -62,10 +65,10 @@ pub(crate) async fn serve(stream: UnixStream, service: Arc<Service>, shutdown: C
         None => {
             transport.put_back(first);
             let cwd = peer.and_then(cwd_of).unwrap_or_else(|| PathBuf::from("/"));
-            (cwd, None, false, Selection::default())
+            (cwd, None, false, Selection::default(), String::new())
         }
     };
-    match service.client(&cwd, path, peer.and_then(Owner::of)).await {
+    match service.client(&cwd, path, peer.and_then(Owner::of), sort).await {
         Ok(client) => {
             if welcome {
                 let version = env!("CARGO_PKG_VERSION").to_owned();

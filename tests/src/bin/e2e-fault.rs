@@ -30,6 +30,18 @@ fn main() -> ExitCode {
             run();
         }
         ["signals"] => signals(),
+        ["trace"] => {
+            trace();
+            run();
+        }
+        ["trace", code] => {
+            trace();
+            return exit(code);
+        }
+        ["errors", count] => {
+            errors(number(count));
+            run();
+        }
         ["family", members] => family(number(members)),
         ["branch"] => branch(),
         ["listen", port] => return listen(port),
@@ -62,6 +74,31 @@ fn number(word: &str) -> u64 {
 
 fn exit(code: &str) -> ExitCode {
     ExitCode::from(code.parse::<u8>().unwrap_or_else(|e| panic!("{code}: {e}")))
+}
+
+/// A trace of Python on standard error, in pieces, while standard output goes on.
+fn trace() {
+    const PIECES: [&str; 6] = [
+        "Traceback (most recent call last):\n  File \"/app/shop/main.py\", line 31, in mai",
+        "n\n    load_orders()\n",
+        "  File \"/app/shop/db.py\", line 42, in load_orders\n",
+        "    connect(host)\n  File \"/usr/lib/python3.12/socket.py\", line 852, in create_connection\n",
+        "    raise exceptions[0]\nConnectionRefusedError: [Errno 111] Connection ref",
+        "used\n",
+    ];
+    for (number, piece) in PIECES.iter().enumerate() {
+        eprint!("{piece}");
+        println!("request {number} served");
+        pause(Duration::from_millis(15));
+    }
+}
+
+/// So many errors that are the same but for their numbers.
+fn errors(count: u64) {
+    let mut out = std::io::stderr().lock();
+    for n in 1..=count {
+        writeln!(out, "ERROR: job {n} failed after {} ms", n * 7 % 1000).unwrap_or_else(|e| panic!("{e}"));
+    }
 }
 
 /// Until killed.

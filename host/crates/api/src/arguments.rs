@@ -80,6 +80,10 @@ fn coerce_array(value: &mut Value, schema: &Map<String, Value>, path: &str) -> R
     if let Value::String(text) = value {
         *value = match serde_json::from_str(text) {
             Ok(parsed @ Value::Array(_)) => parsed,
+            // One where several may stand, if the tool says that this is meant.
+            _ if schema.get("x-or-one") == Some(&Value::Bool(true)) => {
+                Value::Array(vec![Value::String(text.clone())])
+            }
             _ => return Err(mismatch(path, value, "an array")),
         };
     }

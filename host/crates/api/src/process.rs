@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::errors::ErrorInShort;
 use crate::view::{ExitView, ProcessView, RunView, Status};
 
 /// What a start waits for.
@@ -357,6 +358,9 @@ pub struct Evidence {
     /// What went wrong, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The group of errors that explains it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_group: Option<ErrorInShort>,
     /// Who holds the port that it could not bind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port_holder: Option<PortHolder>,

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(super) mod clear;
+pub(super) mod errors;
 pub(super) mod group;
 pub(super) mod import;
 pub(super) mod info;
@@ -9,6 +10,7 @@ pub(super) mod logs;
 mod logs_export;
 mod logs_follow;
 pub(super) mod ps;
+pub(super) mod resolve;
 pub(super) mod restart;
 pub(super) mod search;
 pub(super) mod spec_args;

@@ -21,6 +21,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use self::worker::{Task, Worker};
 use super::degraded::Degraded;
+use super::errors::Errors;
 use super::plugins::Plugins;
 use super::registry::Registry;
 
@@ -48,6 +49,7 @@ struct Parts {
     store: Store,
     registry: Arc<Registry>,
     plugins: Plugins,
+    errors: Errors,
     degraded: Degraded,
 }
 
@@ -61,10 +63,11 @@ impl Annotate {
         store: Store,
         registry: Arc<Registry>,
         plugins: Plugins,
+        errors: Errors,
         degraded: Degraded,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (news, inbox) = mpsc::unbounded_channel();
-        let parts = Arc::new(Parts { store, registry, plugins, degraded });
+        let parts = Arc::new(Parts { store, registry, plugins, errors, degraded });
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(2).build()?;
         let thread = std::thread::Builder::new().name("annotate".into()).spawn(move || {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::Parts;
 use super::parsers::{Parsers, names};
 use super::window::Window;
+use crate::daemon::errors::Detector;
 use hostler_model::chain::cut;
 
 /// Lines and bytes that are read at once.
@@ -42,6 +43,8 @@ pub(super) struct Worker {
     run: RunNo,
     key: RunKey,
     streams: [Parsers; 2],
+    /// What of the events are errors.
+    detector: Detector,
     window: Window,
     /// Events that are not stored, since something before their end is not known yet.
     held: Vec<Event>,
@@ -88,6 +91,7 @@ impl Worker {
             Parsers::find(&parts.plugins, &names, Stream::Stderr).await,
         ];
         let parts = Arc::clone(parts);
+        let detector = parts.errors.detector();
         let (window, held) = (Window::default(), Vec::new());
         Ok(Some(Self {
             parts,
@@ -95,6 +99,7 @@ impl Worker {
             run,
             key,
             streams,
+            detector,
             window,
             held,
             next_read: stored,
@@ -107,7 +112,12 @@ impl Worker {
         loop {
             match self.step().await {
                 Ok(Step::More) => continue,
-                Ok(Step::CaughtUp) => sleep(PACE).await,
+                Ok(Step::CaughtUp) => {
+                    if self.closed {
+                        self.parts.errors.ended();
+                    }
+                    sleep(PACE).await;
+                }
                 Ok(Step::Gone) => return,
                 Err(error) => {
                     self.parts.failed(&error).await;
@@ -156,7 +166,8 @@ impl Worker {
     }
 
     async fn commit(&mut self, next_seq: u64, events: Vec<Event>, more: bool) -> Result<Step, StoreError> {
-        let (run, from_seq, occurrences) = (self.key, self.stored, Vec::new());
+        let (run, from_seq) = (self.key, self.stored);
+        let occurrences = self.detector.detect(run, &events, self.window.rows()).await?;
         let annotations = Annotations { run, from_seq, next_seq, events, occurrences };
         match self.parts.store.commit_annotations(annotations, self.window.rows()).await? {
             Annotated::Stored => {

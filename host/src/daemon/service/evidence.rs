@@ -1,5 +1,7 @@
 //! Why a start failed: all that is known, in one answer.
 
+use std::time::Duration;
+
 use hostler_api::process::{Evidence, EvidenceLine};
 use hostler_api::view::ExitView;
 use hostler_model::RunNo;
@@ -12,6 +14,8 @@ use crate::daemon::registry::Entry;
 
 const LINES: usize = 20;
 const LINE_CHARS: usize = 500;
+/// How long an answer waits for the error that explains it.
+const EXPLAINED: Duration = Duration::from_millis(1_500);
 
 impl Service {
     /// The evidence of a run that failed.
@@ -31,7 +35,10 @@ impl Service {
             None => self.recorded_exit(entry, run).await,
         };
         let port_holder = self.port_holder(&last_lines, &snapshot).await;
-        Evidence { exit: exit.as_ref().map(ExitView::from), last_lines, error, port_holder }
+        // What is not known soon is known later: get_errors has it.
+        let _ = tokio::time::timeout(EXPLAINED, self.errors.explained(entry.id, run)).await;
+        let error_group = self.error_of_run(entry.id, run).await;
+        Evidence { exit: exit.as_ref().map(ExitView::from), last_lines, error, error_group, port_holder }
     }
 
     async fn last_lines(&self, entry: &Entry, run: RunNo) -> Vec<LogRow> {
@@ -68,6 +75,11 @@ pub(crate) fn in_words(evidence: &Evidence) -> String {
     let mut text = String::new();
     if let Some(error) = &evidence.error {
         text.push_str(&format!("\n{error}"));
+    }
+    if let Some(group) = &evidence.error_group {
+        let place = group.culprit.as_deref().map(|culprit| format!(" in {culprit}")).unwrap_or_default();
+        let advice = group.suggestion.as_deref().map(|advice| format!("; {advice}")).unwrap_or_default();
+        text.push_str(&format!("\nerror {}: {} ({}){place}{advice}", group.id, group.title, group.category));
     }
     if let Some(holder) = &evidence.port_holder {
         let who = match (&holder.process, &holder.pid, &holder.command) {

@@ -1,6 +1,8 @@
 //! One function per operation of the API. Nothing here knows of MCP or of sockets.
 
 mod declare;
+mod error_views;
+mod errors;
 mod evidence;
 mod group_views;
 mod groups;
@@ -36,6 +38,7 @@ pub(crate) use lifetimes::{Leases, Owner, Sessions, watch_leases as lifetimes_wa
 use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
+use super::errors::Errors;
 use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
@@ -58,6 +61,7 @@ pub(crate) struct Service {
     pub(crate) backlog: Backlog,
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) plugins: Plugins,
+    pub(crate) errors: Errors,
     pub(crate) config: ConfigFile,
     /// Starts of all clients together.
     pub(crate) starts: Quota,
@@ -81,8 +85,22 @@ pub(crate) struct Client {
     pub(crate) search_path: String,
     /// Its own process: what it starts for a session ends with that.
     pub(crate) owner: Option<Owner>,
+    /// What sort of client it is: `mcp`, `cli`.
+    pub(crate) sort: String,
     /// What it has asked for so far.
     pub(crate) calls: Calls,
+}
+
+impl Client {
+    /// Who it is, for the record.
+    pub(crate) fn who(&self) -> String {
+        match self.sort.as_str() {
+            "cli" => "the command line",
+            "mcp" => "an MCP client",
+            _ => "a client",
+        }
+        .to_owned()
+    }
 }
 
 /// The patience of one call.
@@ -102,11 +120,12 @@ impl Service {
         cwd: &Path,
         search_path: Option<String>,
         owner: Option<Owner>,
+        sort: String,
     ) -> Result<Client, ToolError> {
         let root = project_root(cwd);
         let project = self.ensure_project(&root).await?;
         let search_path = search_path.or_else(|| std::env::var("PATH").ok()).unwrap_or_default();
-        Ok(Client { project, search_path, owner, calls: Calls::default() })
+        Ok(Client { project, search_path, owner, sort, calls: Calls::default() })
     }
 
     async fn ensure_project(&self, root: &Path) -> Result<Project, ToolError> {
@@ -220,6 +239,7 @@ impl Service {
             boot_id: self.boot_id.clone(),
             degraded: self.degraded.clone(),
             backlog: self.backlog.clone(),
+            errors: self.errors.clone(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! The tools as MCP shows them: names, descriptions, hints, schemas. One file per family.
 
+mod errors;
 mod groups;
 mod lifecycle;
 mod logs;
@@ -63,6 +64,7 @@ pub(crate) fn families() -> &'static [Family] {
             family("lifecycle", lifecycle::tools()),
             family("monitoring", monitoring::tools()),
             family("logs", logs::tools()),
+            family("errors", errors::tools()),
             family("groups", groups::tools()),
             family("stack", stack::tools()),
         ]

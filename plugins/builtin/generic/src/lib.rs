@@ -13,7 +13,7 @@ pub struct Generic;
 
 impl Plugin for Generic {
     const NAME: &'static str = "generic";
-    const SUMMARY: &'static str = "Categorizes errors of Python, Java, Node.js, Go, Rust, Ruby, .NET and PHP, and common messages of others.";
+    const SUMMARY: &'static str = "Categorizes errors of Python, Java, Node.js, Go, Rust, Ruby, .NET, PHP, Perl, C and C++, and common messages of others.";
     type Config = NoConfig;
 
     fn schema() -> String {
@@ -36,7 +36,7 @@ impl ErrorCategorizer for Generic {
             category: category.to_owned(),
             confidence,
             title: title(text, &exceptions),
-            suggestion: suggestion::of(text, category),
+            suggestion: suggestion::of(text, category, &exceptions),
             exceptions,
             // The host's own way is right for all of these.
             fingerprint: Vec::new(),

@@ -1,7 +1,13 @@
 //! What to try next, where the text names the thing to try it with.
 
+use hostler_plugin::Exception;
+
 /// A suggestion, if there is something to say beyond the category.
-pub(crate) fn of(text: &str, category: &str) -> Option<String> {
+pub(crate) fn of(text: &str, category: &str, exceptions: &[Exception]) -> Option<String> {
+    by_text(text, category).or_else(|| by_place(category, exceptions))
+}
+
+fn by_text(text: &str, category: &str) -> Option<String> {
     match category {
         "dependency" => dependency(text),
         "network" => network(text),
@@ -19,8 +25,41 @@ pub(crate) fn of(text: &str, category: &str) -> Option<String> {
             Some("Free space on the disk.".to_owned())
         }
         "file-system" => missing_file(text),
+        "auth" => Some("Check the credentials that it uses, and whether they have expired.".to_owned()),
+        "timeout" => {
+            Some("Look whether what it waits for is up and how busy it is; then at the limit.".to_owned())
+        }
         _ => None,
     }
+}
+
+/// What to look for where it happened, by the frame of the program that is nearest to the fault.
+fn by_place(category: &str, exceptions: &[Exception]) -> Option<String> {
+    let frame = exceptions.iter().rev().find_map(|e| e.frames.iter().rev().find(|frame| frame.in_app))?;
+    let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let place = match (frame.function.as_str(), frame.file.as_str()) {
+        ("", "") => return None,
+        ("", file) => format!("{file}{line}"),
+        (function, "") => function.to_owned(),
+        (function, file) => format!("{function} ({file}{line})"),
+    };
+    let look_for = match category {
+        "null-reference" => "what it uses there was never set: handle that it may be missing",
+        "type" => "a value there has another type than the code expects",
+        "out-of-bounds" => "check the length before the access",
+        "missing-key" => "handle that the key may be missing, or find out who should have set it",
+        "arithmetic" => "check the operands, zero above all",
+        "invalid-value" => "validate the value where it comes from",
+        "invalid-state" => "look at what should have happened before",
+        "encoding" => "decode with the encoding that the data really has",
+        "concurrency" => "look at who else uses what it uses there, and in which order locks are taken",
+        "memory-safety" => "look at who owns the memory, and until when",
+        "assertion" => "look at why the condition does not hold",
+        "syntax" => "correct what cannot be parsed",
+        "resource-exhaustion" => "look at what grows there without an end",
+        _ => "that is where it comes from",
+    };
+    Some(format!("Look at {place}: {look_for}."))
 }
 
 fn dependency(text: &str) -> Option<String> {

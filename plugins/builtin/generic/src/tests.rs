@@ -180,15 +180,72 @@ fn reads_exceptions_and_frames() {
     );
 }
 
+const SANITIZER: &str =
+    "==42==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000010 at pc 0x1
+READ of size 4 at 0x602000000010 thread T0
+    #0 0x55d0 in use(int*) /app/main.c:12:5
+    #1 0x55d1 in main /app/main.c:20:3
+    #2 0x7f in __libc_start_main (/lib/x86_64-linux-gnu/libc.so.6+0x27d67)
+
+freed by thread T0 here:
+    #0 0x7f in free (/lib/libasan.so.8+0x1)
+SUMMARY: AddressSanitizer: heap-use-after-free /app/main.c:12:5 in use";
+
+#[test]
+fn reads_what_c_and_perl_say() {
+    assert_eq!(
+        shape(SANITIZER),
+        [exception(
+            "heap-use-after-free",
+            "heap-use-after-free",
+            &["*__libc_start_main@", "main@/app/main.c:20", "use@/app/main.c:12"]
+        )]
+    );
+    assert_eq!(
+        shape("shop: main.c:12: int load(int): Assertion `n > 0' failed."),
+        [exception("assertion", "assertion `n > 0' failed.", &["load@main.c:12"])]
+    );
+    assert_eq!(
+        shape("terminate called after throwing an instance of 'std::runtime_error'\n  what():  boom"),
+        [exception("std::runtime_error", "boom", &[])]
+    );
+    assert_eq!(
+        shape("no such order at shop.pl line 12.\n\tmain::load(7) called at shop.pl line 20"),
+        [exception("die", "no such order", &["main::load@shop.pl:20"])]
+    );
+    assert_eq!(
+        shape("no such order at shop.pl line 12, <STDIN> line 3."),
+        [exception("die", "no such order", &["@shop.pl:12"])]
+    );
+}
+
+#[test]
+fn reads_what_comes_without_a_traceback() {
+    assert_eq!(
+        shape("  File \"/app/main.py\", line 3\n    foo bar\n        ^^^\nSyntaxError: invalid syntax"),
+        [exception("SyntaxError", "invalid syntax", &["@/app/main.py:3"])]
+    );
+    assert_eq!(
+        shape(
+            "Fatal Python error: Aborted\n\nCurrent thread 0x00007f (most recent call first):\n  File \"/app/m.py\", line 3 in load\n  File \"/app/m.py\", line 9 in <module>"
+        ),
+        [exception("fatal error", "Aborted", &["<module>@/app/m.py:9", "load@/app/m.py:3"])]
+    );
+    assert_eq!(
+        shape("PHP Fatal error:  Allowed memory size of 1 bytes exhausted in /app/x.php on line 3"),
+        [exception("Fatal error", "Allowed memory size of 1 bytes exhausted", &["@/app/x.php:3"])]
+    );
+}
+
 #[test]
 fn finds_the_category() {
     let cases = [
         (PYTHON, "network"),
         (JAVA, "database"),
-        (NODE, "unknown"),
+        (NODE, "type"),
         (GO, "panic"),
         (RUST, "file-system"),
-        (RUBY, "unknown"),
+        (RUBY, "arithmetic"),
         (DOTNET, "network"),
         (PHP, "database"),
         ("Error: listen EADDRINUSE: address already in use :::3000", "network"),
@@ -217,6 +274,13 @@ fn finds_the_category() {
         ("Segmentation fault (core dumped)", "panic"),
         ("sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) could not connect", "database"),
         ("something odd happened", "unknown"),
+        ("java.lang.NullPointerException: Cannot invoke \"String.length()\"", "null-reference"),
+        ("KeyError: 'user'", "missing-key"),
+        ("IndexError: list index out of range", "out-of-bounds"),
+        ("ValueError: invalid literal for int() with base 10: 'x'", "invalid-value"),
+        ("fatal error: all goroutines are asleep - deadlock!", "concurrency"),
+        ("free(): double free detected in tcache 2", "memory-safety"),
+        (SANITIZER, "memory-safety"),
     ];
     for (text, category) in cases {
         assert_eq!(verdict(text).category, category, "{text}");

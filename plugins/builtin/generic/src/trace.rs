@@ -2,6 +2,8 @@
 
 mod at;
 mod go;
+mod native;
+mod perl;
 mod php;
 mod python;
 mod ruby;
@@ -12,8 +14,8 @@ use hostler_plugin::{Exception, Frame};
 /// The exceptions of a text: first the one that was reported in the end, then its causes. In each, the innermost frame
 /// is the last one. Empty when there is none.
 pub(crate) fn read(text: &str) -> Vec<Exception> {
-    let readers: [fn(&str) -> Vec<Exception>; 6] =
-        [python::read, go::read, rust::read, php::read, ruby::read, at::read];
+    let readers: [fn(&str) -> Vec<Exception>; 8] =
+        [python::read, native::read, go::read, rust::read, php::read, ruby::read, at::read, perl::read];
     let found = readers.iter().map(|read| read(text)).find(|exceptions| !exceptions.is_empty());
     found.unwrap_or_else(|| text.lines().find_map(head).into_iter().collect())
 }
@@ -48,7 +50,7 @@ fn split_head(line: &str) -> Option<(&str, &str)> {
 
 fn is_kind(name: &str) -> bool {
     let last = name.rsplit(['.', ':', '\\', '/']).next().unwrap_or(name);
-    let named = ["Error", "Exception", "Throwable", "Failure", "Interrupt", "Exit", "Warning"];
+    let named = ["Error", "Exception", "Throwable", "Failure", "Interrupt", "Exit", "Warning", "Iteration"];
     let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '$' | ':' | '\\'));
     last.starts_with(|c: char| c.is_uppercase()) && plain && named.iter().any(|end| last.ends_with(end))
 }

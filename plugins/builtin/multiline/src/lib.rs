@@ -1,8 +1,9 @@
-//! Joins the lines of a stack trace into one event.
+//! Joins the lines of a stack trace into one event, and knows the lines with which programs crash.
 //!
 //! A trace begins where a line, or a line and the one behind it, say so ([`start`]). From there a [`Trace`] takes line
 //! after line until one does not belong to it. When a batch ends before that, the lines are asked for again.
 
+mod crash;
 mod start;
 mod trace;
 
@@ -16,8 +17,7 @@ pub struct Multiline;
 
 impl Plugin for Multiline {
     const NAME: &'static str = "multiline";
-    const SUMMARY: &'static str =
-        "Joins stack traces of Python, Java, Node.js, Go, Ruby, Rust, .NET and PHP into one event each.";
+    const SUMMARY: &'static str = "Joins stack traces of Python, Java, Node.js, Go, Ruby, Rust, .NET, PHP, Perl and sanitizers into one event each.";
     type Config = NoConfig;
 
     fn schema() -> String {
@@ -34,13 +34,13 @@ impl BatchParser for Multiline {
         let mut line = 0;
         while line < batch.len() {
             let next = (line + 1 < batch.len()).then(|| batch.line(line + 1));
-            let kind = match start::of(batch.line(line), next) {
+            let kind = match start::of(batch.line(line), next, ended) {
                 Start::Trace(kind) => kind,
-                Start::Perhaps if !ended => {
+                Start::Perhaps => {
                     events.pending_from(line);
                     break;
                 }
-                Start::Perhaps | Start::No => {
+                Start::No => {
                     line += 1;
                     continue;
                 }
@@ -51,7 +51,7 @@ impl BatchParser for Multiline {
                 break;
             }
             // One line alone is no trace, whatever it looks like.
-            if found.last > line {
+            if found.last > line || kind == Kind::Crash || kind == Kind::Terminate {
                 let _: Option<()> =
                     events.event(line, found.last, |row| fill(row, batch, line, kind, found.message));
             }
@@ -91,7 +91,7 @@ fn fill(row: &mut Row<'_, '_>, batch: &Batch<'_>, first: usize, kind: Kind, mess
     let head = prefix::read(batch.line(first));
     let found = head.and_then(|head| head.severity);
     row.level(match kind {
-        Kind::Go => severity::FATAL,
+        Kind::Go | Kind::PythonFatal | Kind::JavaFatal | Kind::Sanitizer | Kind::Terminate => severity::FATAL,
         Kind::DotnetLog => found.unwrap_or(severity::INFO),
         _ => found.filter(|level| *level >= severity::WARN).unwrap_or(severity::ERROR),
     });

@@ -48,6 +48,19 @@ TypeError: boom
 
 Node.js v20.20.2";
 
+const NODE_EMITTED: &str = "node:events:502
+      throw er; // Unhandled 'error' event
+      ^
+
+Error: connect ECONNREFUSED 127.0.0.1:4
+    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)
+Emitted 'error' event on Socket instance at:
+    at emitErrorNT (node:internal/streams/destroy:169:8) {
+  errno: -111
+}
+
+Node.js v20.20.2";
+
 const NODE_MODULE: &str = "Error: Cannot find module 'express'
 Require stack:
 - /app/server.js
@@ -122,10 +135,64 @@ const LARAVEL: &str = r#"[2026-05-01 12:30:00] local.ERROR: boom {"exception":"[
 #1 {main}
 "}"#;
 
+const PYTHON_LOGGED: &str = "ERROR:app.orders:cannot load
+Traceback (most recent call last):
+  File \"/app/main.py\", line 3, in load
+    raise KeyError(1)
+KeyError: 1";
+
+const JAVA_LOGGED: &str = "2026-05-01 12:30:00,123 ERROR [main] c.e.Orders - cannot place
+com.example.OrderException: it was rejected
+\tat com.example.Orders.place(Orders.java:42)";
+
+const PYTHON_SYNTAX: &str = "  File \"/app/main.py\", line 3
+    foo bar
+        ^^^
+SyntaxError: invalid syntax";
+
+const PERL: &str = "no such order at shop.pl line 12.
+\tmain::load(7) called at shop.pl line 20
+\tmain::run() called at shop.pl line 31";
+
+const REPORT: &str = "Error: cannot start
+
+Caused by:
+    0: cannot read the configuration
+    1: No such file or directory (os error 2)";
+
+const SANITIZER: &str = "=================================================================
+==4242==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000010 at pc 0x1 bp 0x2 sp 0x3
+READ of size 4 at 0x602000000010 thread T0
+    #0 0x55d0 in use /app/main.c:12:5
+    #1 0x55d1 in main /app/main.c:20:3
+
+0x602000000010 is located 0 bytes inside of 4-byte region
+freed by thread T0 here:
+    #0 0x7f in free (/lib/libasan.so.8+0x1)
+SUMMARY: AddressSanitizer: heap-use-after-free /app/main.c:12:5 in use
+==4242==ABORTING";
+
+const TERMINATE: &str = "terminate called after throwing an instance of 'std::runtime_error'
+  what():  boom";
+
+const PYTHON_FATAL: &str = "Fatal Python error: Segmentation fault
+
+Current thread 0x00007f0000000000 (most recent call first):
+  File \"/app/main.py\", line 3 in load
+  File \"/app/main.py\", line 9 in <module>";
+
 const ALL: &[(&str, u8, &str)] = &[
+    (PYTHON_LOGGED, severity::ERROR, "KeyError: 1"),
+    (JAVA_LOGGED, severity::ERROR, "[main] c.e.Orders - cannot place"),
+    (PYTHON_SYNTAX, severity::ERROR, "SyntaxError: invalid syntax"),
+    (PERL, severity::ERROR, "no such order at shop.pl line 12."),
+    (REPORT, severity::ERROR, "Error: cannot start"),
+    (TERMINATE, severity::FATAL, "terminate called after throwing an instance of 'std::runtime_error'"),
+    (PYTHON_FATAL, severity::FATAL, "Fatal Python error: Segmentation fault"),
     (PYTHON, severity::ERROR, "RuntimeError: no database"),
     (JAVA, severity::ERROR, "[main] c.e.App - java.lang.IllegalStateException: no orders"),
     (NODE, severity::ERROR, "TypeError: boom"),
+    (NODE_EMITTED, severity::ERROR, "Error: connect ECONNREFUSED 127.0.0.1:4"),
     (NODE_MODULE, severity::ERROR, "Error: Cannot find module 'express'"),
     (GO, severity::FATAL, "panic: runtime error: index out of range [3] with length 2"),
     (RUST, severity::ERROR, "called `Result::unwrap()` on an `Err` value: Os { code: 2, kind: NotFound }"),
@@ -164,6 +231,33 @@ fn one_event_per_trace() {
 fn a_trace_behind_a_line_of_a_logger_takes_its_time() {
     assert_eq!(parse(JAVA)[0].unix_nanos, Some(1_777_638_600_123_000_000));
     assert_eq!(parse(LARAVEL)[0].lines, (0, 4));
+}
+
+#[test]
+fn a_report_of_a_sanitizer_is_one_event() {
+    let events = parse(&format!("GET / 200\n{SANITIZER}\nGET /next 200"));
+    assert_eq!(events.len(), 1);
+    assert_eq!((events[0].lines, events[0].severity), ((2, 11), severity::FATAL));
+}
+
+#[test]
+fn a_crash_in_one_line_is_an_event() {
+    for line in [
+        "Segmentation fault (core dumped)",
+        "free(): double free detected in tcache 2",
+        "*** stack smashing detected ***: terminated",
+        "shop: main.c:12: load: Assertion `n > 0' failed.",
+        "app.rb:3:in 'Integer#/': divided by 0 (ZeroDivisionError)",
+        "main.c:10:5: runtime error: signed integer overflow: 2147483647 + 1 cannot be represented in type 'int'",
+        "no such order at shop.pl line 12.",
+        "no such order at Shop.pm line 12, <STDIN> line 3.",
+        "PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted in /app/x.php on line 3",
+    ] {
+        let events = parse(&format!("ready\n{line}\nnext"));
+        assert_eq!(events.iter().map(|event| event.lines).collect::<Vec<_>>(), [(1, 1)], "{line}");
+        assert_eq!(parse(line).len(), 1, "{line}");
+    }
+    assert_eq!(parse("Use of uninitialized value $x in addition at x.pl line 3.\nlook at the line 5"), []);
 }
 
 #[test]

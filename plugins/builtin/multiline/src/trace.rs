@@ -1,5 +1,6 @@
 //! Which lines belong to a trace that has begun.
 
+use crate::start::is_exception;
 use memchr::memmem;
 
 /// The kinds of traces, by how their lines look.
@@ -17,6 +18,20 @@ pub(crate) enum Kind {
     Php,
     /// The console logger of .NET: what is indented by six spaces belongs to the line above.
     DotnetLog,
+    /// Perl, as Carp writes it: callers are indented and end with `called at`.
+    Perl,
+    /// Rust's `Error: …` of a main function, with what caused it below.
+    Report,
+    /// A report of a sanitizer of C and C++.
+    Sanitizer,
+    /// C++: an exception that nobody caught.
+    Terminate,
+    /// Python at its end: threads, each with its frames.
+    PythonFatal,
+    /// The Java machine at its end: all lines begin with `#`.
+    JavaFatal,
+    /// One line that says it all.
+    Crash,
 }
 
 /// What a line is to a trace.
@@ -63,6 +78,13 @@ impl Trace {
             Kind::Ruby => self.ruby(line),
             Kind::Php => self.php(line),
             Kind::DotnetLog => self.dotnet_log(line),
+            Kind::Perl => Self::take_if(indented(line) && memmem::find(line, b" called at ").is_some()),
+            Kind::Report => self.report(line),
+            Kind::Sanitizer => self.sanitizer(line),
+            Kind::Terminate => self.terminate(line),
+            Kind::PythonFatal => Self::python_fatal(line),
+            Kind::JavaFatal => Self::take_if(line.starts_with(b"#")),
+            Kind::Crash => Step::End,
         }
     }
 
@@ -70,7 +92,7 @@ impl Trace {
     fn python(&mut self, line: &[u8]) -> Step {
         let text = line.trim_ascii();
         if !self.closed {
-            if text.is_empty() || indented(line) {
+            if text.is_empty() || indented(line) || text.starts_with(b"Traceback (most recent call last)") {
                 return Step::Take;
             }
             self.closed = true;
@@ -108,7 +130,14 @@ impl Trace {
             return Step::Take;
         }
         // Node.js says which modules asked for one that is missing before the first frame.
-        let asked = text.starts_with(b"Require stack:") || (text.starts_with(b"- ") && !self.closed);
+        // What was thrown, below what the logger says of it.
+        if !self.closed && self.waiting == 0 && is_exception(line) {
+            self.waiting = 1;
+            return Step::Perhaps;
+        }
+        let emitted = self.closed && text.starts_with(b"Emitted 'error' event ");
+        let asked =
+            emitted || text.starts_with(b"Require stack:") || (text.starts_with(b"- ") && !self.closed);
         if asked { Step::Take } else { Step::End }
     }
 
@@ -203,6 +232,78 @@ impl Trace {
         match text {
             b"" => Step::Perhaps,
             _ if next => Step::Take,
+            _ => Step::End,
+        }
+    }
+
+    fn take_if(belongs: bool) -> Step {
+        if belongs { Step::Take } else { Step::End }
+    }
+
+    /// `Caused by:` behind an empty line makes it one; then come indented causes, and perhaps a backtrace.
+    fn report(&mut self, line: &[u8]) -> Step {
+        let text = line.trim_ascii();
+        let heads = text == b"Caused by:" || text == b"Stack backtrace:" || text == b"Location:";
+        self.told |= heads;
+        match text {
+            b"" => Step::Perhaps,
+            _ if heads || (self.told && indented(line)) => Step::Take,
+            _ => Step::End,
+        }
+    }
+
+    fn sanitizer(&mut self, line: &[u8]) -> Step {
+        const BEGINS: [&[u8]; 22] = [
+            b"READ of ",
+            b"WRITE of ",
+            b"freed by ",
+            b"previously ",
+            b"allocated by ",
+            b"0x",
+            b"Direct leak",
+            b"Indirect leak",
+            b"SUMMARY: ",
+            b"HINT: ",
+            b"Address 0x",
+            b"Thread T",
+            b"This frame ",
+            b"AddressSanitizer",
+            b"Shadow ",
+            b"=>",
+            b"==",
+            b"Previous ",
+            b"Location is",
+            b"Objects leaked",
+            b"NOTE: ",
+            b"Uninitialized ",
+        ];
+        match line {
+            b"" => Step::Perhaps,
+            _ if indented(line) || BEGINS.iter().any(|begin| line.starts_with(begin)) => Step::Take,
+            _ => Step::End,
+        }
+    }
+
+    /// `  what():  boom`, and sometimes that it was aborted.
+    fn terminate(&mut self, line: &[u8]) -> Step {
+        let what = !self.told && line.trim_ascii_start().starts_with(b"what():");
+        self.told |= what;
+        Self::take_if(what)
+    }
+
+    fn python_fatal(line: &[u8]) -> Step {
+        let text = line.trim_ascii_start();
+        let begins: [&[u8]; 5] = [
+            b"Python runtime state",
+            b"Current thread ",
+            b"Thread 0x",
+            b"Extension modules:",
+            b"<no Python frame>",
+        ];
+        let frame = text.starts_with(b"File \"") || text == b"...";
+        match text {
+            b"" => Step::Perhaps,
+            _ if frame || begins.iter().any(|begin| text.starts_with(begin)) => Step::Take,
             _ => Step::End,
         }
     }

@@ -96,7 +96,26 @@ fn by_stack(fault: &Fault, hash: &mut Hash) -> Option<(Basis, Vec<String>)> {
         path.iter().for_each(|step| hash.add(step));
     }
     let message = fault.exceptions.first().map_or("", |e| first_line(&e.message));
-    Some((Basis::Stack, wording(message)))
+    // Where no function has a name, the stack says where, and the message what.
+    let named = fault.exceptions.iter().flat_map(|e| &e.frames).any(|f| f.in_app && is_name(&f.function));
+    let wording = wording(message);
+    if !named {
+        shape(&wording, hash);
+        return Some((Basis::Message, wording));
+    }
+    Some((Basis::Stack, wording))
+}
+
+/// Whether a function has a name: the code outside of all functions has none.
+fn is_name(function: &str) -> bool {
+    let file = ["", "<module>", "Object.<anonymous>", "<anonymous>", "<main>", "{main}", "<top (required)>"];
+    !file.contains(&function)
+}
+
+/// Only messages that begin alike and are as long are ever taken together.
+fn shape(wording: &[String], hash: &mut Hash) {
+    hash.add(&wording.len().to_string());
+    hash.add(wording.first().map_or("", String::as_str));
 }
 
 fn by_message(fault: &Fault, text: &str, hash: &mut Hash) -> (Basis, Vec<String>) {
@@ -110,9 +129,7 @@ fn by_message(fault: &Fault, text: &str, hash: &mut Hash) -> (Basis, Vec<String>
         }
     };
     let wording = wording(message);
-    // Only messages that begin alike and are as long are ever taken together.
-    hash.add(&wording.len().to_string());
-    hash.add(wording.first().map_or("", String::as_str));
+    shape(&wording, hash);
     (Basis::Message, wording)
 }
 
@@ -122,10 +139,15 @@ fn kind(exception: &Exception) -> String {
     names::function(kind)
 }
 
-/// The program's own frames, each once, however often it is on the stack.
+/// The program's own frames, each once, however often it is on the stack. A function without a name between two others
+/// says only how the one called the other.
 fn path(frames: &[Frame]) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
-    for frame in frames.iter().filter(|frame| frame.in_app) {
+    let in_app: Vec<&Frame> = frames.iter().filter(|frame| frame.in_app).collect();
+    for (at, frame) in in_app.iter().enumerate() {
+        if at + 1 < in_app.len() && is_anonymous(&frame.function) {
+            continue;
+        }
         let step = format!("{}\u{1f}{}", names::function(&frame.function), names::file(&frame.file));
         if step.len() > 1 && !path.contains(&step) {
             path.push(step);
@@ -135,6 +157,14 @@ fn path(frames: &[Frame]) -> Vec<String> {
         path.sort_unstable();
     }
     path
+}
+
+fn is_anonymous(function: &str) -> bool {
+    const MARKS: [&str; 7] =
+        ["<lambda>", "lambda$", "{closure", "<anonymous>", "<listcomp>", "<genexpr>", "__ANON__"];
+    // The code of a file outside of all functions is no function.
+    let of_file = function == "Object.<anonymous>";
+    function.is_empty() || (!of_file && MARKS.iter().any(|mark| function.contains(mark)))
 }
 
 fn first_line(text: &str) -> &str {
@@ -201,6 +231,15 @@ mod tests {
         for other in [other_kind, other_function, with_cause] {
             assert_ne!(family(&base), family(&other));
         }
+    }
+
+    #[test]
+    fn a_function_without_a_name_counts_only_where_it_failed() {
+        let through = |names: &[&str]| {
+            family(&fault("E", "", names.iter().map(|name| frame(name, "a.js", 1, true)).collect()))
+        };
+        assert_eq!(through(&["main", "", "load"]), through(&["main", "load"]));
+        assert_ne!(through(&["main", "<lambda>"]), through(&["main"]));
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Store {
         self.read(|conn| {
             let mut statement = conn.prepare_cached(
                 "SELECT id, process_id, run, exit, next_seq FROM runs
-                 WHERE crash_open = 1 AND drained = 1 ORDER BY id LIMIT 100",
+                 WHERE crash_open = 1 AND drained = 1 AND annotated_seq >= next_seq ORDER BY id LIMIT 100",
             )?;
             list(&mut statement, [], "runs", |row| {
                 let exit: String = row.get(3)?;
@@ -65,9 +65,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn is_crash_open(&self, run: RunKey) -> Result<bool, StoreError> {
+    pub async fn is_run_unexplained(&self, process: ProcessId, run: RunNo) -> Result<bool, StoreError> {
         self.read(move |conn| {
-            Ok(conn.prepare_cached("SELECT 1 FROM runs WHERE id = ?1 AND crash_open = 1")?.exists([run.0])?)
+            Ok(conn
+                .prepare_cached("SELECT 1 FROM runs WHERE process_id = ?1 AND run = ?2 AND crash_open = 1")?
+                .exists(params![process.0, run.0])?)
         })
         .await
     }

@@ -182,11 +182,11 @@ fn crashed(code: i32) -> Exit {
 
 #[tokio::test]
 async fn an_end_that_nobody_asked_for_is_explained_once() {
-    let (fixture, _, run) = started().await;
+    let (fixture, process, run) = started().await;
     let lost = kind("connection lost");
     fixture.store.record_errors(vec![at(run, &lost, 7)]).await.unwrap();
     fixture.store.run_ended(run, &crashed(1), 0, None).await.unwrap();
-    assert!(fixture.store.is_crash_open(run).await.unwrap());
+    assert!(fixture.store.is_run_unexplained(process, RunNo(1)).await.unwrap());
     let exit = kind("exit code 1");
     let judged = fixture.store.judge_crash(5, at(run, &exit, 9)).await.unwrap();
     let group = fixture.store.errors(all()).await.unwrap().groups.remove(0);
@@ -208,7 +208,7 @@ async fn an_end_that_nothing_explains_is_an_error_of_its_own() {
     // Neither a good end nor one that was asked for is a crash.
     let good = fixture.run(process, 2).await;
     fixture.store.run_ended(good, &crashed(0), 0, None).await.unwrap();
-    assert!(!fixture.store.is_crash_open(good).await.unwrap());
+    assert!(!fixture.store.is_run_unexplained(process, RunNo(2)).await.unwrap());
     let asked = fixture.run(process, 3).await;
     let state = State::Stopping {
         run: RunNo(3),
@@ -227,7 +227,7 @@ async fn an_end_that_nothing_explains_is_an_error_of_its_own() {
     };
     fixture.store.save_lifecycle(process, &lifecycle, NOW).await.unwrap();
     fixture.store.run_ended(asked, &crashed(143), 0, None).await.unwrap();
-    assert!(!fixture.store.is_crash_open(asked).await.unwrap());
+    assert!(!fixture.store.is_run_unexplained(process, RunNo(3)).await.unwrap());
 }
 
 #[tokio::test]

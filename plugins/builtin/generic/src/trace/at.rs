@@ -56,13 +56,15 @@ fn frame_of(text: &str) -> Frame {
         None if text.contains(['/', '\\']) || text.starts_with("node:") => ("", text),
         None => (text, ""),
     };
+    // What the engine of JavaScript does itself.
+    let native = file == "<anonymous>" || file == "native" || file.starts_with("index ");
     let (file, line) = match file {
         "Native Method" | "Unknown Source" | "<anonymous>" => ("", None),
         file if line_follows(file) => place(file),
         // The arguments of a method of .NET.
         _ => ("", None),
     };
-    frame(function.trim_start_matches("async "), file, line, in_app(function, file))
+    frame(function.trim_start_matches("async "), file, line, !native && in_app(function, file))
 }
 
 fn line_follows(file: &str) -> bool {
@@ -96,6 +98,33 @@ fn in_app(function: &str, file: &str) -> bool {
         "com.fasterxml.",
         "com.google.",
         "com.zaxxer.",
+        "com.mysql.",
+        "com.mongodb.",
+        "com.amazonaws.",
+        "software.amazon.",
+        "ch.qos.logback.",
+        "org.slf4j.",
+        "org.gradle.",
+        "org.jboss.",
+        "org.glassfish.",
+        "org.mariadb.",
+        "oracle.",
+        "okhttp3.",
+        "retrofit2.",
+        "io.undertow.",
+        "io.grpc.",
+        "io.vertx.",
+        "io.ktor.",
+        "io.lettuce.",
+        "akka.",
+        "feign.",
+        "redis.clients.",
+        "java.base@",
+        "app//java.",
+        "MySql.",
+        "Newtonsoft.",
+        "StackExchange.",
+        "Grpc.",
         "System.",
         "Microsoft.",
         "Npgsql.",

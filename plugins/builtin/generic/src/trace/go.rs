@@ -30,10 +30,54 @@ fn frames(text: &str) -> Vec<Frame> {
             function.trim_start_matches("created by ").split(" in goroutine").next().unwrap_or_default();
         let function = without_arguments(function);
         let library = ["/go/src/", "/pkg/mod/", "/golang.org/", "/usr/lib/go"];
-        let in_app = !library.iter().any(|part| file.contains(part)) && !function.starts_with("runtime.");
+        let versioned = file.contains("@v");
+        let in_app = !versioned && !library.iter().any(|part| file.contains(part)) && !is_standard(function);
         frames.push(frame(function, file, line, in_app));
     }
     frames
+}
+
+/// Whether a function is of Go's own library: a build may have cut the directory off.
+fn is_standard(function: &str) -> bool {
+    const PACKAGES: [&str; 28] = [
+        "bufio",
+        "bytes",
+        "compress/",
+        "context",
+        "crypto/",
+        "database/sql",
+        "encoding/",
+        "errors",
+        "fmt",
+        "html/",
+        "internal/",
+        "io",
+        "log",
+        "math",
+        "mime/",
+        "net",
+        "net/",
+        "os",
+        "os/",
+        "path/",
+        "reflect",
+        "regexp",
+        "runtime",
+        "runtime/",
+        "sort",
+        "strings",
+        "sync",
+        "syscall",
+    ];
+    let package = match function.rfind('/') {
+        Some(slash) => &function[..slash + 1 + function[slash + 1..].find('.').unwrap_or(0)],
+        None => function.split('.').next().unwrap_or(function),
+    };
+    let rest = ["strconv", "time", "testing", "text/", "unicode", "panic", "sync/"];
+    PACKAGES.iter().chain(&rest).any(|name| match name.ends_with('/') {
+        true => package.starts_with(name),
+        false => package == *name,
+    })
 }
 
 /// `main.(*Server).Handle(0xc000012345)` without its last parentheses.

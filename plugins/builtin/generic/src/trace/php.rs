@@ -14,6 +14,9 @@ pub(super) fn read(text: &str) -> Vec<Exception> {
             last.frames.insert(before.min(last.frames.len()), frame);
         }
     }
+    if exceptions.is_empty() {
+        exceptions.extend(text.lines().find_map(plain));
+    }
     for exception in &mut exceptions {
         order(&mut exception.frames);
     }
@@ -32,6 +35,17 @@ fn head(line: &str) -> Option<Exception> {
     let (kind, message) = before.split_once(": ").unwrap_or((before, ""));
     let line: u32 = number.trim().parse().ok()?;
     Some(Exception { frames: vec![frame("", file, Some(line), is_in_app(file))], ..exception(kind, message) })
+}
+
+/// `PHP Fatal error:  Allowed memory size of 1 bytes exhausted in /app/x.php on line 3`
+fn plain(line: &str) -> Option<Exception> {
+    let (kind, rest) = ["Fatal error", "Parse error", "Warning"].iter().find_map(|kind| {
+        Some((*kind, line.trim_start_matches("PHP ").strip_prefix(kind)?.strip_prefix(':')?))
+    })?;
+    let (message, at) = rest.rsplit_once(" in ")?;
+    let (file, number) = at.rsplit_once(" on line ")?;
+    let frames = vec![frame("", file, number.trim().parse().ok(), is_in_app(file))];
+    Some(Exception { frames, ..exception(kind, message) })
 }
 
 /// `#0 /app/index.php(7): run()`

@@ -4,8 +4,14 @@ use super::{exception, frame};
 use hostler_plugin::{Exception, Frame};
 
 pub(super) fn read(text: &str) -> Vec<Exception> {
+    if let Some(fatal) = fatal(text) {
+        return vec![fatal];
+    }
     let mut exceptions: Vec<Exception> = Vec::new();
-    let mut frames: Option<Vec<Frame>> = None;
+    // A fault of syntax comes without a word before its place.
+    let syntax = text.starts_with("  File \"")
+        && text.lines().next().is_some_and(|line| frame_of(line.trim()).is_some());
+    let mut frames: Option<Vec<Frame>> = syntax.then(Vec::new);
     for line in text.lines() {
         let inner = line.trim_start_matches([' ', '|', '+']);
         if inner.starts_with("Traceback (most recent call last)")
@@ -29,11 +35,24 @@ pub(super) fn read(text: &str) -> Vec<Exception> {
     exceptions
 }
 
+/// `Fatal Python error: …`: the innermost frame of the current thread is the first one.
+fn fatal(text: &str) -> Option<Exception> {
+    let message = text.lines().find_map(|line| line.strip_prefix("Fatal Python error: "))?;
+    let mut frames: Vec<Frame> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("Current thread"))
+        .skip(1)
+        .map_while(|line| frame_of(&line.trim().replacen(" in ", ", in ", 1)))
+        .collect();
+    frames.reverse();
+    Some(Exception { frames, ..exception("fatal error", message) })
+}
+
 /// `File "/app/main.py", line 3, in main`
 fn frame_of(text: &str) -> Option<Frame> {
     let (file, rest) = text.strip_prefix("File \"")?.split_once("\", line ")?;
     let (line, function) = rest.split_once(", in ").unwrap_or((rest, ""));
-    let library = ["/site-packages/", "/dist-packages/", "/lib/python", "<frozen"];
+    let library = ["/site-packages/", "/dist-packages/", "/lib/python", "/lib64/python", "<frozen"];
     let in_app = !library.iter().any(|part| file.contains(part));
     Some(frame(function, file, line.trim().parse().ok(), in_app))
 }

@@ -12,9 +12,9 @@ pub(super) fn read(text: &str) -> Vec<Exception> {
         None => (lines.next().unwrap_or_default(), rest.trim_end_matches(':')),
     };
     let mut frames = frames(text);
-    if frames.is_empty() {
+    if !frames.iter().any(|frame| frame.in_app) {
         let (file, line) = place(at);
-        frames.push(frame("", file, line, is_in_app("", file)));
+        frames.insert(0, frame("", file, line, is_in_app("", file)));
     }
     frames.reverse();
     vec![Exception { frames, ..exception("panic", message) }]
@@ -58,7 +58,22 @@ fn is_in_app(function: &str, file: &str) -> bool {
         "__",
         "_start",
         "test::",
+        "tokio::",
+        "hyper::",
+        "futures_",
+        "rayon",
+        "axum::",
+        "tower::",
+        "<tokio::",
+        "<hyper::",
+        "<futures_",
+        "<axum::",
+        "<tower::",
     ];
+    // The C library's and the threads'.
+    if ["main", "clone", "clone3", "start_thread"].contains(&function) {
+        return false;
+    }
     let library = ["/rustc/", "/registry/src/", "/rust/library/", "/git/checkouts/"];
     !runtime.iter().any(|name| function.starts_with(name)) && !library.iter().any(|part| file.contains(part))
 }
