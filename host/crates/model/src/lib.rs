@@ -6,6 +6,7 @@
 pub mod dotenv;
 pub mod event;
 pub mod exit;
+pub mod health;
 pub mod ids;
 pub mod lifecycle;
 pub mod lines;
