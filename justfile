@@ -30,6 +30,15 @@ plugins:
 plugins-check:
     bash .ci/plugins.sh
 
+# Write docs/tools.md anew, from the schemas of the tools
+reference:
+    cargo build
+    target/debug/hostler reference > docs/tools.md
+
+# Accept what tools, resources and prompts say of themselves now; review the difference before it is committed
+snapshots: reference
+    INSTA_UPDATE=always cargo test -p e2e --test tools reviewed
+
 # Measure: bench targets and the programs in tests/bench
 bench:
     bash .ci/bench.sh

@@ -77,6 +77,36 @@ impl Env {
         true
     }
 
+    /// Gives the home a file system on a disk of its own, before anything was started, and answers the file that breaks
+    /// it: the kernel then makes it read-only under the hands of who has its files open. `None` where that is not
+    /// permitted.
+    ///
+    /// # Panics
+    /// When the image of the disk cannot be written.
+    #[must_use]
+    pub fn mount_breakable(&mut self) -> Option<PathBuf> {
+        let image = self.root.join("disk");
+        std::fs::File::create(&image).and_then(|f| f.set_len(32 << 20)).expect("the image of a disk");
+        let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
+            Command::new(program).args(arguments).output().is_ok_and(|o| o.status.success())
+        };
+        let made = run("mkfs.ext4", &["-q".as_ref(), image.as_ref()]);
+        let options = "loop,errors=remount-ro".as_ref();
+        if !made || !run("mount", &["-o".as_ref(), options, image.as_ref(), self.home.as_ref()]) {
+            let _ = writeln!(std::io::stderr(), "SKIPPED, for no ext4 on a loop device can be mounted here");
+            return None;
+        }
+        self.mounted.push(self.home.clone());
+        self.policy("");
+        let mounts = std::fs::read_to_string("/proc/mounts").expect("the mounts");
+        let home = self.home.to_str().expect("a path in UTF-8");
+        let device =
+            mounts.lines().find_map(|line| line.split_once(' ').filter(|(_, rest)| rest.starts_with(home)));
+        let device =
+            device.and_then(|(device, _)| device.strip_prefix("/dev/")).expect("the loop device").to_owned();
+        Some(PathBuf::from(format!("/sys/fs/ext4/{device}/trigger_fs_error")))
+    }
+
     /// The directory in which clients stand.
     #[must_use]
     pub fn project(&self) -> PathBuf {

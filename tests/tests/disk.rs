@@ -134,3 +134,31 @@ fn a_read_only_disk_is_named_and_nothing_is_started() {
         assert!(output.stderr.contains("Read-only") && output.stderr.contains(&home), "{output:?}");
     }
 }
+
+#[test]
+fn a_disk_that_breaks_at_work_ends_nothing_that_runs() {
+    let mut env = Env::new();
+    let Some(trigger) = env.mount_breakable() else { return };
+    if !env.mount("runs", c"size=64m") {
+        return;
+    }
+    let mut mcp = env.mcp(Era::Modern);
+    let web = mcp.start("web", &env.fault(), &["count", "5"])["pid"].clone();
+    let job = mcp.start("job", &env.fault(), &["count", "5", "400", "9"])["pid"].as_i64().unwrap();
+    std::fs::write(trigger, "broken by a test").unwrap();
+    wait_until("it is told", || !degraded(&env).is_empty());
+
+    // What runs runs on, can be seen and stopped, and its end is known.
+    wait_until("the job ends", || !alive(job));
+    assert_eq!(mcp.await_status("job", "exited")["exit"]["code"], 9);
+    assert_eq!(mcp.view("web")["pid"], web);
+    let stopped = mcp.done("stop_process", json!({"process": "web"}));
+    assert_eq!(stopped["process"]["exit"]["signal"], "SIGTERM", "{stopped}");
+    let refused = mcp.call("start_process", json!({"name": "new", "command": env.fault(), "args": ["run"]}));
+    assert!(refused.is_error && refused.text.contains("database"), "{}", refused.text);
+    let note = mcp.done("list_processes", json!({}))["note"].as_str().unwrap().to_owned();
+    assert!(note.contains("degraded") && note.contains("disk"), "{note}");
+    // The output of both waits in the journals, for a daemon with a disk.
+    let journals = std::fs::read_dir(env.home().join("runs")).unwrap().count();
+    assert_eq!(journals, 2);
+}

@@ -1,23 +1,41 @@
-//! What the tools say of themselves.
+//! What the tools say of themselves, and what it costs to hear it.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a test may fail where it stands, and show figures"
 )]
 
-use e2e::{Env, Era, in_both_eras};
+use e2e::{Env, Era, Mcp, in_both_eras};
 use serde_json::{Value, json};
 
-in_both_eras!(every_tool_is_described_in_full_and_in_few_words, both_forms_of_an_answer_carry_the_same);
+in_both_eras!(
+    every_tool_is_described_in_full_and_in_few_words,
+    both_forms_of_an_answer_carry_the_same,
+    an_answer_has_its_limits,
+);
 
-/// What a client pays for the list of tools, at four bytes a token.
-const TOKENS: usize = 9_000;
+/// What a client pays for the list of tools.
+const LIST_TOKENS: usize = 9_000;
+/// What an answer costs that nobody asked to be longer.
+const ANSWER_TOKENS: usize = 2_500;
+const INSTRUCTIONS_CHARS: usize = 2_048;
+/// Tools begin with one of these words when they change something.
+const CHANGES: [&str; 8] = ["start_", "stop_", "restart_", "kill_", "clear_", "mark_", "create_", "add_"];
+
+/// An estimate on the safe side: four bytes a token. The vocabularies of current models (cl100k, o200k) need one for
+/// 4.2 to 4.3 bytes of these lists.
+fn tokens(text: &str) -> usize {
+    text.len().div_ceil(4)
+}
+
+fn tools(mcp: &mut Mcp) -> Vec<Value> {
+    mcp.request("tools/list", json!({}))["result"]["tools"].as_array().unwrap().clone()
+}
 
 fn every_tool_is_described_in_full_and_in_few_words(era: Era) {
     let env = Env::new();
     let mut mcp = env.mcp(era);
-    let list = mcp.request("tools/list", json!({}))["result"].clone();
-    let tools = list["tools"].as_array().unwrap();
+    let tools = tools(&mut mcp);
     let names: Vec<&str> = tools.iter().map(|t| t["name"].as_str().unwrap()).collect();
     for name in [
         "start_process",
@@ -31,25 +49,47 @@ fn every_tool_is_described_in_full_and_in_few_words(era: Era) {
     ] {
         assert!(names.contains(&name), "{name} is missing: {names:?}");
     }
-    for tool in tools {
-        let name = &tool["name"];
+    let mut said = Vec::new();
+    for tool in &tools {
+        let name = tool["name"].as_str().unwrap();
         for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
             assert!(tool["annotations"][hint].is_boolean(), "{name}: {hint} is not said");
         }
-        let reads = name.as_str().unwrap().starts_with(['l', 'g', 't']);
+        let reads = !CHANGES.iter().any(|word| name.starts_with(word));
         assert_eq!(tool["annotations"]["readOnlyHint"], reads, "{name}");
         let description = tool["description"].as_str().unwrap();
-        assert!((40..1_024).contains(&description.len()), "{name}: {description}");
+        assert!((40..=450).contains(&description.len()), "{name}: {} {description}", description.len());
         for schema in ["inputSchema", "outputSchema"] {
             assert_eq!(tool[schema]["type"], "object", "{name}");
             assert_plain(&tool[schema], &format!("{name}.{schema}"));
         }
+        assert_terse(&tool["inputSchema"], name, &mut said);
+        println!("{:7} bytes  {name}", tool.to_string().len());
     }
-    let tokens = list.to_string().len() / 4;
-    println!("{era:?}: tools/list has {} tools and about {tokens} tokens", tools.len());
-    assert!(tokens <= TOKENS, "tools/list has grown to {tokens} tokens");
-    let again = env.mcp(era).request("tools/list", json!({}))["result"]["tools"].clone();
-    assert_eq!(&again, &list["tools"], "the list differs between connections");
+    let whole = Value::from(tools.clone()).to_string();
+    println!(
+        "{era:?}: tools/list has {} tools, {} bytes, {} tokens",
+        tools.len(),
+        whole.len(),
+        tokens(&whole)
+    );
+    assert!(tokens(&whole) <= LIST_TOKENS, "tools/list has grown to {} tokens", tokens(&whole));
+    assert_eq!(self::tools(&mut env.mcp(era)), tools, "the list differs between connections");
+}
+
+/// Arguments are explained in one line, and nothing is explained twice.
+fn assert_terse(schema: &Value, path: &str, said: &mut Vec<(String, String)>) {
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        if let Some(text) = field["description"].as_str() {
+            assert!(text.len() <= 150, "{path}: {} characters: {text}", text.len());
+            let key = (name.clone(), text.to_owned());
+            assert!(!said.contains(&key), "{path} is explained once more: {text}");
+            said.push(key);
+        }
+        assert_terse(field, &path, said);
+        assert_terse(&field["items"], &path, said);
+    }
 }
 
 /// No references, no nulls, no unions: some clients understand none of them.
@@ -90,4 +130,93 @@ fn both_forms_of_an_answer_carry_the_same(era: Era) {
     let logs = mcp.call("get_logs", json!({"process": "web"}));
     assert!(logs.text.starts_with(logs.structured["text"].as_str().unwrap()), "{}", logs.text);
     assert!(logs.text.contains("lines: 6"), "{}", logs.text);
+}
+
+fn an_answer_has_its_limits(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    mcp.start("noisy", &env.fault(), &["lines", "3000"]);
+    mcp.done(
+        "start_process",
+        json!({"name": "long", "command": env.fault(), "args": ["long", "300000"], "wait_for": "exited"}),
+    );
+    let names: Vec<String> = (0..60).map(|n| format!("worker-{n:02}")).collect();
+    mcp.start_all(&names, &env.fault(), &["run"]);
+    for (tool, arguments) in [
+        ("list_processes", json!({})),
+        ("list_processes", json!({"detail": "full"})),
+        ("get_process_info", json!({"process": "noisy"})),
+        ("get_logs", json!({"process": "noisy"})),
+        ("get_logs", json!({"process": "noisy", "format": "records"})),
+        ("get_logs", json!({"process": "long"})),
+        ("tail_logs", json!({"process": "noisy"})),
+        (
+            "start_process",
+            json!({"name": "bad", "command": env.fault(), "args": ["exit", "3", "x".repeat(9_000)]}),
+        ),
+    ] {
+        let answer = mcp.call(tool, arguments.clone());
+        let (text, structured) = (tokens(&answer.text), tokens(&answer.structured.to_string()));
+        let call: String = format!("{tool} {arguments}").chars().take(80).collect();
+        println!("{era:?}: {text:5} tokens of text, {structured:5} structured: {call}");
+        assert!(text.max(structured) <= ANSWER_TOKENS, "{call}: {text} and {structured} tokens");
+    }
+}
+
+#[test]
+fn the_instructions_are_short() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let discovered = mcp.request("server/discover", json!({}))["result"].clone();
+    let instructions = discovered["instructions"].as_str().unwrap();
+    println!("instructions: {} bytes, {} tokens", instructions.len(), tokens(instructions));
+    assert!(instructions.chars().count() <= INSTRUCTIONS_CHARS, "{}", instructions.len());
+}
+
+/// Each is reviewed when it changes: `just snapshots` writes them anew.
+#[test]
+fn the_descriptions_are_those_that_were_reviewed() {
+    let env = Env::new();
+    for tool in tools(&mut env.mcp(Era::Modern)) {
+        let name = format!("tool_{}", tool["name"].as_str().unwrap());
+        insta::assert_snapshot!(name, serde_json::to_string_pretty(&tool).unwrap());
+    }
+}
+
+#[test]
+fn the_documentation_is_that_of_these_tools() {
+    let env = Env::new();
+    let made = env.cli(&["reference"]).ok().stdout;
+    let kept = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tools.md")).unwrap();
+    assert!(made == kept, "docs/tools.md is not up to date: run `just reference`");
+}
+
+#[test]
+fn a_client_may_have_some_of_the_tools() {
+    let env = Env::new();
+    let names = |args: &[&str]| -> Vec<String> {
+        let mut command = env.hostler();
+        command.arg("mcp").args(args);
+        let mut mcp = Mcp::spawn(command, Era::Modern);
+        tools(&mut mcp).iter().map(|t| t["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = names(&[]);
+    let logs = names(&["--tools", "logs"]);
+    assert!(logs.contains(&"get_logs".to_owned()) && !logs.contains(&"start_process".to_owned()), "{logs:?}");
+    let some = names(&["--tools", "logs,list_processes"]);
+    assert_eq!(some.len(), logs.len() + 1, "{some:?}");
+    assert!(all.iter().filter(|name| some.contains(name)).eq(&some), "their order is that of all");
+    let reading = names(&["--read-only"]);
+    assert!(reading.iter().all(|name| !CHANGES.iter().any(|word| name.starts_with(word))), "{reading:?}");
+
+    let mut command = env.hostler();
+    command.args(["mcp", "--read-only"]);
+    let mut mcp = Mcp::spawn(command, Era::Modern);
+    let text = mcp.refused("start_process", json!({"name": "web", "command": env.fault(), "args": ["run"]}));
+    assert!(text.contains("start_process") && text.contains("--read-only"), "{text}");
+    assert_eq!(mcp.done("list_processes", json!({}))["processes"], json!([]));
+
+    let refused = env.cli(&["mcp", "--tools", "log"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("`log`") && refused.stderr.contains("`logs`"), "{}", refused.stderr);
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use hostler_api::connection::{PREAMBLE_VERSION, Preamble, Welcome};
+use hostler_api::connection::{PREAMBLE_VERSION, Preamble, Selection, Welcome};
 
 use super::exit::Failure;
 use crate::daemon::boot::READY;
@@ -23,13 +23,22 @@ const WELCOME: Duration = Duration::from_secs(20);
 
 /// Connects to the daemon of a home, starting one when there is none, and introduces this client.
 pub(super) fn connect(home: &Home, client: &str) -> Result<UnixStream, Failure> {
-    let mut lost = match try_connect(home, client) {
+    connect_selecting(home, client, &Selection::default())
+}
+
+/// Connects likewise, and sees only some of the tools.
+pub(super) fn connect_selecting(
+    home: &Home,
+    client: &str,
+    selection: &Selection,
+) -> Result<UnixStream, Failure> {
+    let mut lost = match introduce(home, client, selection) {
         Ok(stream) => return Ok(stream),
         Err(lost) => lost,
     };
     for _ in 0..TRIES {
         start_daemon(home)?;
-        match try_connect(home, client) {
+        match introduce(home, client, selection) {
             Ok(stream) => return Ok(stream),
             Err(error) => lost = error,
         }
@@ -43,6 +52,10 @@ pub(super) fn connect(home: &Home, client: &str) -> Result<UnixStream, Failure> 
 /// # Errors
 /// When none does.
 pub(super) fn try_connect(home: &Home, client: &str) -> std::io::Result<UnixStream> {
+    introduce(home, client, &Selection::default())
+}
+
+fn introduce(home: &Home, client: &str, selection: &Selection) -> std::io::Result<UnixStream> {
     let socket = home.socket();
     let (_dir, path) = socket_path(&socket)?;
     let mut stream = UnixStream::connect(path)?;
@@ -52,18 +65,24 @@ pub(super) fn try_connect(home: &Home, client: &str) -> std::io::Result<UnixStre
         path: std::env::var("PATH").ok(),
         client: client.to_owned(),
         welcome: true,
+        selection: selection.clone(),
     };
     let mut line = serde_json::to_vec(&preamble)?;
     line.push(b'\n');
     stream.write_all(&line)?;
     stream.set_read_timeout(Some(WELCOME))?;
-    read_welcome(&mut stream)?;
+    let welcome = read_welcome(&mut stream)?;
+    if !selection.is_all() && !welcome.selected {
+        let message =
+            "the daemon is of an older version and would show all tools; run `hostler daemon restart`";
+        return Err(std::io::Error::other(message));
+    }
     stream.set_read_timeout(None)?;
     Ok(stream)
 }
 
 /// Reads the welcome and nothing after it: what follows belongs to the connection.
-fn read_welcome(stream: &mut UnixStream) -> std::io::Result<()> {
+fn read_welcome(stream: &mut UnixStream) -> std::io::Result<Welcome> {
     let mut line = Vec::new();
     let mut byte = [0];
     while line.last() != Some(&b'\n') {
@@ -71,7 +90,7 @@ fn read_welcome(stream: &mut UnixStream) -> std::io::Result<()> {
         line.push(byte[0]);
     }
     match serde_json::from_slice::<Welcome>(&line) {
-        Ok(_) => Ok(()),
+        Ok(welcome) => Ok(welcome),
         // A refusal, which says why.
         Err(_) => Err(std::io::Error::other(String::from_utf8_lossy(&line).trim().to_owned())),
     }

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use hostler_api::connection::Selection;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -32,13 +33,26 @@ const RETRY_CODE: i32 = -32_001;
 const LOST: &str = "the hostler daemon ended while this request was at work; processes run on. It may or may not have \
                     been carried out: look with list_processes, then retry";
 
-pub(super) fn run() -> Outcome {
+/// Arguments of `hostler mcp`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Offer only these tools: families (lifecycle, logs, …) or names, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "TOOLS")]
+    tools: Vec<String>,
+    /// Offer only tools that change nothing
+    #[arg(long)]
+    read_only: bool,
+}
+
+pub(super) fn run(args: Args) -> Outcome {
+    let selection = Selection { tools: args.tools, read_only: args.read_only };
+    crate::mcp::check_selection(&selection)?;
     let home = Home::find().map_err(Failure::unreachable)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::failed(e.to_string()))?;
-    let outcome = runtime.block_on(Pump::new(home).run());
+    let outcome = runtime.block_on(Pump::new(home, selection).run());
     let code = match outcome {
         Ok(()) => 0,
         Err(failure) => {
@@ -65,6 +79,7 @@ struct Daemon {
 
 struct Pump {
     home: Home,
+    selection: Selection,
     stdin: Lines<BufReader<Stdin>>,
     stdout: Stdout,
     daemon: Option<Daemon>,
@@ -81,9 +96,10 @@ enum Came {
 }
 
 impl Pump {
-    fn new(home: Home) -> Self {
+    fn new(home: Home, selection: Selection) -> Self {
         Self {
             home,
+            selection,
             stdin: BufReader::new(tokio::io::stdin()).lines(),
             stdout: tokio::io::stdout(),
             daemon: None,
@@ -116,7 +132,7 @@ impl Pump {
     }
 
     fn connect(&self) -> Result<Daemon, Failure> {
-        let stream = launch::connect(&self.home, "mcp")?;
+        let stream = launch::connect_selecting(&self.home, "mcp", &self.selection)?;
         let failed = |e: std::io::Error| Failure::unreachable(e.to_string());
         stream.set_nonblocking(true).map_err(failed)?;
         let (reader, writer) = UnixStream::from_std(stream).map_err(failed)?.into_split();

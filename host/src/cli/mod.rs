@@ -46,7 +46,7 @@ enum Command {
     /// Show or follow the output of a process
     Logs(commands::logs::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
-    Mcp,
+    Mcp(mcp::Args),
     /// Write, check and try plugins
     Plugin(plugin::Args),
     /// Control the daemon
@@ -60,6 +60,9 @@ enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Print docs/tools.md: all that MCP clients see
+    #[command(hide = true)]
+    Reference,
     /// A program that the demo supervises
     #[command(hide = true)]
     DemoProgram(demo_programs::Args),
@@ -76,13 +79,17 @@ pub(crate) fn main() -> ExitCode {
         Command::Ps(args) => commands::ps::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Logs(args) => commands::logs::run(args),
-        Command::Mcp => mcp::run(),
+        Command::Mcp(args) => mcp::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Daemon(args) => daemon::run(args),
         Command::Demo => demo::run(),
         Command::Doctor => doctor::run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "hostler", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Reference => {
+            print!("{}", crate::mcp::reference());
             Ok(())
         }
         Command::DemoProgram(args) => demo_programs::run(args),

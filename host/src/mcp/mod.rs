@@ -1,5 +1,6 @@
 //! The MCP server: one per connection of the daemon's socket.
 
+mod reference;
 mod server;
 mod tools;
 mod transport;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_api::connection::{PREAMBLE_VERSION, Preamble, Welcome};
+use hostler_api::connection::{PREAMBLE_VERSION, Preamble, Selection, Welcome};
 use rmcp::service::{ServerInitializeError, serve_server};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 use crate::daemon::service::{Client, Owner, Service};
 use transport::{Line, SocketTransport};
 
+pub(crate) use reference::reference;
 pub(crate) use server::{STATUS_METHOD, STOP_METHOD};
+pub(crate) use tools::check_selection;
 
 /// A client has this long for its first line.
 const FIRST_LINE: Duration = Duration::from_secs(60);
@@ -35,10 +38,10 @@ pub(crate) async fn serve(stream: UnixStream, service: Arc<Service>, shutdown: C
         Line::Whole(line) => Preamble::parse(line),
         Line::TooLong { .. } => None,
     };
-    let (cwd, path, welcome) = match preamble {
+    let (cwd, path, welcome, selection) = match preamble {
         Some(preamble) if preamble.hostler == PREAMBLE_VERSION => {
             tracing::debug!(client = %preamble.client, cwd = %preamble.cwd, "connected");
-            (PathBuf::from(preamble.cwd), preamble.path, preamble.welcome)
+            (PathBuf::from(preamble.cwd), preamble.path, preamble.welcome, preamble.selection)
         }
         Some(preamble) => {
             let message = format!(
@@ -51,18 +54,19 @@ pub(crate) async fn serve(stream: UnixStream, service: Arc<Service>, shutdown: C
         }
         None => {
             transport.put_back(first);
-            (peer.and_then(cwd_of).unwrap_or_else(|| PathBuf::from("/")), None, false)
+            let cwd = peer.and_then(cwd_of).unwrap_or_else(|| PathBuf::from("/"));
+            (cwd, None, false, Selection::default())
         }
     };
     match service.client(&cwd, path, peer.and_then(Owner::of)).await {
         Ok(client) => {
             if welcome {
                 let version = env!("CARGO_PKG_VERSION").to_owned();
-                transport.welcome(&Welcome { hostler: PREAMBLE_VERSION, version }).await;
+                transport.welcome(&Welcome { hostler: PREAMBLE_VERSION, version, selected: true }).await;
             }
             let owner = client.owner;
             owner.inspect(|owner| service.sessions.connected(*owner));
-            serve_client(transport, service.clone(), client, closing).await;
+            serve_client(transport, service.clone(), client, &selection, closing).await;
             // The end of the daemon is not that of its clients.
             if let Some(owner) = owner.filter(|_| !shutdown.is_cancelled()) {
                 service.disconnected(owner).await;
@@ -76,10 +80,11 @@ async fn serve_client(
     transport: SocketTransport,
     service: Arc<Service>,
     client: Client,
+    selection: &Selection,
     closing: CancellationToken,
 ) {
     let client = Arc::new(client);
-    let server = server::Server::new(service, client, closing.clone());
+    let server = server::Server::new(service, client, selection, closing.clone());
     match serve_server(server, transport).await {
         Ok(running) => {
             if let Err(error) = running.waiting().await {

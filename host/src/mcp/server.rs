@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hostler_api::connection::Selection;
 use hostler_api::{ErrorKind, ToolError};
 use hostler_model::nearest::nearest;
 use rmcp::model::{
@@ -38,13 +39,19 @@ hostler starts programs, keeps them running when this session ends, and explains
 pub(super) struct Server {
     service: Arc<Service>,
     client: Arc<Client>,
-    tools: Vec<ToolDef>,
+    tools: Vec<&'static ToolDef>,
     closing: CancellationToken,
 }
 
 impl Server {
-    pub(super) fn new(service: Arc<Service>, client: Arc<Client>, closing: CancellationToken) -> Self {
-        Self { service, client, tools: tools::all(), closing }
+    pub(super) fn new(
+        service: Arc<Service>,
+        client: Arc<Client>,
+        selection: &Selection,
+        closing: CancellationToken,
+    ) -> Self {
+        let tools = tools::selected(selection);
+        Self { service, client, tools, closing }
     }
 
     /// Runs a call in a task of its own: a panic costs its answer only, and a client that leaves does not
@@ -88,6 +95,14 @@ impl Server {
         let hint =
             nearest(name, names.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
         let shown: String = name.chars().take(100).collect();
+        if tools::families().iter().any(|f| f.tools.iter().any(|t| t.tool.name == name)) {
+            let message = format!(
+                "`{shown}` is not offered to this client: its `hostler mcp` was started with --read-only or --tools. \
+                 There are: {}",
+                names.join(", ")
+            );
+            return ToolError::new(ErrorKind::Forbidden, message);
+        }
         ToolError::new(
             ErrorKind::NotFound,
             format!("no tool `{shown}`; {hint}There are: {}", names.join(", ")),
@@ -109,8 +124,7 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = self.tools.iter().map(|t| t.tool.clone()).collect();
-        Ok(ListToolsResult::with_all_items(tools)
+        Ok(ListToolsResult::with_all_items(tools::listed(&self.tools))
             .with_ttl_ms(TOOLS_TTL_MS)
             .with_cache_scope(CacheScope::Public))
     }

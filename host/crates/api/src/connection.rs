@@ -23,6 +23,28 @@ pub struct Preamble {
     /// read this line talks to one that lives.
     #[serde(default)]
     pub welcome: bool,
+    /// Which tools it wants.
+    #[serde(default)]
+    pub selection: Selection,
+}
+
+/// Which tools a client wants to see and may call.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Selection {
+    /// Families of tools, or single ones by name; all of them when there are none.
+    #[serde(default)]
+    pub tools: Vec<String>,
+    /// Only those that change nothing.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+impl Selection {
+    /// Whether it is everything.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.tools.is_empty() && !self.read_only
+    }
 }
 
 /// The daemon's answer to a preamble that asks for it: one line of JSON.
@@ -32,6 +54,9 @@ pub struct Welcome {
     pub hostler: u32,
     /// Version of the daemon.
     pub version: String,
+    /// The selection is obeyed. A daemon of an older version knows of none.
+    #[serde(default)]
+    pub selected: bool,
 }
 
 impl Preamble {

@@ -297,7 +297,7 @@ pub struct ListProcesses {
     pub all_projects: bool,
     /// How much of each (default concise).
     pub detail: Detail,
-    /// At most this many (default 100).
+    /// At most this many, up to 500 (default: what fits into 10000 characters).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// next_cursor of the page before.

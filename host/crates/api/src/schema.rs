@@ -1,5 +1,7 @@
 //! JSON schemas as MCP clients can use them: one object, nothing to resolve, no nulls.
 
+use std::collections::HashSet;
+
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
@@ -20,13 +22,70 @@ pub fn schema_of<T: JsonSchema>() -> Map<String, Value> {
     root
 }
 
-/// The schema of a result type without its descriptions: the same views come back from many tools, and every
-/// client pays for the whole list at each connection.
+/// A schema of arguments as clients see it. Shorter than the one that checks them, and nothing in it is wrong: that a
+/// count is not negative, and that nested objects take no other fields, is said when somebody errs.
 #[must_use]
-pub fn shape_of<T: JsonSchema>() -> Map<String, Value> {
-    let mut schema = Schema::from(schema_of::<T>());
-    RecursiveTransform(|schema: &mut Schema| drop(schema.remove("description"))).transform(&mut schema);
+pub fn shown(full: &Map<String, Value>) -> Map<String, Value> {
+    let mut schema = Schema::from(full.clone());
+    transform_subschemas(&mut RecursiveTransform(shorten), &mut schema);
     schema.as_object().cloned().unwrap_or_default()
+}
+
+fn shorten(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    if object.get("minimum") == Some(&Value::from(0)) {
+        object.remove("minimum");
+    }
+    if object.get("additionalProperties").is_some_and(Value::is_boolean) {
+        object.remove("additionalProperties");
+    }
+    // What the items are, the description of their list says.
+    if let Some(Value::Object(items)) = object.get_mut("items") {
+        items.remove("description");
+    }
+}
+
+/// The outermost fields of a result: enough to know what to look for. The same views come back from many tools, and
+/// every client pays for the whole list at each connection.
+#[must_use]
+pub fn outline(full: &Map<String, Value>) -> Map<String, Value> {
+    let kind = |field: &Value| {
+        field.get("type").map_or_else(Map::new, |kind| Map::from_iter([("type".to_owned(), kind.clone())]))
+    };
+    let mut outline = full.clone();
+    outline.remove("additionalProperties");
+    if let Some(Value::Object(fields)) = outline.get_mut("properties") {
+        for field in fields.values_mut() {
+            *field = Value::Object(kind(field));
+        }
+    }
+    outline
+}
+
+/// What was said of arguments so far. Many tools take the same ones, and one explanation of each does for a whole list.
+#[derive(Debug, Default)]
+pub struct Said(HashSet<(String, String)>);
+
+impl Said {
+    /// Removes descriptions that were given before to a field of the same name.
+    pub fn leave_out(&mut self, schema: &mut Map<String, Value>) {
+        if let Some(Value::Object(fields)) = schema.get_mut("properties") {
+            for (name, field) in fields {
+                let Some(field) = field.as_object_mut() else { continue };
+                if let Some(Value::String(text)) = field.get("description")
+                    && !self.0.insert((name.clone(), text.clone()))
+                {
+                    field.remove("description");
+                }
+                self.leave_out(field);
+            }
+        }
+        if let Some(Value::Object(items)) = schema.get_mut("items") {
+            self.leave_out(items);
+        }
+    }
 }
 
 /// Makes optional fields plain ones: `["integer", "null"]` confuses models and some clients, and a field
@@ -95,3 +154,6 @@ fn collapse_constants(object: &mut Map<String, Value>) {
         object.insert("enum".to_owned(), Value::Array(values));
     }
 }
+
+#[cfg(test)]
+mod tests;

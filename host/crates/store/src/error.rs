@@ -139,7 +139,10 @@ pub enum StoreError {
     )]
     Corrupt(String),
     /// Reading or writing the file failed.
-    #[error("reading or writing the database failed: {0}")]
+    #[error(
+        "reading or writing the database failed: {0}. Its disk is broken, gone or read-only (`dmesg` says which); \
+             what runs runs on"
+    )]
     Io(String),
     /// A stored value cannot be read, or a value cannot be stored.
     #[error("{0}")]

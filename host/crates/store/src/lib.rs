@@ -5,6 +5,7 @@
 //! An answer to a write means that it is committed, and that every later read sees it.
 
 mod blocks;
+mod checkpoint;
 mod error;
 mod ingest;
 mod job;

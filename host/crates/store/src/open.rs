@@ -31,6 +31,8 @@ const STATEMENTS: usize = 64;
 pub(crate) struct Connections {
     /// The only one that writes.
     pub(crate) writer: Connection,
+    /// Of the thread that folds the write-ahead log into the file.
+    pub(crate) checkpointer: Connection,
     /// Those that read.
     pub(crate) readers: Vec<Connection>,
 }
@@ -45,11 +47,12 @@ pub(crate) fn open(path: &Path, now: Timestamp, patience: Duration) -> Result<Co
     })?;
     let fail = |doing| move |e| sqlite_error(path, doing, e);
     let writer = open_writer(path, found, now, patience).map_err(fail("open"))?;
+    let checkpointer = open_checkpointer(path, patience).map_err(fail("open a second writer of"))?;
     let readers = (0..READERS)
         .map(|_| open_reader(path, patience))
         .collect::<Result<_, _>>()
         .map_err(fail("open a reader of"))?;
-    Ok(Connections { writer, readers })
+    Ok(Connections { writer, checkpointer, readers })
 }
 
 /// Makes the file, or takes an old one's mode back to 0600; SQLite gives its side files the same mode.
@@ -104,6 +107,14 @@ fn open_reader(path: &Path, patience: Duration) -> rusqlite::Result<Connection> 
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     configure(&conn, patience, READER_CACHE)?;
+    Ok(conn)
+}
+
+fn open_checkpointer(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    configure(&conn, patience, READER_CACHE)?;
+    conn.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(conn)
 }
 

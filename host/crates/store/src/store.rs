@@ -7,6 +7,7 @@ use std::time::Duration;
 use hostler_model::Timestamp;
 use rusqlite::Connection;
 
+use crate::checkpoint::Checkpointer;
 use crate::error::{OpenError, StoreError};
 use crate::lane::Lane;
 use crate::{open, reader, writer};
@@ -24,6 +25,7 @@ pub struct Store {
 struct Inner {
     path: PathBuf,
     readers: Lane,
+    checkpointer: Checkpointer,
     writer: Lane,
 }
 
@@ -44,17 +46,23 @@ impl Store {
     }
 
     pub(crate) fn open_patiently(path: &Path, now: Timestamp, patience: Duration) -> Result<Self, OpenError> {
-        let connections = open::open(path, now, patience)?;
+        let mut connections = open::open(path, now, patience)?;
         let io = |source| OpenError::Io { path: path.to_owned(), doing: "start the threads for", source };
+        let checkpointer =
+            Checkpointer::start(&mut connections.writer, connections.checkpointer).map_err(io)?;
         let writer = Lane::start("store-writer", vec![connections.writer], writer::run).map_err(io)?;
         let readers = Lane::start("store-reader", connections.readers, reader::run).map_err(io)?;
-        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), readers, writer }) })
+        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), readers, checkpointer, writer }) })
     }
 
     /// Finishes what is queued, folds the write-ahead log into the database file and closes it. Operations
     /// that come later answer [`StoreError::Closed`].
     pub async fn shutdown(&self) {
         self.inner.readers.close().await;
+        let inner = Arc::clone(&self.inner);
+        if tokio::task::spawn_blocking(move || inner.checkpointer.stop()).await.is_err() {
+            tracing::error!("the end of the write-ahead log's thread could not be waited for");
+        }
         self.inner.writer.close().await;
     }
 

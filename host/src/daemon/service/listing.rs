@@ -8,6 +8,7 @@ use hostler_api::ToolError;
 use hostler_api::process::{
     Detail, GetProcessInfo, LimitInForce, ListProcesses, ProcessInfo, ProcessList, TreeProcess,
 };
+use hostler_api::view::ProcessView;
 use hostler_model::ProcessId;
 use hostler_model::spec::Limits;
 use hostler_supervisor::{Snapshot, proc};
@@ -18,6 +19,8 @@ use crate::daemon::registry::Entry;
 
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 500;
+/// A list whose length nobody asked for is cut here; its cursor leads on.
+const ANSWER_CHARS: usize = 9_500;
 const DEFAULT_RUNS: u32 = 5;
 const MAX_RUNS: u32 = 50;
 const COMMAND_CHARS: usize = 200;
@@ -56,8 +59,11 @@ impl Service {
             Detail::Concise => HashMap::new(),
             Detail::Full => self.usage(&page).await,
         };
-        let processes =
+        let mut processes =
             page.iter().map(|(e, s)| views::process_view(e, s, usage.get(&e.id))).collect::<Vec<_>>();
+        if request.limit.is_none() {
+            processes.truncate(fitting(&processes));
+        }
         let end = start + processes.len();
         let next_cursor = (end < total).then(|| format!("o{end}"));
         let note = note(&processes, &request, &project.name, total, end);
@@ -103,6 +109,16 @@ impl Service {
     }
 }
 
+/// How many of them fit into an answer; one at least.
+fn fitting(processes: &[ProcessView]) -> usize {
+    let mut chars = 0;
+    let fits = |view: &&ProcessView| {
+        chars += serde_json::to_string(view).map_or(0, |text| text.len() + 1);
+        chars <= ANSWER_CHARS
+    };
+    processes.iter().take_while(fits).count().max(1)
+}
+
 fn glob(pattern: &str) -> Result<GlobMatcher, ToolError> {
     Glob::new(pattern)
         .map(|g| g.compile_matcher())
@@ -121,7 +137,7 @@ fn offset(cursor: Option<&str>) -> Result<usize, ToolError> {
 }
 
 fn note(
-    processes: &[hostler_api::view::ProcessView],
+    processes: &[ProcessView],
     request: &ListProcesses,
     project: &str,
     total: usize,

@@ -3,11 +3,13 @@
 mod lifecycle;
 mod logs;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures_util::future::BoxFuture;
-use hostler_api::schema::{schema_of, shape_of};
+use hostler_api::connection::Selection;
+use hostler_api::schema::{Said, outline, schema_of, shown};
 use hostler_api::{ToolError, arguments};
+use hostler_model::nearest::nearest;
 use rmcp::model::{Tool, ToolAnnotations};
 use rmcp::schemars::JsonSchema;
 use serde::Serialize;
@@ -34,16 +36,70 @@ pub(super) struct Answer {
 type Run = Box<dyn Fn(Call) -> BoxFuture<'static, Result<Answer, ToolError>> + Send + Sync>;
 
 /// A tool: how it is shown, and what it does.
-pub(super) struct ToolDef {
+pub(crate) struct ToolDef {
     pub(super) tool: Tool,
+    /// The whole schema of its arguments, which checks them.
+    pub(super) input: Arc<Map<String, Value>>,
+    /// The whole schema of its result.
+    pub(super) output: Map<String, Value>,
     pub(super) run: Run,
 }
 
+/// A family of tools, by its name on the command line.
+pub(crate) struct Family {
+    pub(crate) name: &'static str,
+    pub(crate) tools: Vec<ToolDef>,
+}
+
 /// All tools, in the order in which clients see them.
-pub(super) fn all() -> Vec<ToolDef> {
-    let mut all = lifecycle::tools();
-    all.extend(logs::tools());
-    all
+pub(crate) fn families() -> &'static [Family] {
+    static ALL: LazyLock<Vec<Family>> = LazyLock::new(|| {
+        let family = |name, tools| Family { name, tools };
+        vec![family("lifecycle", lifecycle::tools()), family("logs", logs::tools())]
+    });
+    &ALL
+}
+
+/// Whether all that is selected exists.
+///
+/// # Errors
+/// Names what does not, and what does.
+pub(crate) fn check_selection(selection: &Selection) -> Result<(), ToolError> {
+    let known: Vec<&str> = families()
+        .iter()
+        .flat_map(|f| std::iter::once(f.name).chain(f.tools.iter().map(|t| t.tool.name.as_ref())))
+        .collect();
+    let Some(unknown) = selection.tools.iter().find(|name| !known.contains(&name.as_str())) else {
+        return Ok(());
+    };
+    let hint =
+        nearest(unknown, known.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+    let families: Vec<&str> = families().iter().map(|f| f.name).collect();
+    Err(ToolError::invalid(format!(
+        "no tools `{unknown}`; {hint}There are the families {}, and each tool by its name",
+        families.join(", ")
+    )))
+}
+
+/// The tools of a selection, in their order.
+pub(super) fn selected(selection: &Selection) -> Vec<&'static ToolDef> {
+    let wants = |family: &Family, def: &ToolDef| {
+        let named = |name: &String| name == family.name || *name == def.tool.name;
+        let reads = def.tool.annotations.as_ref().and_then(|hints| hints.read_only_hint) == Some(true);
+        (selection.tools.is_empty() || selection.tools.iter().any(named)) && (reads || !selection.read_only)
+    };
+    families().iter().flat_map(|f| f.tools.iter().filter(move |def| wants(f, def))).collect()
+}
+
+/// The tools as a list shows them: what was explained with one is not explained again with the next.
+pub(super) fn listed(tools: &[&ToolDef]) -> Vec<Tool> {
+    let mut said = Said::default();
+    let list = |def: &&ToolDef| {
+        let mut tool = def.tool.clone();
+        said.leave_out(Arc::make_mut(&mut tool.input_schema));
+        tool
+    };
+    tools.iter().map(list).collect()
 }
 
 /// What a call does to the world; all four hints are explicit on every tool.
@@ -83,21 +139,24 @@ where
 {
     let input = Arc::new(schema_of::<Request>());
     let annotations = ToolAnnotations::from_raw(
-        Some(title.to_owned()),
+        // The tool's own title; here it would be the same again.
+        None,
         Some(hints.read_only),
         Some(hints.destructive),
         Some(hints.idempotent),
         Some(false),
     );
-    let shown = Tool::new(name, description, input.clone())
+    let output = schema_of::<Response>();
+    let tool = Tool::new(name, description, Arc::new(shown(&input)))
         .with_title(title)
-        .with_raw_output_schema(Arc::new(shape_of::<Response>()))
+        .with_raw_output_schema(Arc::new(outline(&output)))
         .with_annotations(annotations);
+    let checks = input.clone();
     let run: Run = Box::new(move |call: Call| {
-        let request = arguments::read::<Request>(name, &input, call.arguments);
+        let request = arguments::read::<Request>(name, &checks, call.arguments);
         Box::pin(async move { answer(work(call.service, call.client, request?, call.patience).await?) })
     });
-    ToolDef { tool: shown, run }
+    ToolDef { tool, input, output, run }
 }
 
 fn answer<Response: Serialize + InWords>(response: Response) -> Result<Answer, ToolError> {
