@@ -7,6 +7,7 @@ pub mod adopt;
 pub mod cgroup;
 pub mod handle;
 pub mod host;
+mod notify;
 mod orphan;
 pub mod proc;
 mod run_lock;

@@ -206,7 +206,10 @@ fn a_run_is_ready_once_and_an_earlier_one_cannot_make_it_so() {
     assert_eq!((life.state.ready(RunNo(1)), life.generation), (None, generation));
     life.apply(Input::Ready(RunNo(1), Ready::Port(80)), &policy, ctx(2));
     life.apply(Input::Ready(RunNo(1), Ready::Notified), &policy, ctx(3));
-    assert_eq!((life.state.ready(RunNo(1)), life.generation), (Some(Ready::Port(80)), Generation(generation.0 + 1)));
+    assert_eq!(
+        (life.state.ready(RunNo(1)), life.generation),
+        (Some(Ready::Port(80)), Generation(generation.0 + 1))
+    );
 }
 
 /// Declared by a daemon that knew neither readiness nor cool-downs.
