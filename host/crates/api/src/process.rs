@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hostler_model::Stream;
+pub use hostler_model::health::OnUnhealthy;
 use hostler_model::restart::RestartWhen;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use crate::view::{ExitView, ProcessView, RunView, Status};
 pub enum WaitFor {
     /// The program was executed.
     Started,
-    /// Its checks say that it serves.
+    /// It serves: its health checks passed, or else it listens on a port, or sent READY=1.
     Ready,
     /// Its health checks pass.
     Healthy,
@@ -57,17 +58,9 @@ pub struct RestartArgs {
     /// Longest delay (default 30000).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backoff_max_ms: Option<u64>,
-}
-
-/// What to do with a process that its check calls unhealthy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum OnUnhealthy {
-    /// Only say so.
-    None,
-    /// Restart it.
-    Restart,
+    /// Time after a crash loop until it is tried again (default: never; 0 means never).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cooldown_ms: Option<u64>,
 }
 
 /// A health check by a plugin.

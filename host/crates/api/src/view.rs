@@ -1,5 +1,6 @@
 //! How processes and their runs are shown.
 
+use hostler_model::health::Status as Health;
 use hostler_model::{Exit, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -109,9 +110,12 @@ pub struct ProcessView {
     pub exit: Option<ExitView>,
     /// Automatic restarts since it was last started by hand.
     pub restarts: u32,
-    /// `healthy`, `degraded`, `unhealthy` or `unknown`; absent without health checks.
+    /// What its health checks say; absent without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub health: Option<String>,
+    pub health: Option<Health>,
+    /// Whether something said in this run that it serves: its checks, a port, itself, or a line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ready: bool,
     /// Its group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,

@@ -35,6 +35,7 @@ pub(super) fn new_spec(
         env_files: Vec::new(),
         env_profile: None,
         restart: RestartPolicy::default(),
+        health: Vec::new(),
         stop: StopSpec::default(),
         limits: Limits::default(),
         lifetime: Lifetime::default(),
@@ -182,6 +183,7 @@ fn restart_policy(base: RestartPolicy, args: &RestartArgs) -> RestartPolicy {
         window_ms: args.window_ms.unwrap_or(base.window_ms),
         backoff_initial_ms: args.backoff_initial_ms.unwrap_or(base.backoff_initial_ms),
         backoff_max_ms: args.backoff_max_ms.unwrap_or(base.backoff_max_ms),
+        cooldown_ms: args.cooldown_ms.or(base.cooldown_ms).filter(|ms| *ms > 0),
     }
 }
 
