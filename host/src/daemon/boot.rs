@@ -13,10 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::backlog::Backlog;
+use super::config::ConfigFile;
 use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
+use super::plugins::Plugins;
 use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
 use super::{logging, rescue, shim_program, socket};
@@ -84,6 +86,7 @@ async fn main(home: &Home) -> Result<(), String> {
     if let Some(note) = damage {
         degraded.remark(note);
     }
+    let config = ConfigFile::open(home.config(), degraded.clone());
     let backlog = Backlog::default();
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
     let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone())
@@ -97,6 +100,7 @@ async fn main(home: &Home) -> Result<(), String> {
         boot_id: boot_id(),
         degraded: degraded.clone(),
         backlog: backlog.clone(),
+        plugins: Plugins::new(config, &home.plugin_code()),
         sampler: Arc::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),

@@ -110,6 +110,11 @@ impl Home {
         &self.policy
     }
 
+    /// The user's configuration, beside the policy.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.policy.with_file_name("config.toml")
+    }
+
     /// Name of a run's directory below [`Self::runs`].
     pub(crate) fn run_dir_name(process: ProcessId, run: RunNo) -> String {
         format!("{process}-{run}")

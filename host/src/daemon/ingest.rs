@@ -227,7 +227,10 @@ impl Worker {
         let Some(entry) = self.registry.get(process) else { return };
         entry.handle.consumed(hostler_supervisor::RunKey(run.0), position);
         let newest = match answer {
-            Ingested::Stored { rows: Some(rows) } => Some(*rows.end()),
+            Ingested::Stored { rows: Some(rows) } => {
+                entry.activity.note(rows.end() - rows.start() + 1);
+                Some(*rows.end())
+            }
             _ => None,
         };
         if newest.is_some() || drained {

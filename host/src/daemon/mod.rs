@@ -1,13 +1,16 @@
 //! The daemon: the composition root. `boot` wires everything in one place; `service` has one function per
 //! operation of the API; the rest are the parts.
 
+mod activity;
 mod backlog;
 pub(crate) mod boot;
+pub(crate) mod config;
 mod degraded;
 pub(crate) mod home;
 mod ingest;
 mod instance;
 mod logging;
+pub(crate) mod plugins;
 mod policy;
 mod recorder;
 mod registry;

@@ -9,6 +9,8 @@ use hostler_store::{LogPoint, Project, RunKey};
 use hostler_supervisor::ProcessHandle;
 use tokio::sync::watch;
 
+use super::activity::Activity;
+
 /// How long the last lines of a process that just ended may take to be stored.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -21,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) handle: ProcessHandle,
     /// What of its output is stored.
     pub(crate) logs: watch::Sender<LogMark>,
+    /// When it wrote lines.
+    pub(crate) activity: Activity,
 }
 
 /// How far the output of a process is stored.

@@ -45,14 +45,21 @@ impl Source {
         };
         let path = std::path::absolute(text)
             .map_err(|error| ToolError::invalid(format!("`{text}` is no path: {error}{hint}")))?;
-        // One byte more than an engine takes: it then says itself that it is too much.
-        let wasm =
-            read_at_most(&path, EngineOptions::default().max_component_bytes + 1).map_err(|error| {
-                ToolError::invalid(format!("cannot read `{}`: {error}{hint}", path.display()))
-            })?;
+        let wasm = read_component(&path).map_err(|error| {
+            ToolError::invalid(format!("cannot read `{}`: {error}{hint}", path.display()))
+        })?;
         let name = without_detours(&path).display().to_string();
-        Ok(Self { name, is_builtin: false, wasm: wasm.into() })
+        Ok(Self { name, is_builtin: false, wasm })
     }
+}
+
+/// Reads a component, or what is named in its place.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read_component(path: &Path) -> std::io::Result<Arc<[u8]>> {
+    // One byte more than an engine takes: it then says itself that it is too much.
+    read_at_most(path, EngineOptions::default().max_component_bytes + 1).map(Into::into)
 }
 
 /// The path without `..` and linked directories. A link to the file itself stays: it may be exchanged on purpose.

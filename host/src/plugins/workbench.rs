@@ -1,7 +1,6 @@
 //! Plugins in the author's commands: a runtime, an engine, and surroundings without a daemon.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use hostler_api::ToolError;
 use hostler_model::ProcessSpec;
@@ -10,9 +9,8 @@ use hostler_plugin_host::{
     Surroundings,
 };
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::daemon;
+use super::commands;
 use crate::daemon::home::Home;
 
 /// A runtime for one command.
@@ -45,9 +43,6 @@ pub(crate) struct Workbench {
     pub(crate) cwd: PathBuf,
 }
 
-/// What is kept of the output of a command, bytes; the host hands over less.
-const MAX_OUTPUT: u64 = 128 * 1024;
-
 impl Surroundings for Workbench {
     fn facts(&self) -> BoxFuture<'_, ProcessFacts> {
         Box::pin(std::future::ready(self.facts.clone()))
@@ -55,60 +50,26 @@ impl Surroundings for Workbench {
 
     fn run(&self, command: Command) -> BoxFuture<'_, Result<CommandOutput, CommandError>> {
         Box::pin(async move {
-            match tokio::time::timeout(command.timeout, self.execute(&command)).await {
-                Ok(done) => done,
-                Err(_) => Err(CommandError::Timeout),
-            }
+            let place = ProcessSpec {
+                command: String::new(),
+                args: Vec::new(),
+                cwd: self.cwd.display().to_string(),
+                search_path: std::env::var("PATH").unwrap_or_default(),
+                env: std::collections::BTreeMap::new(),
+                env_files: Vec::new(),
+                env_profile: None,
+                restart: hostler_model::RestartPolicy::default(),
+                health: Vec::new(),
+                stop: hostler_model::spec::StopSpec::default(),
+                limits: hostler_model::spec::Limits::default(),
+                lifetime: hostler_model::spec::Lifetime::default(),
+                parsers: Vec::new(),
+                pty: false,
+                no_new_privs: false,
+            };
+            commands::run(&self.home, &self.cwd, &place, command).await
         })
     }
-}
-
-impl Workbench {
-    async fn execute(&self, command: &Command) -> Result<CommandOutput, CommandError> {
-        let spec = ProcessSpec {
-            command: command.program.clone(),
-            args: command.arguments.clone(),
-            cwd: self.cwd.display().to_string(),
-            search_path: std::env::var("PATH").unwrap_or_default(),
-            env: std::collections::BTreeMap::new(),
-            env_files: Vec::new(),
-            env_profile: None,
-            restart: hostler_model::RestartPolicy::default(),
-            health: Vec::new(),
-            stop: hostler_model::spec::StopSpec::default(),
-            limits: hostler_model::spec::Limits::default(),
-            lifetime: hostler_model::spec::Lifetime::default(),
-            pty: false,
-            no_new_privs: false,
-        };
-        let program = daemon::resolve_program(&self.home, &self.cwd, &spec).map_err(CommandError::Denied)?;
-        let mut child = tokio::process::Command::new(&program.exec)
-            .args(&command.arguments)
-            .env_clear()
-            .envs(program.env)
-            .current_dir(&self.cwd)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| CommandError::NotStarted(error.to_string()))?;
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        let (stdout, stderr, status) = tokio::join!(read(out), read(err), child.wait());
-        let status = status.map_err(|error| CommandError::Other(error.to_string()))?;
-        Ok(CommandOutput { code: status.code(), stdout, stderr })
-    }
-}
-
-/// Reads to the end, and keeps the beginning.
-async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
-    let mut kept = Vec::new();
-    if let Some(mut pipe) = pipe {
-        // What cannot be read is as if it had not been written.
-        let _ = (&mut pipe).take(MAX_OUTPUT).read_to_end(&mut kept).await;
-        let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
-    }
-    kept
 }
 
 /// Facts as a person writes them down; what is left out is unknown.

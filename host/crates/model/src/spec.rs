@@ -41,6 +41,9 @@ pub struct ProcessSpec {
     /// How long it should live.
     #[serde(default)]
     pub lifetime: Lifetime,
+    /// Names of the plugins that parse its lines, in order, between those that every process has.
+    #[serde(default)]
+    pub parsers: Vec<String>,
     /// Run on a pseudo terminal in place of pipes.
     #[serde(default)]
     pub pty: bool,

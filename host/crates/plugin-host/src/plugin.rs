@@ -168,6 +168,12 @@ impl Plugin {
         result
     }
 
+    /// Notes that what should have taken over could not even be loaded; [`status`](Self::status) shows it until the next
+    /// reload.
+    pub fn note_reload_error(&self, why: String) {
+        self.shared.notes().reload_error = Some(why);
+    }
+
     async fn take_over(&self, component: Component, settings: PluginSettings) -> Result<(), LoadError> {
         let shared = &self.shared;
         let before = shared.current();

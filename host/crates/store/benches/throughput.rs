@@ -29,9 +29,11 @@ fn spec() -> ProcessSpec {
         env_files: Vec::new(),
         env_profile: None,
         restart: RestartPolicy::default(),
+        health: Vec::new(),
         stop: Default::default(),
         limits: Default::default(),
         lifetime: Default::default(),
+        parsers: Vec::new(),
         pty: false,
         no_new_privs: false,
     }

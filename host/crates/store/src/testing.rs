@@ -60,9 +60,11 @@ pub(crate) fn spec() -> ProcessSpec {
         env_files: Vec::new(),
         env_profile: None,
         restart: RestartPolicy::default(),
+        health: Vec::new(),
         stop: StopSpec::default(),
         limits: Default::default(),
         lifetime: Default::default(),
+        parsers: Vec::new(),
         pty: false,
         no_new_privs: false,
     }

@@ -173,6 +173,12 @@ pub fn open_files(pid: i32) -> Option<u64> {
     Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count() as u64)
 }
 
+/// How many threads a process has.
+#[must_use]
+pub fn threads(pid: i32) -> Option<u32> {
+    u32::try_from(fs::read_dir(format!("/proc/{pid}/task")).ok()?.count()).ok()
+}
+
 /// TCP sockets that listen: inode to port, of this network namespace.
 #[derive(Debug, Default)]
 pub struct Listeners(HashMap<u64, u16>);

@@ -39,6 +39,7 @@ pub(super) fn new_spec(
         stop: StopSpec::default(),
         limits: Limits::default(),
         lifetime: Lifetime::default(),
+        parsers: Vec::new(),
         pty: false,
         no_new_privs: false,
     };
@@ -92,6 +93,9 @@ pub(super) fn changed_spec(
             processes: limits.processes.or(spec.limits.processes),
         };
     }
+    if let Some(log) = &args.log {
+        spec.parsers.clone_from(&log.parsers);
+    }
     spec.lifetime = lifetime(spec.lifetime, args)?;
     spec.pty = args.pty.unwrap_or(spec.pty);
     spec.no_new_privs = args.no_new_privs.unwrap_or(spec.no_new_privs);
@@ -102,13 +106,8 @@ pub(super) fn changed_spec(
 fn refuse_unconfigured(args: &SpecArgs) -> Result<(), ToolError> {
     if let Some(check) = args.health.iter().flatten().next() {
         return Err(not_configured(&format!(
-            "`health`: no plugin `{}` is configured, nor any other; leave `health` out, and wait with `wait_for_log`",
+            "`health`: checks such as `{}` are not made yet; leave `health` out, and wait with `wait_for_log`",
             check.plugin
-        )));
-    }
-    if let Some(parser) = args.log.iter().flat_map(|l| &l.parsers).next() {
-        return Err(not_configured(&format!(
-            "`log.parsers`: no plugin `{parser}` is configured, nor any other; leave it out: every line is kept raw"
         )));
     }
     if args.group.is_some() {

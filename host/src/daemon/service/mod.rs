@@ -8,6 +8,7 @@ mod logs;
 mod operate;
 mod ports;
 mod sampling;
+mod surroundings;
 mod views;
 mod waiting;
 
@@ -31,6 +32,7 @@ use super::backlog::Backlog;
 use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
+use super::plugins::Plugins;
 use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
 
@@ -44,6 +46,7 @@ pub(crate) struct Service {
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
     pub(crate) backlog: Backlog,
+    pub(crate) plugins: Plugins,
     pub(crate) sampler: Arc<Sampler>,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,

@@ -40,6 +40,7 @@ impl Service {
         let name = ProcessName::try_from(request.name.clone())
             .map_err(|e| ToolError::invalid(format!("`name`: {e}")))?;
         let project = self.project(client, request.project.as_deref()).await?;
+        self.plugins.check(&request.spec).await?;
         let declaring = self.declaring.lock().await;
         let (entry, Redeclared { spec, program, note }) = match self.registry.find(project.id, name.as_str())
         {
@@ -102,7 +103,7 @@ impl Service {
         let (id, lifetime) = (beginning.id, beginning.spec.lifetime);
         let handle = actor::spawn(self.recorder(&project, &name), self.pool.clone(), beginning);
         let (logs, _) = watch::channel(LogMark::default());
-        let entry = Arc::new(Entry { id, project, name, handle, logs });
+        let entry = Arc::new(Entry { id, project, name, handle, logs, activity: Default::default() });
         self.registry.insert(entry.clone());
         self.leases.grant(id, lifetime);
         entry
@@ -146,6 +147,7 @@ impl Service {
     ) -> Result<StartResult, ToolError> {
         let wish = Wish::read(&request.wait)?;
         let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
+        self.plugins.check(&request.spec).await?;
         let declaring = self.declaring.lock().await;
         let old = entry.handle.snapshot().spec;
         let spec = declare::changed_spec(old.clone(), &request.spec, &entry.project)?;

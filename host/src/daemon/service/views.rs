@@ -53,7 +53,8 @@ pub(super) fn status(state: &State) -> Status {
     }
 }
 
-fn started_at(state: &State) -> Option<Timestamp> {
+/// When the process that runs now began.
+pub(super) fn started_at(state: &State) -> Option<Timestamp> {
     match state {
         State::Running { since, .. } | State::Stopping { since, pid: Some(_), .. } => Some(*since),
         _ => None,

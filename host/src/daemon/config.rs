@@ -1,0 +1,174 @@
+//! The user's configuration: `config.toml`. Each section has an owner, which defines its type; here it is only read.
+//!
+//! A file that is broken does not stop the daemon: it is degraded and says so, and what was valid before applies, at
+//! first the defaults. The file is looked at again whenever somebody asks, so that a change needs no restart.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hostler_model::nearest::nearest;
+use serde::Deserialize;
+
+use super::degraded::Degraded;
+use super::plugins::declaration::Declaration;
+
+/// What may stand in `config.toml`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// `[plugins.NAME]`.
+    pub(crate) plugins: BTreeMap<String, Declaration>,
+}
+
+impl Config {
+    /// Reads the text of a configuration.
+    ///
+    /// # Errors
+    /// What is wrong with it and where; for a key that is not known, the nearest one.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let hint = did_you_mean(error.message());
+            format!("{}{hint}", error.to_string().trim_end())
+        })?;
+        for (name, declaration) in &config.plugins {
+            declaration.check(name).map_err(|why| format!("[plugins.{name}]: {why}"))?;
+        }
+        Ok(config)
+    }
+
+    /// Reads a file; one that is not there has the defaults.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and when it cannot be read.
+    pub(crate) fn load(path: &Path) -> Result<Self, String> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text).map_err(|why| format!("{} is not valid:\n{why}", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(format!("{}: {error}", path.display())),
+        }
+    }
+}
+
+/// For "unknown field `a`, expected one of `b`, `c`": the one that was probably meant.
+fn did_you_mean(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let (Some(wrong), true) = (quoted.next(), message.starts_with("unknown field")) else {
+        return String::new();
+    };
+    nearest(wrong, quoted).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+}
+
+/// By what a change of a file is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    modified: (i64, i64),
+    size: u64,
+    inode: u64,
+}
+
+impl Stamp {
+    /// That of a file; `None` when there is none.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let meta = std::fs::metadata(path).ok()?;
+        Some(Self { modified: (meta.mtime(), meta.mtime_nsec()), size: meta.len(), inode: meta.ino() })
+    }
+}
+
+const PART: &str = "the configuration does not apply as it is written";
+
+/// The configuration of a running daemon. Clones are the same one.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfigFile(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    degraded: Degraded,
+    read: Mutex<Read>,
+}
+
+#[derive(Debug)]
+struct Read {
+    stamp: Option<Stamp>,
+    config: Arc<Config>,
+}
+
+impl ConfigFile {
+    /// Reads it for the first time.
+    pub(crate) fn open(path: PathBuf, degraded: Degraded) -> Self {
+        let stamp = Stamp::of(&path);
+        let outcome = Config::load(&path);
+        degraded.note(PART, &outcome);
+        let read = Read { stamp, config: Arc::new(outcome.unwrap_or_default()) };
+        Self(Arc::new(Inner { path, degraded, read: Mutex::new(read) }))
+    }
+
+    /// What applies now; the same `Arc` as long as the file does not change.
+    pub(crate) fn current(&self) -> Arc<Config> {
+        let Inner { path, degraded, read } = &*self.0;
+        let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = Stamp::of(path);
+        if stamp != read.stamp {
+            read.stamp = stamp;
+            let outcome = Config::load(path);
+            degraded.note(PART, &outcome);
+            if let Ok(config) = outcome
+                && config != *read.config
+            {
+                read.config = Arc::new(config);
+            }
+        }
+        Arc::clone(&read.config)
+    }
+
+    /// Where it stands.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_key_is_named_with_its_place_and_the_nearest_one() {
+        for (text, wanted) in [
+            ("[plugin.x]", "did you mean `plugins`?"),
+            ("[plugins.x]\nsorce = \"builtin:json\"", "line 2, column 1"),
+            ("[plugins.x]\nsorce = \"builtin:json\"", "did you mean `source`?"),
+            ("[plugins.x]\nsource = \"builtin:jsno\"", "did you mean `builtin:json`?"),
+            ("[plugins.x]\nsource = \"/x\"\nsha256 = \"12\"", "line 3"),
+            ("[plugins.x]\nsource = \"/x\"\ngrants = {tcp = [\"localhost:*\"]}", "name the port"),
+            ("[plugins.x]\nsource = \"/x\"\ngrants = {tcp = [\"a:1\"]}", "sha256"),
+            ("[plugins.x]\nsource = \"/x\"\non_failure = \"opne\"", "`open`"),
+            ("[plugins.x]\nsource = \"/x\"\nlimits = {memory = 1}", "`memory_bytes`"),
+            ("[plugins.\"a b\"]\nsource = \"/x\"", "letters, digits"),
+            ("[plugins", "line 1"),
+        ] {
+            let message = Config::parse(text).unwrap_err();
+            assert!(message.contains(wanted), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_change_applies_when_it_is_valid_and_is_told_when_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        let degraded = Degraded::default();
+        let file = ConfigFile::open(path.clone(), degraded.clone());
+        assert_eq!(*file.current(), Config::default());
+        std::fs::write(&path, "[plugins.a]\nsource = \"builtin:json\"\n").unwrap();
+        let first = file.current();
+        assert!(first.plugins.contains_key("a"));
+        assert!(Arc::ptr_eq(&first, &file.current()));
+        std::fs::write(&path, "[plugins.a]\nsource = 7\n").unwrap();
+        assert!(file.current().plugins.contains_key("a"), "what was valid applies");
+        assert!(degraded.list().iter().any(|line| line.contains("line 2")), "{:?}", degraded.list());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(*file.current(), Config::default());
+        assert!(degraded.list().is_empty());
+    }
+}

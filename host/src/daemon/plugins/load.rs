@@ -1,0 +1,133 @@
+//! Components and their settings: the engine is made when the first is needed, and each component is loaded once.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hostler_model::nearest::nearest;
+use hostler_plugin_host::{
+    Component, ConfigError, Consents, Engine, EngineOptions, Grants, Info, Limits, PluginSettings,
+};
+use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
+
+use super::super::config::Stamp;
+use super::declaration::{Declaration, Source};
+use super::grants;
+use crate::plugins::builtin;
+use crate::plugins::source::read_component;
+
+/// Loads components.
+pub(super) struct Loader {
+    code_dir: PathBuf,
+    engine: OnceCell<Engine>,
+    components: Mutex<HashMap<Source, Place>>,
+}
+
+/// A place for a component, with the file as it was; whoever loads it holds the lock, and the others wait for it.
+type Place = Arc<tokio::sync::Mutex<Option<(Option<Stamp>, Component)>>>;
+
+impl Loader {
+    pub(super) fn new(code_dir: PathBuf) -> Self {
+        Self { code_dir, engine: OnceCell::new(), components: Mutex::default() }
+    }
+
+    /// All that a plugin is made of, checked.
+    ///
+    /// # Errors
+    /// Why it cannot be one.
+    pub(super) async fn prepare(
+        &self,
+        declaration: &Declaration,
+        config_dir: &Path,
+        own_config: &Map<String, Value>,
+    ) -> Result<(Component, PluginSettings), String> {
+        let component = self.component(&declaration.source, config_dir).await?;
+        let settings = settings(declaration, &component, own_config)?;
+        Ok((component, settings))
+    }
+
+    async fn engine(&self) -> Result<&Engine, String> {
+        let make = || async {
+            let options =
+                EngineOptions { cache_dir: Some(self.code_dir.clone()), ..EngineOptions::default() };
+            let made = tokio::task::spawn_blocking(move || Engine::new(options)).await;
+            made.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+        };
+        self.engine.get_or_try_init(make).await
+    }
+
+    /// The component of a source, as the file is now.
+    async fn component(&self, source: &Source, config_dir: &Path) -> Result<Component, String> {
+        let place = {
+            let mut components = self.components.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(components.entry(source.clone()).or_default())
+        };
+        let mut place = place.lock().await;
+        let file = source.file(config_dir);
+        let stamp = file.as_deref().and_then(Stamp::of);
+        if let Some((of, component)) = &*place
+            && *of == stamp
+        {
+            return Ok(component.clone());
+        }
+        let wasm = match (source, file) {
+            (Source::Builtin(name), _) => {
+                builtin::find(name).map(|builtin| builtin.wasm.into()).ok_or("it is no longer built in")?
+            }
+            (Source::File(_), file) => read(file.unwrap_or_default()).await?,
+        };
+        let engine = self.engine().await?;
+        let loaded = Component::load(engine, wasm, &Limits::default()).await;
+        let component = loaded.map_err(|error| format!("{source}: {error}"))?;
+        *place = Some((stamp, component.clone()));
+        Ok(component)
+    }
+}
+
+async fn read(path: PathBuf) -> Result<Arc<[u8]>, String> {
+    let reading = tokio::task::spawn_blocking(move || {
+        read_component(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    });
+    reading.await.map_err(|error| error.to_string())?
+}
+
+/// The settings of a plugin: its configuration checked, and what it is granted.
+fn settings(
+    declaration: &Declaration,
+    component: &Component,
+    own_config: &Map<String, Value>,
+) -> Result<PluginSettings, String> {
+    let config = declaration.config_with(own_config);
+    component.check_config(&config).map_err(|error| in_words(&error, component.info()))?;
+    let mut granted = declaration.grants.to_grants();
+    let digest = match &declaration.source {
+        Source::Builtin(name) => {
+            let Grants { tcp, http, commands } = grants::follow_from(name, &config)?;
+            granted.tcp.extend(tcp);
+            granted.http.extend(http);
+            granted.commands.extend(commands);
+            Some(component.digest())
+        }
+        Source::File(_) => declaration.sha256,
+    };
+    let consents = digest.map_or_else(Consents::default, |digest| Consents::default().with(digest, granted));
+    Ok(PluginSettings { config, limits: declaration.limits(), consents, ..PluginSettings::default() })
+}
+
+/// What is wrong with a configuration, and for a key that does not exist, the one that was probably meant.
+fn in_words(error: &ConfigError, info: &Info) -> String {
+    let schema: Value =
+        info.config_schema.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let known: Vec<&str> =
+        schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+    let wrong = error.problems.iter().filter_map(|problem| problem.pointer.strip_prefix('/'));
+    let wrong = wrong
+        .filter(|key| !known.contains(key) && !key.contains('/'))
+        .find_map(|key| nearest(key, known.iter().copied()));
+    match wrong {
+        Some(near) => format!("{error}; did you mean `{near}`?"),
+        None if known.is_empty() => error.to_string(),
+        None => format!("{error}; its keys are: {}", known.join(", ")),
+    }
+}
