@@ -40,7 +40,9 @@ impl RunReason {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Start, Self::Restart, Self::Policy, Self::Unhealthy].into_iter().find(|reason| reason.as_str() == text)
+        [Self::Start, Self::Restart, Self::Policy, Self::Unhealthy]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
     }
 }
 

@@ -7,6 +7,7 @@ mod listing;
 mod logs;
 mod operate;
 mod ports;
+mod readiness;
 mod sampling;
 mod surroundings;
 mod views;

@@ -44,9 +44,9 @@ impl Service {
         let declaring = self.declaring.lock().await;
         let (entry, Redeclared { spec, program, note }) = match self.registry.find(project.id, name.as_str())
         {
-            None => self.declare(client, &project, name, &request.spec).await?,
+            None => self.declare(client, &project, name, &request.spec, &wish).await?,
             Some(entry) => {
-                let redeclared = self.redeclare(client, &entry, &request.spec).await?;
+                let redeclared = self.redeclare(client, &entry, &request.spec, &wish).await?;
                 (entry, redeclared)
             }
         };
@@ -67,6 +67,7 @@ impl Service {
         project: &Project,
         name: ProcessName,
         args: &SpecArgs,
+        wish: &Wish,
     ) -> Result<(Arc<Entry>, Redeclared), ToolError> {
         if args.command.is_none() {
             let mut error = self.not_found(project, name.as_str());
@@ -74,6 +75,7 @@ impl Service {
             return Err(error);
         }
         let spec = declare::new_spec(args, project, &client.search_path)?;
+        wish.suits(&spec)?;
         let program = self.resolve(project, &spec)?;
         let lifecycle = Lifecycle::default();
         let new = NewProcess {
@@ -115,6 +117,7 @@ impl Service {
         client: &Client,
         entry: &Entry,
         args: &SpecArgs,
+        wish: &Wish,
     ) -> Result<Redeclared, ToolError> {
         let Snapshot { lifecycle, spec: old, .. } = entry.handle.snapshot();
         let spec = if args.command.is_some() {
@@ -123,10 +126,12 @@ impl Service {
             declare::changed_spec(old.clone(), args, &entry.project)?
         };
         if let State::Starting { .. } | State::Running { .. } = lifecycle.state {
+            wish.suits(&old)?;
             // The PATH of another client is no wish for another declaration.
             let same = spec == ProcessSpec { search_path: spec.search_path.clone(), ..old };
             return Ok(Redeclared { note: Some(already_running(same).to_owned()), ..Redeclared::default() });
         }
+        wish.suits(&spec)?;
         let program = self.resolve(&entry.project, &spec)?;
         let changed = spec != old;
         if changed {
@@ -151,6 +156,7 @@ impl Service {
         let declaring = self.declaring.lock().await;
         let old = entry.handle.snapshot().spec;
         let spec = declare::changed_spec(old.clone(), &request.spec, &entry.project)?;
+        wish.suits(&spec)?;
         // Looked at before the old run is ended: a restart that cannot work must not stop what does.
         self.resolve(&entry.project, &spec)?;
         if spec != old {
@@ -182,7 +188,7 @@ impl Service {
             Waited::Done | Waited::NotYet => None,
         };
         let note = match waited {
-            Waited::NotYet => Some(not_yet(entry)),
+            Waited::NotYet => Some(wish.in_vain(entry)),
             Waited::Done | Waited::Failed => note,
         };
         let process = views::process_view(entry, &entry.handle.snapshot(), None);
@@ -326,12 +332,4 @@ fn run_after(accepted: &hostler_supervisor::handle::Accepted, snapshot: &Snapsho
 fn launch_error(why: &str) -> ToolError {
     let kind = if why.starts_with("not allowed") { ErrorKind::Forbidden } else { ErrorKind::InvalidInput };
     ToolError::new(kind, why)
-}
-
-fn not_yet(entry: &Entry) -> String {
-    format!(
-        "what was waited for has not happened yet; the process goes on. Wait on with tail_logs \
-         {{\"process\": \"{}\", \"follow\": true}}, or look with get_process_info",
-        entry.name
-    )
 }

@@ -69,7 +69,9 @@ pub(super) fn reason(life: &Lifecycle, now: Timestamp) -> Option<String> {
         State::Stopping { deadline, then, .. } => {
             let next = match then {
                 Then::Start => "; it starts again afterwards".to_owned(),
-                Then::Unhealthy(why) => format!(", because it is unhealthy ({why}); its policy decides what follows"),
+                Then::Unhealthy(why) => {
+                    format!(", because it is unhealthy ({why}); its policy decides what follows")
+                }
                 Then::Policy | Then::Rest => String::new(),
             };
             Some(match deadline.ms_since(now) {
