@@ -31,12 +31,36 @@ impl FromStr for ProcessId {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let digits = text.strip_prefix('p').ok_or(())?;
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(());
-        }
-        digits.parse().map(Self).map_err(|_| ())
+        numbered(text, 'p').map(Self)
     }
+}
+
+/// The number of a group of errors, unique in one hostler home and never reused. Written `e12`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ErrorId(pub i64);
+
+impl fmt::Display for ErrorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "e{}", self.0)
+    }
+}
+
+impl FromStr for ErrorId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        numbered(text, 'e').map(Self)
+    }
+}
+
+/// A letter and a number without a sign.
+fn numbered(text: &str, letter: char) -> Result<i64, ()> {
+    let digits = text.strip_prefix(letter).ok_or(())?;
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(());
+    }
+    digits.parse().map_err(|_| ())
 }
 
 /// The number of one run of a process: 1 for the first start, one more for each start after it.

@@ -4,6 +4,7 @@
 //! That is what lets every policy be tested over thousands of random histories in milliseconds.
 
 pub mod dotenv;
+pub mod errors;
 pub mod event;
 pub mod exit;
 pub mod health;
@@ -20,7 +21,7 @@ pub mod words;
 
 pub use event::{Event, Severity};
 pub use exit::{Exit, Outcome};
-pub use ids::{Generation, InvalidName, Pid, ProcessId, ProcessName, RunNo};
+pub use ids::{ErrorId, Generation, InvalidName, Pid, ProcessId, ProcessName, RunNo};
 pub use lifecycle::{Desired, Lifecycle, State};
 pub use lines::Stream;
 pub use restart::RestartPolicy;

@@ -7,6 +7,7 @@
 mod blocks;
 mod checkpoint;
 mod error;
+mod errors;
 mod ingest;
 mod job;
 mod lane;
@@ -29,6 +30,10 @@ mod writer;
 mod testing;
 
 pub use error::{OpenError, StoreError};
+pub use errors::{
+    Crash, ErrorGroup, ErrorPage, ErrorPoint, ErrorProcess, ErrorQuery, ErrorSort, Judged, NewKind,
+    NewOccurrence, Occurrence, Sample,
+};
 pub use hostler_model::lines::Carry;
 pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition, NewRow};
 pub use listing::{Listing, UnreadableRow};

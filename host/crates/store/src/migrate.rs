@@ -22,6 +22,7 @@ pub(crate) const ALL: &[Migration] = &[
         name: "session_owners",
         sql: include_str!("../../../../migrations/0002_session_owners.sql"),
     },
+    Migration { number: 3, name: "errors", sql: include_str!("../../../../migrations/0003_errors.sql") },
 ];
 
 /// The newest schema version of this build.

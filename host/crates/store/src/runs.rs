@@ -4,6 +4,7 @@ use hostler_model::{Exit, Lifecycle, Pid, ProcessId, RunNo, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::StoreError;
+use crate::errors::is_crash;
 use crate::ingest::JournalPosition;
 use crate::listing::{Decoded, Listing, list};
 use crate::processes::{LifecycleRow, save_lifecycle};
@@ -145,14 +146,15 @@ impl Store {
         end_note: Option<&str>,
     ) -> Result<(), StoreError> {
         let (json, at) = (sql::json("the exit", serde_json::to_string(exit))?, exit.at.0);
-        let note = end_note.map(str::to_owned);
+        let (exit, note) = (*exit, end_note.map(str::to_owned));
         self.write(move |conn| {
+            let crash = is_crash(conn, run, &exit)?;
             let changed = conn
                 .prepare_cached(
                     "UPDATE runs SET exit = ?2, ended_at = ?3, descendants_ended = ?4,
-                     end_note = coalesce(?5, end_note) WHERE id = ?1",
+                     end_note = coalesce(?5, end_note), crash_open = ?6 WHERE id = ?1",
                 )?
-                .execute(params![run.0, json, at, descendants_ended, note])?;
+                .execute(params![run.0, json, at, descendants_ended, note, crash])?;
             if changed == 0 { Err(gone(run)) } else { Ok(()) }
         })
         .await

@@ -1,0 +1,161 @@
+//! Secrets that must not be shown, stored with an error or handed to an agent.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+use super::names::pattern;
+
+/// What stands in place of a secret.
+pub const REDACTED: &str = "[redacted]";
+
+/// Rules, each with what a rule always finds nearby, in lower case: a text without it is not searched. The group
+/// `keep`, when it is there, stays.
+static RULES: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
+    let rule = |near: &'static [&'static str], text: &str| (near, pattern(text));
+    vec![
+        rule(
+            &["private key"],
+            r"-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----(?:[\s\S]*?-----END [A-Z ]*PRIVATE KEY[A-Z ]*-----|[\s\S]*)",
+        ),
+        rule(&["eyj"], r"\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"),
+        rule(&["://"], r"(?P<keep>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'\x22]*:)[^\s@/'\x22]+@"),
+        rule(&["cookie"], r"(?i)(?P<keep>\b(?:set-)?cookie['\x22]?\s*[:=]\s*)[^\n]+"),
+        rule(
+            &["authorization"],
+            r"(?i)(?P<keep>\b(?:proxy-)?authorization['\x22]?\s*[:=]\s*['\x22]?(?:(?:bearer|basic|token|digest|negotiate)\s+)?)[^\s'\x22,;}\]]+",
+        ),
+        rule(&["bearer", "basic"], r"(?i)(?P<keep>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/-]{8,}=*"),
+        rule(
+            &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"],
+            r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{20,})",
+        ),
+        rule(&["xox"], r"\bxox[abeoprs]-[A-Za-z0-9-]{8,}"),
+        rule(
+            &["sk-", "sk_", "pk_", "rk_", "whsec_"],
+            r"\b(?:sk-|(?:sk|pk|rk)_(?:live|test)_|whsec_)[A-Za-z0-9_-]{10,}",
+        ),
+        rule(&["akia", "asia"], r"\bA[KS]IA[0-9A-Z]{12,}\b"),
+        rule(&["aiza", "ya29."], r"\b(?:AIza[0-9A-Za-z_-]{20,}|ya29\.[0-9A-Za-z_-]{10,})"),
+        rule(
+            &["glpat-", "npm_", "pypi-", "hvs.", "dop_v1_", "sg."],
+            r"\b(?:glpat-[\w-]{16,}|npm_[A-Za-z0-9]{20,}|pypi-[\w-]{16,}|hvs\.[\w-]{16,}|dop_v1_[0-9a-f]{32,}|SG\.[\w-]{16,}\.[\w-]{16,})",
+        ),
+        rule(
+            &["pass", "pwd", "secret", "token", "key", "credential", "session", "signature"],
+            r"(?i)(?P<keep>(?:^|[^A-Za-z0-9])[\w.-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|encryption[_-]?key|credentials?|session[_-]?id|signature)(?:[_-]?\w*)?['\x22]?\s*(?:=>|[:=])\s*)(?:\x22[^\x22\n]+\x22|'[^'\n]+'|[^\s,;&)}\]'\x22]+)",
+        ),
+    ]
+});
+
+/// Takes secrets out of texts.
+#[derive(Debug, Clone, Default)]
+pub struct Redactor {
+    extra: Vec<Regex>,
+}
+
+impl Redactor {
+    /// A redactor with rules of its own beside the built-in ones: regular expressions of which the group `keep`, when
+    /// there is one, stays.
+    ///
+    /// # Errors
+    /// Names the rule that is no regular expression, and why.
+    pub fn new(extra: &[String]) -> Result<Self, String> {
+        let compile =
+            |rule: &String| Regex::new(rule).map_err(|e| format!("{rule:?} is no regular expression: {e}"));
+        Ok(Self { extra: extra.iter().map(compile).collect::<Result<_, _>>()? })
+    }
+
+    /// The text without secrets.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        let lower = text.to_ascii_lowercase();
+        let mut redacted = text.to_owned();
+        let built_in = RULES.iter().filter(|(near, _)| near.iter().any(|word| lower.contains(word)));
+        for rule in built_in.map(|(_, rule)| rule).chain(&self.extra) {
+            if rule.is_match(&redacted) {
+                redacted = rule.replace_all(&redacted, replacement).into_owned();
+            }
+        }
+        redacted
+    }
+}
+
+fn replacement(found: &Captures<'_>) -> String {
+    let keep = found.name("keep").map_or("", |kept| kept.as_str());
+    // The password of a URL ends with its `@`.
+    let after = if found[0].ends_with('@') { "@" } else { "" };
+    format!("{keep}{REDACTED}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECRET: &str = "hunter2hunter2XYZ";
+
+    #[test]
+    fn secrets_go_whatever_they_look_like() {
+        for text in [
+            "connecting to postgres://app:hunter2hunter2XYZ@db:5432/shop",
+            "Authorization: Bearer hunter2hunter2XYZ",
+            "{\"authorization\": \"Basic hunter2hunter2XYZ\"}",
+            "headers: bearer hunter2hunter2XYZ",
+            "password=hunter2hunter2XYZ",
+            "DB_PASSWORD: 'hunter2hunter2XYZ'",
+            "{\"api_key\": \"hunter2hunter2XYZ\", \"x\": 1}",
+            "{'client_secret': 'hunter2hunter2XYZ'}",
+            "?access_token=hunter2hunter2XYZ&x=1",
+            "Set-Cookie: sid=hunter2hunter2XYZ; Path=/",
+            "ghp_hunter2hunter2XYZabc",
+            "sk-hunter2hunter2XYZ",
+            "xoxb-12-hunter2hunter2XYZ",
+            "-----BEGIN RSA PRIVATE KEY-----\nhunter2hunter2XYZ\n-----END RSA PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----\nhunter2hunter2XYZ\ncut",
+            "jwt eyJhbGciOi.hunter2hunter2XYZ.sig",
+        ] {
+            let redacted = Redactor::default().redact(text);
+            assert!(!redacted.contains(SECRET) && redacted.contains(REDACTED), "{text} -> {redacted}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for text in [
+            "KeyError: 'user'",
+            "GET https://example.com/a?b=c",
+            "  File \"/app/tokens.py\", line 3, in read_token",
+            "at TokenService.load (/app/token.js:3:4)",
+            "the key is missing",
+            "basic income",
+            "SyntaxError: Unexpected token } in JSON at position 5",
+        ] {
+            assert_eq!(Redactor::default().redact(text), text);
+        }
+    }
+
+    #[test]
+    fn rules_can_be_added_and_a_wrong_one_is_named() {
+        let own = Redactor::new(&["(?P<keep>customer )\\d+".to_owned()]).unwrap();
+        assert_eq!(own.redact("customer 4711 left"), "customer [redacted] left");
+        assert!(Redactor::new(&["(".to_owned()]).unwrap_err().contains("\"(\""));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_password_in_a_url_never_gets_through(user in "[a-z]{1,8}", password in "[a-zA-Z0-9!$%]{9,20}", before in "[ -~]{0,20}") {
+            let text = format!("{before} amqp://{user}:{password}@mq:5672/");
+            prop_assert!(!Redactor::default().redact(&text).contains(&password));
+        }
+
+        #[test]
+        fn any_text_can_be_redacted_twice(text in any::<String>()) {
+            let once = Redactor::default().redact(&text);
+            let _: String = Redactor::default().redact(&once);
+        }
+    }
+}
