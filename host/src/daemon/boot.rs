@@ -101,6 +101,7 @@ async fn main(home: &Home) -> Result<(), String> {
         degraded: degraded.clone(),
         backlog: backlog.clone(),
         plugins: Plugins::new(config, &home.plugin_code()),
+        checkers: Default::default(),
         sampler: Arc::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),

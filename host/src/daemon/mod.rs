@@ -6,6 +6,7 @@ mod backlog;
 pub(crate) mod boot;
 pub(crate) mod config;
 mod degraded;
+mod health;
 pub(crate) mod home;
 mod ingest;
 mod instance;

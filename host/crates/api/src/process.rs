@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::health::CheckView;
 use crate::view::{ExitView, ProcessView, RunView, Status};
 
 /// What a start waits for.
@@ -90,6 +91,23 @@ pub struct HealthArgs {
     /// What to do then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_unhealthy: Option<OnUnhealthy>,
+}
+
+impl HealthArgs {
+    /// A check by this plugin, everything else as usual.
+    #[must_use]
+    pub fn of(plugin: &str) -> Self {
+        Self {
+            plugin: plugin.to_owned(),
+            config: Map::new(),
+            interval_ms: None,
+            timeout_ms: None,
+            start_period_ms: None,
+            failure_threshold: None,
+            success_threshold: None,
+            on_unhealthy: None,
+        }
+    }
 }
 
 /// What is done with its output.
@@ -439,6 +457,12 @@ pub struct ProcessInfo {
     pub limits: Vec<LimitInForce>,
     /// Plugins in use.
     pub plugins: Vec<String>,
+    /// Its health checks as they were made last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub health: Vec<CheckView>,
+    /// Why it failed, when it is failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// Lines kept of its output.
     pub log_lines: u64,
 }

@@ -53,6 +53,13 @@ impl Status {
         }
     }
 
+    /// What is shown as this.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Healthy, Self::Unknown, Self::Degraded, Self::Unhealthy];
+        all.into_iter().find(|status| status.as_str() == text)
+    }
+
     /// Whether it works, well or not so well.
     #[must_use]
     pub fn is_success(self) -> bool {

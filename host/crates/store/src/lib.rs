@@ -8,6 +8,7 @@ mod blocks;
 mod checkpoint;
 mod error;
 mod errors;
+mod health;
 mod ingest;
 mod job;
 mod lane;
@@ -34,6 +35,7 @@ pub use errors::{
     Crash, ErrorGroup, ErrorPage, ErrorPoint, ErrorProcess, ErrorQuery, ErrorSort, Judged, NewKind,
     NewOccurrence, Occurrence, Sample,
 };
+pub use health::{CheckRecord, CheckResult};
 pub use hostler_model::lines::Carry;
 pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition, NewRow};
 pub use listing::{Listing, UnreadableRow};

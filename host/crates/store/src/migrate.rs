@@ -23,6 +23,7 @@ pub(crate) const ALL: &[Migration] = &[
         sql: include_str!("../../../../migrations/0002_session_owners.sql"),
     },
     Migration { number: 3, name: "errors", sql: include_str!("../../../../migrations/0003_errors.sql") },
+    Migration { number: 4, name: "health", sql: include_str!("../../../../migrations/0004_health.sql") },
 ];
 
 /// The newest schema version of this build.

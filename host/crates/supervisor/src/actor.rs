@@ -529,8 +529,9 @@ async fn notified(notify: Option<&Notify>) {
     }
 }
 
-/// A draw for the backoff. The standard library seeds its hash keys from the system's randomness.
-fn jitter() -> Jitter {
+/// A draw for a backoff or an interval. The standard library seeds its hash keys from the system's randomness.
+#[must_use]
+pub fn jitter() -> Jitter {
     let draw = std::hash::RandomState::new().build_hasher().finish() % 1001;
     Jitter(u16::try_from(draw).unwrap_or(500))
 }

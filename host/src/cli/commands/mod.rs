@@ -1,5 +1,7 @@
 //! One file per command.
 
+pub(super) mod health;
+mod health_args;
 pub(super) mod info;
 pub(super) mod kill;
 pub(super) mod logs;

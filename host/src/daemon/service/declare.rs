@@ -9,7 +9,7 @@ use hostler_model::spec::{Lifetime, Limits, StopSpec};
 use hostler_model::{ProcessSpec, words};
 use hostler_store::Project;
 
-use super::not_configured;
+use super::{checks, not_configured};
 
 /// MAX_ARG_STRLEN of the kernel, bytes with the final NUL.
 const MAX_WORD: usize = 128 << 10;
@@ -93,6 +93,9 @@ pub(super) fn changed_spec(
             processes: limits.processes.or(spec.limits.processes),
         };
     }
+    if let Some(health) = &args.health {
+        spec.health = checks::declared(health)?;
+    }
     if let Some(log) = &args.log {
         spec.parsers.clone_from(&log.parsers);
     }
@@ -104,12 +107,6 @@ pub(super) fn changed_spec(
 
 /// What needs parts that are not there is refused rather than ignored.
 fn refuse_unconfigured(args: &SpecArgs) -> Result<(), ToolError> {
-    if let Some(check) = args.health.iter().flatten().next() {
-        return Err(not_configured(&format!(
-            "`health`: checks such as `{}` are not made yet; leave `health` out, and wait with `wait_for_log`",
-            check.plugin
-        )));
-    }
     if args.group.is_some() {
         return Err(not_configured("`group`: groups are not configured; leave it out"));
     }

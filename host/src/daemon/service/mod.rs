@@ -1,7 +1,9 @@
 //! One function per operation of the API. Nothing here knows of MCP or of sockets.
 
+mod checks;
 mod declare;
 mod evidence;
+mod health;
 mod lifetimes;
 mod listing;
 mod logs;
@@ -31,6 +33,7 @@ use sampling::Sampler;
 
 use super::backlog::Backlog;
 use super::degraded::Degraded;
+use super::health::Checkers;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::plugins::Plugins;
@@ -48,6 +51,7 @@ pub(crate) struct Service {
     pub(crate) degraded: Degraded,
     pub(crate) backlog: Backlog,
     pub(crate) plugins: Plugins,
+    pub(crate) checkers: Checkers,
     pub(crate) sampler: Arc<Sampler>,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,

@@ -55,6 +55,7 @@ impl Service {
         self.set_owner(entry.id, lifetime, client.owner).await;
         self.leases.grant(entry.id, lifetime);
         let accepted = entry.handle.start(spec, program).await.map_err(gone)?;
+        self.follow_health(&entry);
         drop(declaring);
         let run = run_after(&accepted, &entry.handle.snapshot());
         self.await_start(&entry, run, &wish, note, patience).await
@@ -107,6 +108,7 @@ impl Service {
         let (logs, _) = watch::channel(LogMark::default());
         let entry = Arc::new(Entry { id, project, name, handle, logs, activity: Default::default() });
         self.registry.insert(entry.clone());
+        self.follow_health(&entry);
         self.leases.grant(id, lifetime);
         entry
     }
@@ -165,6 +167,7 @@ impl Service {
         self.set_owner(entry.id, spec.lifetime, client.owner).await;
         self.leases.grant(entry.id, spec.lifetime);
         let accepted = entry.handle.restart(Some(spec), old.stop).await.map_err(gone)?;
+        self.follow_health(&entry);
         drop(declaring);
         let run = accepted.before.next();
         self.await_start(&entry, run, &wish, None, patience).await
@@ -291,6 +294,7 @@ impl Service {
         self.registry.remove(entry.id);
         self.leases.grant(entry.id, Lifetime::Persistent);
         self.sampler.forget(entry.id);
+        self.checkers.forget(entry.id);
         match self.store.remove_process(entry.id).await {
             Ok(_) => Ok(()),
             Err(StoreError::NotFound(_)) => Ok(()),

@@ -1,5 +1,6 @@
 //! The tools as MCP shows them: names, descriptions, hints, schemas. One file per family.
 
+mod health;
 mod lifecycle;
 mod logs;
 
@@ -55,7 +56,11 @@ pub(crate) struct Family {
 pub(crate) fn families() -> &'static [Family] {
     static ALL: LazyLock<Vec<Family>> = LazyLock::new(|| {
         let family = |name, tools| Family { name, tools };
-        vec![family("lifecycle", lifecycle::tools()), family("logs", logs::tools())]
+        vec![
+            family("lifecycle", lifecycle::tools()),
+            family("monitoring", health::tools()),
+            family("logs", logs::tools()),
+        ]
     });
     &ALL
 }
