@@ -70,17 +70,16 @@ impl<H: Host> Actor<H> {
             return;
         }
         let (before, all_passed) = (self.checked.take().filter(|(of, _)| *of == run), health.all_passed);
-        let status = health.status;
+        let changed = before.map(|(_, health)| health.status).unwrap_or_default() != health.status;
         self.checked = Some((run, health));
-        if before.map(|(_, health)| health.status).unwrap_or_default() != status {
-            self.life.generation.0 += 1;
-            self.publish();
-            self.host.save(self.id, &self.life).await;
-        } else {
-            self.publish();
-        }
+        self.life.generation.0 += u64::from(changed);
+        // Who sees that it is healthy also finds it ready.
         if all_passed && self.life.state.ready(run).is_none() {
-            self.apply(Input::Ready(run, Ready::Checks)).await;
+            return self.apply(Input::Ready(run, Ready::Checks)).await;
+        }
+        self.publish();
+        if changed {
+            self.host.save(self.id, &self.life).await;
         }
     }
 
