@@ -155,10 +155,17 @@ fn a_journal_that_nobody_reads_keeps_the_newest_and_says_what_went() {
     let run = "(SELECT runs.id FROM runs JOIN processes ON process_id = processes.id WHERE name = 'flood')";
     let drained = format!("SELECT drained FROM runs WHERE id = {run}");
     wait_until("it is stored", || database.query_row(&drained, [], |row| row.get::<_, i64>(0)) == Ok(1));
-    let mut rows =
-        database.prepare(&format!("SELECT raw FROM log_rows WHERE run_id = {run} ORDER BY seq")).unwrap();
-    let rows = rows.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
-    let rows: Vec<String> = rows.map(|raw| String::from_utf8(raw.unwrap()).unwrap()).collect();
+    let sql = format!(
+        "SELECT data FROM log_chunks JOIN log_data USING (id) WHERE run_id = {run} ORDER BY first_seq"
+    );
+    let mut chunks = database.prepare(&sql).unwrap();
+    let chunks = chunks.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+    let rows: Vec<String> = chunks
+        .flat_map(|data| {
+            let rows = hostler_store::Rows::decode(&data.unwrap()).unwrap();
+            rows.iter().map(|row| String::from_utf8(row.raw.to_vec()).unwrap()).collect::<Vec<_>>()
+        })
+        .collect();
     // [1234 bytes of output in 56 lines were lost here], each at the place where the journal went on.
     let (markers, lines): (Vec<_>, Vec<_>) =
         rows.iter().partition(|row| row.contains(" bytes of output in "));

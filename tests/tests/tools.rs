@@ -45,6 +45,8 @@ fn every_tool_is_described_in_full_and_in_few_words(era: Era) {
         "kill_process",
         "list_processes",
         "get_process_info",
+        "get_process_stats",
+        "get_system_stats",
         "check_process_health",
         "get_logs",
         "tail_logs",
@@ -182,6 +184,10 @@ fn the_descriptions_are_those_that_were_reviewed() {
     for tool in tools(&mut env.mcp(Era::Modern)) {
         let name = format!("tool_{}", tool["name"].as_str().unwrap());
         insta::assert_snapshot!(name, serde_json::to_string_pretty(&tool).unwrap());
+    }
+    for method in ["resources/list", "resources/templates/list", "prompts/list"] {
+        let result = env.mcp(Era::Modern).request(method, json!({}))["result"].clone();
+        insta::assert_snapshot!(method.replace('/', "_"), serde_json::to_string_pretty(&result).unwrap());
     }
 }
 

@@ -55,7 +55,8 @@ pub(super) fn try_connect(home: &Home, client: &str) -> std::io::Result<UnixStre
     introduce(home, client, &Selection::default())
 }
 
-fn introduce(home: &Home, client: &str, selection: &Selection) -> std::io::Result<UnixStream> {
+/// Connects to a daemon that runs, and sees only some of the tools.
+pub(super) fn introduce(home: &Home, client: &str, selection: &Selection) -> std::io::Result<UnixStream> {
     let socket = home.socket();
     let (_dir, path) = socket_path(&socket)?;
     let mut stream = UnixStream::connect(path)?;

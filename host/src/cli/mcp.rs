@@ -29,6 +29,12 @@ const TRIES: usize = 5;
 /// JSON-RPC's code for a server error of its own.
 const RETRY_CODE: i32 = -32_001;
 
+/// How often a pump whose client waits for news looks whether there is a daemon again.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Id of the pump's own requests.
+const OWN_ID: &str = "hostler-mcp";
+
 /// What is said of requests that were in flight when the daemon ended.
 const LOST: &str = "the hostler daemon ended while this request was at work; processes run on. It may or may not have \
                     been carried out: look with list_processes, then retry";
@@ -70,6 +76,14 @@ struct Envelope<'a> {
     #[serde(borrow)]
     id: Option<&'a RawValue>,
     method: Option<&'a str>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
+}
+
+/// What a subscription is about.
+#[derive(Deserialize)]
+struct Subscription {
+    uri: String,
 }
 
 struct Daemon {
@@ -88,11 +102,15 @@ struct Pump {
     /// The client's handshake, to be repeated to another daemon.
     initialize: Option<String>,
     initialized: Option<String>,
+    /// Resources that the client of the older era subscribed to.
+    subscribed: BTreeSet<String>,
 }
 
 enum Came {
     FromClient(std::io::Result<Option<String>>),
     FromDaemon(std::io::Result<Option<String>>),
+    /// Time to look whether there is a daemon again.
+    Look,
 }
 
 impl Pump {
@@ -106,6 +124,7 @@ impl Pump {
             in_flight: BTreeSet::new(),
             initialize: None,
             initialized: None,
+            subscribed: BTreeSet::new(),
         }
     }
 
@@ -117,6 +136,7 @@ impl Pump {
             let came = tokio::select! {
                 line = self.stdin.next_line() => Came::FromClient(line),
                 line = from_daemon(&mut self.daemon) => Came::FromDaemon(line),
+                () = tokio::time::sleep(LOOK), if self.is_waiting() => Came::Look,
             };
             match came {
                 Came::FromClient(Ok(Some(line))) => self.carry_in(line).await?,
@@ -127,24 +147,38 @@ impl Pump {
                 Came::FromClient(Err(_)) => return self.finish().await,
                 Came::FromDaemon(Ok(Some(line))) => self.carry_out(&line).await?,
                 Came::FromDaemon(Ok(None) | Err(_)) => self.lose_daemon(LOST).await?,
+                Came::Look => self.look().await?,
             }
         }
     }
 
+    /// A client that subscribed is told of changes without asking: it needs a daemon as soon as there is one again.
+    fn is_waiting(&self) -> bool {
+        self.daemon.is_none() && !self.subscribed.is_empty()
+    }
+
+    /// Goes on with a daemon that somebody else started.
+    async fn look(&mut self) -> Outcome {
+        let Ok(stream) = launch::introduce(&self.home, "mcp", &self.selection) else { return Ok(()) };
+        let daemon = on(stream)?;
+        // A daemon that is gone again is looked for again.
+        let _ = self.greet(daemon, "").await;
+        Ok(())
+    }
+
     fn connect(&self) -> Result<Daemon, Failure> {
-        let stream = launch::connect_selecting(&self.home, "mcp", &self.selection)?;
-        let failed = |e: std::io::Error| Failure::unreachable(e.to_string());
-        stream.set_nonblocking(true).map_err(failed)?;
-        let (reader, writer) = UnixStream::from_std(stream).map_err(failed)?.into_split();
-        Ok(Daemon { lines: BufReader::new(reader).lines(), writer })
+        on(launch::connect_selecting(&self.home, "mcp", &self.selection)?)
     }
 
     async fn carry_in(&mut self, line: String) -> Outcome {
         let mut asked = None;
-        if let Ok(Envelope { id, method: Some(method) }) = serde_json::from_str(&line) {
+        if let Ok(Envelope { id, method: Some(method), params }) = serde_json::from_str(&line) {
+            let about = || params.and_then(|p| serde_json::from_str::<Subscription>(p.get()).ok());
             match method {
                 "initialize" => self.initialize = Some(line.clone()),
                 "notifications/initialized" => self.initialized = Some(line.clone()),
+                "resources/subscribe" => self.subscribed.extend(about().map(|s| s.uri)),
+                "resources/unsubscribe" => drop(about().map(|s| self.subscribed.remove(&s.uri))),
                 _ => {}
             }
             asked = id.map(|id| id.get().to_owned());
@@ -185,7 +219,11 @@ impl Pump {
 
     /// Connects anew and repeats the handshake, unless `line` is its beginning.
     async fn reconnect(&mut self, line: &str) -> Outcome {
-        let mut daemon = self.connect()?;
+        let daemon = self.connect()?;
+        self.greet(daemon, line).await
+    }
+
+    async fn greet(&mut self, mut daemon: Daemon, line: &str) -> Outcome {
         let lost = |e: std::io::Error| Failure::unreachable(format!("lost the new daemon: {e}"));
         if let Some(initialize) = self.initialize.as_ref().filter(|i| *i != line) {
             write_line(&mut daemon.writer, initialize).await.map_err(lost)?;
@@ -195,12 +233,38 @@ impl Pump {
                 write_line(&mut daemon.writer, initialized).await.map_err(lost)?;
             }
         }
+        let subscribed: Vec<String> = self.subscribed.iter().cloned().collect();
+        for uri in &subscribed {
+            let again = json!({"jsonrpc": "2.0", "id": OWN_ID, "method": "resources/subscribe", "params": {"uri": uri}});
+            write_line(&mut daemon.writer, &again.to_string()).await.map_err(lost)?;
+            self.skip_own_answer(&mut daemon).await?;
+        }
         self.daemon = Some(daemon);
+        // It may have changed while nobody looked.
+        for uri in &subscribed {
+            let updated = json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}});
+            self.carry_out(&updated.to_string()).await?;
+        }
         Ok(())
     }
 
+    /// Waits for the answer to a request of the pump's own, which the client does not know of.
+    async fn skip_own_answer(&mut self, daemon: &mut Daemon) -> Outcome {
+        let lost = |why: String| Failure::unreachable(format!("lost the new daemon: {why}"));
+        loop {
+            let line = daemon.lines.next_line().await.map_err(|e| lost(e.to_string()))?;
+            let line = line.ok_or_else(|| lost("it ended".to_owned()))?;
+            match serde_json::from_str::<Envelope<'_>>(&line) {
+                Ok(Envelope { id: Some(id), method: None, .. }) if id.get().trim_matches('"') == OWN_ID => {
+                    return Ok(());
+                }
+                _ => self.carry_out(&line).await?,
+            }
+        }
+    }
+
     async fn carry_out(&mut self, line: &str) -> Outcome {
-        if let Ok(Envelope { id: Some(id), method: None }) = serde_json::from_str(line) {
+        if let Ok(Envelope { id: Some(id), method: None, .. }) = serde_json::from_str(line) {
             self.in_flight.remove(id.get());
         }
         write_line(&mut self.stdout, line).await.map_err(|e| Failure::failed(format!("stdout: {e}")))
@@ -239,6 +303,13 @@ impl Pump {
         }
         Ok(())
     }
+}
+
+fn on(stream: std::os::unix::net::UnixStream) -> Result<Daemon, Failure> {
+    let failed = |e: std::io::Error| Failure::unreachable(e.to_string());
+    stream.set_nonblocking(true).map_err(failed)?;
+    let (reader, writer) = UnixStream::from_std(stream).map_err(failed)?.into_split();
+    Ok(Daemon { lines: BufReader::new(reader).lines(), writer })
 }
 
 async fn from_daemon(daemon: &mut Option<Daemon>) -> std::io::Result<Option<String>> {

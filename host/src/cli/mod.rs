@@ -14,6 +14,7 @@ mod launch;
 mod mcp;
 mod plugin;
 mod render;
+mod spark;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ enum Command {
     Info(commands::info::Args),
     /// Show or follow the output of a process
     Logs(commands::logs::Args),
+    /// Show what a process used over time, or what the machine uses now
+    Stats(commands::stats::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
     Mcp(mcp::Args),
     /// Write, check and try plugins
@@ -82,6 +85,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Health(args) => commands::health::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Logs(args) => commands::logs::run(args),
+        Command::Stats(args) => commands::stats::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Daemon(args) => daemon::run(args),

@@ -168,11 +168,12 @@ fn coloured(status: Status) -> String {
 }
 
 /// Colour is for terminals, and not for who asked for none (<https://no-color.org>).
-fn is_terminal() -> bool {
+pub(super) fn is_terminal() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
-fn duration(ms: u64) -> String {
+/// A time in words.
+pub(super) fn duration(ms: u64) -> String {
     let s = ms / 1000;
     match s {
         0 => format!("{ms}ms"),
@@ -183,7 +184,8 @@ fn duration(ms: u64) -> String {
     }
 }
 
-fn bytes(n: u64) -> String {
+/// A size in words.
+pub(super) fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let (mut value, mut unit) = (n as f64, 0);
     while value >= 1024.0 && unit + 1 < UNITS.len() {

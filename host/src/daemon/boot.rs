@@ -18,9 +18,11 @@ use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
+use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
 use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
+use super::upkeep::Upkeep;
 use super::{logging, rescue, shim_program, socket};
 
 /// How long connections may take to end at a shutdown.
@@ -91,6 +93,8 @@ async fn main(home: &Home) -> Result<(), String> {
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
     let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the ingest: {e}"))?;
+    let upkeep = Upkeep::start(store.clone(), degraded.clone())
+        .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
@@ -100,9 +104,9 @@ async fn main(home: &Home) -> Result<(), String> {
         boot_id: boot_id(),
         degraded: degraded.clone(),
         backlog: backlog.clone(),
+        monitor: Arc::new(Monitor::new(home.clone())),
         plugins: Plugins::new(config, &home.plugin_code()),
         checkers: Default::default(),
-        sampler: Arc::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),
@@ -120,7 +124,11 @@ async fn main(home: &Home) -> Result<(), String> {
         entry.handle.detach();
     }
     ingest.stop();
-    let _ = tokio::task::spawn_blocking(move || ingest_thread.join()).await;
+    let _ = tokio::task::spawn_blocking(move || {
+        upkeep.stop();
+        ingest_thread.join()
+    })
+    .await;
     store.shutdown().await;
     let _ = std::fs::remove_file(home.socket());
     Ok(())
@@ -130,11 +138,13 @@ async fn serve(service: &Arc<Service>, listener: UnixListener) {
     let shutdown = CancellationToken::new();
     let connections = TaskTracker::new();
     let leases = tokio::spawn(lifetimes_watch(service.leases.clone(), Arc::downgrade(service)));
+    let monitoring = tokio::spawn(monitor::watch(Arc::downgrade(service)));
     let accepting =
         tokio::spawn(socket::serve(listener, service.clone(), shutdown.clone(), connections.clone()));
     told_to_end(service).await;
     shutdown.cancel();
     leases.abort();
+    monitoring.abort();
     let _ = accepting.await;
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {

@@ -12,7 +12,7 @@ use hostler_model::lines::{Line, Splitter};
 use hostler_model::{ProcessId, Stream, Timestamp};
 use hostler_shim::journal::{self, Gap, Kind, Position, Reader};
 use hostler_store::{
-    IngestBatch, Ingested, JournalPosition, LogPoint, NewRow, RowFlags, RunKey, Store, StoreError,
+    IngestBatch, Ingested, JournalPosition, LogPoint, RowFlags, Rows, RunKey, Store, StoreError,
 };
 
 use super::degraded::Degraded;
@@ -262,7 +262,7 @@ fn take_batch(batch: &mut IngestBatch) -> IngestBatch {
 
 fn read_journal(run: RunKey, dir: &Path, state: TailState, closed: bool) -> Reading {
     let TailState { mut position, mut splitter } = state;
-    let (mut rows, mut bytes, mut more) = (Vec::new(), 0, false);
+    let (mut rows, mut bytes, mut more) = (Rows::default(), 0, false);
     match Reader::open(dir, position) {
         Ok(mut reader) => loop {
             match reader.next() {
@@ -271,9 +271,9 @@ fn read_journal(run: RunKey, dir: &Path, state: TailState, closed: bool) -> Read
                     let time = Timestamp(record.wall_ns);
                     match record.kind {
                         Kind::Output => {
-                            splitter.push(stream(record.stream), time, record.payload, |l| rows.push(row(l)))
+                            splitter.push(stream(record.stream), time, record.payload, |l| add(&mut rows, &l))
                         }
-                        Kind::Gap => rows.push(gap(time, Gap::from_bytes(record.payload))),
+                        Kind::Gap => add_gap(&mut rows, time, Gap::from_bytes(record.payload)),
                         Kind::Exit | Kind::Closed => {}
                     }
                     position = reader.position();
@@ -295,7 +295,7 @@ fn read_journal(run: RunKey, dir: &Path, state: TailState, closed: bool) -> Read
     }
     let drained = closed && !more;
     if drained {
-        splitter.finish(|l| rows.push(row(l)));
+        splitter.finish(|l| add(&mut rows, &l));
     }
     let batch = IngestBatch {
         run,
@@ -315,15 +315,15 @@ fn stream(stream: journal::Stream) -> Stream {
     }
 }
 
-fn row(line: Line) -> NewRow {
+fn add(rows: &mut Rows, line: &Line<'_>) {
     let flags = if line.continued { RowFlags::CONTINUED } else { RowFlags::NONE };
-    NewRow { time: line.time, stream: line.stream, level: 0, flags, raw: line.raw }
+    rows.push(line.time, line.stream, flags, line.raw);
 }
 
-fn gap(time: Timestamp, gap: Gap) -> NewRow {
+fn add_gap(rows: &mut Rows, time: Timestamp, gap: Gap) {
     let text = format!("[{} bytes of output in {} lines were lost here]", gap.bytes, gap.lines);
     let time = if time.0 == 0 { super::now() } else { time };
-    NewRow { time, stream: Stream::Stderr, level: 0, flags: RowFlags::GAP, raw: text.into_bytes() }
+    rows.push(time, Stream::Stderr, RowFlags::GAP, text.as_bytes());
 }
 
 fn remove_dir(dir: &Path) {

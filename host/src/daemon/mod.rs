@@ -4,6 +4,7 @@
 mod activity;
 mod backlog;
 pub(crate) mod boot;
+pub(crate) mod changes;
 pub(crate) mod config;
 mod degraded;
 mod health;
@@ -11,15 +12,17 @@ pub(crate) mod home;
 mod ingest;
 mod instance;
 mod logging;
+mod monitor;
 pub(crate) mod plugins;
 mod policy;
 mod recorder;
-mod registry;
+pub(crate) mod registry;
 mod rescue;
 mod resolve;
 pub(crate) mod service;
 mod shim_program;
 mod socket;
+mod upkeep;
 
 pub(crate) use socket::reachable as socket_path;
 

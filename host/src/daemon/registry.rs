@@ -10,6 +10,7 @@ use hostler_supervisor::ProcessHandle;
 use tokio::sync::watch;
 
 use super::activity::Activity;
+use super::changes::{Changes, Topic};
 
 /// How long the last lines of a process that just ended may take to be stored.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -70,16 +71,20 @@ impl Entry {
 /// The processes.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
+    /// For who wants to know of changes.
+    pub(crate) changes: Changes,
     entries: RwLock<BTreeMap<ProcessId, Arc<Entry>>>,
 }
 
 impl Registry {
     pub(crate) fn insert(&self, entry: Arc<Entry>) {
         self.write().insert(entry.id, entry);
+        self.changes.tell(Topic::Processes);
     }
 
     pub(crate) fn remove(&self, id: ProcessId) {
         self.write().remove(&id);
+        self.changes.tell(Topic::Processes);
     }
 
     pub(crate) fn get(&self, id: ProcessId) -> Option<Arc<Entry>> {

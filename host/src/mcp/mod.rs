@@ -1,7 +1,12 @@
 //! The MCP server: one per connection of the daemon's socket.
 
+mod calls;
+mod completion;
+mod prompts;
 mod reference;
+mod resources;
 mod server;
+mod subscriptions;
 mod tools;
 mod transport;
 
@@ -18,7 +23,7 @@ use crate::daemon::service::{Client, Owner, Service};
 use transport::{Line, SocketTransport};
 
 pub(crate) use reference::reference;
-pub(crate) use server::{STATUS_METHOD, STOP_METHOD};
+pub(crate) use server::{PLUGINS_METHOD, STATUS_METHOD, STOP_METHOD};
 pub(crate) use tools::check_selection;
 
 /// A client has this long for its first line.

@@ -5,11 +5,30 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 
 use super::tools::{self, ToolDef};
+use super::{prompts, resources};
 
 const HEAD: &str = "\
 # Tools
 
 Made by `just reference` from the schemas that check every call; a test fails when it is not up to date.
+";
+
+const RESOURCES: &str = "
+## Resources
+
+JSON, of the project of the client. Who subscribes is told of changes, twice a second at most.
+
+| URI | content |
+|---|---|
+";
+
+const PROMPTS: &str = "
+## Prompts
+
+Each has what is known now, within 10,000 characters, and ends with the calls to go on with. Arguments are completed.
+
+| prompt | task |
+|---|---|
 ";
 
 /// The text of `docs/tools.md`.
@@ -20,6 +39,14 @@ pub(crate) fn reference() -> String {
         for def in &family.tools {
             tool(&mut text, def);
         }
+    }
+    text.push_str(RESOURCES);
+    for (uri, _, description) in resources::catalogue() {
+        let _ = writeln!(text, "| `{uri}` | {description} |");
+    }
+    text.push_str(PROMPTS);
+    for (name, argument, description) in prompts::catalogue() {
+        let _ = writeln!(text, "| `{name}({argument})` | {description} |");
     }
     text
 }

@@ -3,24 +3,27 @@
 use std::sync::Arc;
 
 use hostler_api::connection::Selection;
-use hostler_api::{ErrorKind, ToolError};
-use hostler_model::nearest::nearest;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest,
-    CustomResult, ErrorCode, ErrorData, Implementation, ListToolsResult, MetaObject, PaginatedRequestParams,
-    ServerCapabilities, ServerConfig, Tool,
+    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
+    CustomRequest, CustomResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse,
+    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::tools::{self, Answer, Call, ToolDef};
-use crate::daemon::service::{Client, Patience, Service};
+use super::subscriptions::{self, Subscriptions};
+use super::tools::{self, ToolDef};
+use super::{calls, completion, prompts, resources};
+use crate::daemon::service::{Client, Service};
 
 /// Private methods of the command line; they are about the daemon, not about processes.
 pub(crate) const STATUS_METHOD: &str = "hostler/daemon/status";
 pub(crate) const STOP_METHOD: &str = "hostler/daemon/stop";
+pub(crate) const PLUGINS_METHOD: &str = "hostler/plugin/list";
 
 /// How long a client may keep the list of tools: it changes with the version only.
 const TOOLS_TTL_MS: u64 = 3_600_000;
@@ -37,10 +40,12 @@ hostler starts programs, keeps them running when this session ends, and explains
 
 /// The handler of one connection.
 pub(super) struct Server {
-    service: Arc<Service>,
-    client: Arc<Client>,
-    tools: Vec<&'static ToolDef>,
-    closing: CancellationToken,
+    pub(super) service: Arc<Service>,
+    pub(super) client: Arc<Client>,
+    pub(super) tools: Vec<&'static ToolDef>,
+    /// The client has said its last, or the daemon ends.
+    pub(super) closing: CancellationToken,
+    subscriptions: Subscriptions,
 }
 
 impl Server {
@@ -51,62 +56,7 @@ impl Server {
         closing: CancellationToken,
     ) -> Self {
         let tools = tools::selected(selection);
-        Self { service, client, tools, closing }
-    }
-
-    /// Runs a call in a task of its own: a panic costs its answer only, and a client that leaves does not
-    /// tear a half-done operation apart. Who waits is told to hurry by the token.
-    async fn run(
-        &self,
-        tool: &ToolDef,
-        arguments: Value,
-        cancelled: CancellationToken,
-    ) -> Result<Answer, ToolError> {
-        let Value::Object(arguments) = arguments else {
-            return Err(ToolError::invalid(format!("{}: the arguments must be an object", tool.tool.name)));
-        };
-        let cut_short = self.closing.child_token();
-        let call = Call {
-            service: self.service.clone(),
-            client: self.client.clone(),
-            patience: Patience { cut_short: cut_short.clone() },
-            arguments,
-        };
-        let mut task = tokio::spawn((tool.run)(call));
-        let outcome = tokio::select! {
-            outcome = &mut task => outcome,
-            () = cancelled.cancelled() => {
-                cut_short.cancel();
-                task.await
-            }
-        };
-        outcome.unwrap_or_else(|panicked| {
-            tracing::error!(tool = %tool.tool.name, %panicked, "a call panicked");
-            Err(ToolError::internal(format!(
-                "{} failed inside the daemon, which runs on; its log has more ({})",
-                tool.tool.name,
-                self.service.home.log().display()
-            )))
-        })
-    }
-
-    fn unknown_tool(&self, name: &str) -> ToolError {
-        let names: Vec<&str> = self.tools.iter().map(|t| t.tool.name.as_ref()).collect();
-        let hint =
-            nearest(name, names.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
-        let shown: String = name.chars().take(100).collect();
-        if tools::families().iter().any(|f| f.tools.iter().any(|t| t.tool.name == name)) {
-            let message = format!(
-                "`{shown}` is not offered to this client: its `hostler mcp` was started with --read-only or --tools. \
-                 There are: {}",
-                names.join(", ")
-            );
-            return ToolError::new(ErrorKind::Forbidden, message);
-        }
-        ToolError::new(
-            ErrorKind::NotFound,
-            format!("no tool `{shown}`; {hint}There are: {}", names.join(", ")),
-        )
+        Self { service, client, tools, closing, subscriptions: Subscriptions::default() }
     }
 }
 
@@ -114,9 +64,15 @@ impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         let mut implementation = Implementation::new("hostler", env!("CARGO_PKG_VERSION"));
         implementation.title = Some("hostler process supervisor".to_owned());
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(implementation)
-            .with_instructions(INSTRUCTIONS)
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_resources_subscribe()
+            .enable_resources_list_changed()
+            .enable_prompts()
+            .enable_completions()
+            .build();
+        ServerConfig::new(capabilities).with_server_info(implementation).with_instructions(INSTRUCTIONS)
     }
 
     async fn list_tools(
@@ -139,17 +95,95 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let outcome = match self.tools.iter().find(|t| t.tool.name == request.name) {
-            Some(tool) => {
-                let arguments = Value::Object(request.arguments.unwrap_or_default());
-                self.run(tool, arguments, context.ct.clone()).await
-            }
+            Some(tool) => self.run(tool, request.arguments.unwrap_or_default(), &context).await,
             None => Err(self.unknown_tool(&request.name)),
         };
         Ok(match outcome {
-            Ok(answer) => success(answer),
-            Err(error) => failure(&error),
+            Ok(answer) => calls::success(answer),
+            Err(error) => calls::failure(&error),
         }
         .into())
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        // Who never asked for the list has none that could be out of date. The newer era asks to be told.
+        if context.meta.protocol_version().is_none() {
+            self.subscriptions.tell_of_the_list(&self.service, &self.client, context.peer);
+        }
+        let cursor = request.and_then(|r| r.cursor);
+        resources::list(&self.service, &self.client, cursor.as_deref()).await
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(resources::templates())
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        Ok(resources::read(&self.service, &self.client, &request.uri).await?.into())
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(prompts::list())
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let arguments = request.arguments.as_ref();
+        let prompt = prompts::get(&self.service, &self.client, &self.tools, &request.name, arguments).await?;
+        Ok(prompt.into())
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscriptions.subscribe(&self.service, &self.client, context.peer, &request.uri)
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscriptions.unsubscribe(&request.uri);
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(subscriptions::granted(&self.service, &self.client, requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        subscriptions::listen(&self.service, &self.client, context, self.closing.clone()).await;
+        Ok(())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        completion::complete(&self.service, &self.client, &request)
     }
 
     async fn on_custom_request(
@@ -157,10 +191,12 @@ impl ServerHandler for Server {
         request: CustomRequest,
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        let to_value =
-            |v| serde_json::to_value(v).map_err(|e| ErrorData::internal_error(e.to_string(), None));
+        fn to_value(value: impl serde::Serialize) -> Result<Value, ErrorData> {
+            serde_json::to_value(value).map_err(|e| ErrorData::internal_error(e.to_string(), None))
+        }
         match request.method.as_str() {
             STATUS_METHOD => Ok(CustomResult(to_value(self.service.daemon_status())?)),
+            PLUGINS_METHOD => Ok(CustomResult(to_value(self.service.plugins.list().await)?)),
             STOP_METHOD => {
                 self.service.stop_requested.notify_one();
                 Ok(CustomResult(to_value(self.service.daemon_status())?))
@@ -172,24 +208,9 @@ impl ServerHandler for Server {
             )),
             method => Err(ErrorData::new(
                 ErrorCode::METHOD_NOT_FOUND,
-                format!("no method `{method}`; this server has tools/list and tools/call"),
+                format!("no method `{method}`; this server has tools, resources, prompts and completions"),
                 None,
             )),
         }
     }
-}
-
-fn success(answer: Answer) -> CallToolResult {
-    let mut result = CallToolResult::success(vec![ContentBlock::text(answer.text)]);
-    result.structured_content = Some(answer.structured);
-    result.is_error = Some(answer.is_error);
-    result
-}
-
-fn failure(error: &ToolError) -> CallToolResult {
-    let mut result = CallToolResult::error(vec![ContentBlock::text(error.message.clone())]);
-    let mut meta = MetaObject::default();
-    meta.insert("hostler/error".to_owned(), serde_json::to_value(error.kind).unwrap_or_default());
-    result.meta = Some(meta);
-    result
 }

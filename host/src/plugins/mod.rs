@@ -5,6 +5,7 @@ pub(crate) mod awkward;
 pub(crate) mod builtin;
 pub(crate) mod check;
 pub(crate) mod commands;
+pub(crate) mod config_file;
 pub(crate) mod declaration;
 pub(crate) mod scaffold;
 pub(crate) mod source;

@@ -268,8 +268,8 @@ pub(crate) struct Metric {
 /// The lines of a sample, as those of a process are split.
 fn split(input: &[u8]) -> Vec<Vec<u8>> {
     let (mut splitter, mut lines) = (Splitter::default(), Vec::new());
-    splitter.push(Stream::Stdout, Timestamp(0), input, |line| lines.push(line.raw));
-    splitter.finish(|line| lines.push(line.raw));
+    splitter.push(Stream::Stdout, Timestamp(0), input, |line| lines.push(line.raw.to_vec()));
+    splitter.finish(|line| lines.push(line.raw.to_vec()));
     lines
 }
 

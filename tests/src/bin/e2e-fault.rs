@@ -43,6 +43,8 @@ fn main() -> ExitCode {
         ["garbage"] => garbage(),
         ["progress"] => progress(),
         ["flood"] => flood(),
+        ["hog", mib, ms] => hog(number(mib) as usize, number(ms)),
+        ["spin"] => spin(),
         ["flood", go] => {
             wait_for_file(go);
             flood();
@@ -280,6 +282,29 @@ fn progress() {
     }
     println!();
     println!("finished");
+}
+
+/// Takes and uses so much memory, a piece at a time with a pause after it, and keeps it.
+fn hog(mib: usize, ms: u64) {
+    const PIECE: usize = 4 << 20;
+    let mut pieces: Vec<Vec<u8>> = Vec::new();
+    println!("ready");
+    while pieces.len() * PIECE < mib << 20 {
+        let mut piece = vec![0_u8; PIECE];
+        piece.iter_mut().step_by(1024).for_each(|byte| *byte = 1);
+        pieces.push(piece);
+        pause(Duration::from_millis(ms));
+    }
+    println!("has {} MiB", pieces.len() * PIECE >> 20);
+    run();
+}
+
+/// Keeps a core busy.
+fn spin() {
+    println!("ready");
+    loop {
+        std::hint::black_box(std::process::id());
+    }
 }
 
 /// As much as the supervisor takes.

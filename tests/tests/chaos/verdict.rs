@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use e2e::{Env, wait_until};
+use hostler_store::Rows;
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -112,13 +113,14 @@ fn recorded(database: &Connection, name: &str) -> Vec<Recorded> {
 }
 
 fn lines(database: &Connection, run: i64) -> Vec<(i64, String)> {
-    let mut statement =
-        database.prepare("SELECT seq, raw FROM log_rows WHERE run_id = ?1 ORDER BY seq").unwrap();
-    let rows = statement.query_map([run], |row| {
-        let raw: Vec<u8> = row.get(1)?;
-        Ok((row.get(0)?, String::from_utf8_lossy(&raw).into_owned()))
+    let sql = "SELECT first_seq, data FROM log_chunks JOIN log_data USING (id) WHERE run_id = ?1 ORDER BY first_seq";
+    let mut statement = database.prepare(sql).unwrap();
+    let chunks = statement.query_map([run], |row| {
+        let rows = Rows::decode(row.get_ref(1)?.as_blob()?).unwrap();
+        let lines = (row.get(0)?..).zip(rows.iter());
+        Ok(lines.map(|(seq, row)| (seq, String::from_utf8_lossy(row.raw).into_owned())).collect::<Vec<_>>())
     });
-    rows.unwrap().map(Result::unwrap).collect()
+    chunks.unwrap().flat_map(Result::unwrap).collect()
 }
 
 /// Every line exactly once, each stream in order, the numbers without a hole.

@@ -1,6 +1,5 @@
 //! How processes and their runs are shown.
 
-use hostler_model::health::Status as Health;
 use hostler_model::{Exit, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -110,9 +109,9 @@ pub struct ProcessView {
     pub exit: Option<ExitView>,
     /// Automatic restarts since it was last started by hand.
     pub restarts: u32,
-    /// What its health checks say; absent without any.
+    /// `healthy`, `degraded`, `unhealthy` or `unknown`; absent without health checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub health: Option<Health>,
+    pub health: Option<String>,
     /// Whether something said in this run that it serves: its checks, a port, itself, or a line.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ready: bool,

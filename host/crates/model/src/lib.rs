@@ -17,6 +17,7 @@ pub mod signal;
 pub mod spec;
 pub mod text;
 pub mod time;
+pub mod usage;
 pub mod words;
 
 pub use event::{Event, Severity};

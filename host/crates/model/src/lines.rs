@@ -33,14 +33,14 @@ pub struct Carry {
 }
 
 /// One line, without its line feed and without the carriage return before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a> {
     /// Where it was written.
     pub stream: Stream,
     /// When its first byte came.
     pub time: Timestamp,
     /// Its bytes as written.
-    pub raw: Vec<u8>,
+    pub raw: &'a [u8],
     /// The next line of this stream goes on with the same line, which is longer than [`MAX_LINE_BYTES`].
     pub continued: bool,
 }
@@ -64,45 +64,62 @@ impl Splitter {
         &self.carries[stream as usize]
     }
 
-    /// Takes a chunk and gives each line that ends in it to `emit`.
-    pub fn push(&mut self, stream: Stream, time: Timestamp, mut chunk: &[u8], mut emit: impl FnMut(Line)) {
+    /// Takes a chunk and gives each line that ends in it to `emit`. A line that lies whole in the chunk is given
+    /// as it lies there.
+    pub fn push(
+        &mut self,
+        stream: Stream,
+        time: Timestamp,
+        mut chunk: &[u8],
+        mut emit: impl FnMut(Line<'_>),
+    ) {
         let carry = &mut self.carries[stream as usize];
         while !chunk.is_empty() {
-            let newline = chunk.iter().position(|b| *b == b'\n');
+            let newline = memchr::memchr(b'\n', chunk);
             let part = &chunk[..newline.unwrap_or(chunk.len())];
-            let room = MAX_LINE_BYTES - carry.bytes.len();
             if carry.bytes.is_empty() {
                 carry.since = time;
+                if newline.is_some_and(|at| at <= MAX_LINE_BYTES) {
+                    emit(Line { stream, time, raw: without_return(part), continued: false });
+                    chunk = &chunk[part.len() + 1..];
+                    continue;
+                }
             }
+            let room = MAX_LINE_BYTES - carry.bytes.len();
             if part.len() > room {
                 carry.bytes.extend_from_slice(&part[..room]);
                 chunk = &chunk[room..];
-                emit(take(carry, stream, true));
+                give(carry, stream, true, &mut emit);
                 continue;
             }
             carry.bytes.extend_from_slice(part);
             let Some(at) = newline else { return };
             chunk = &chunk[at + 1..];
-            if carry.bytes.last() == Some(&b'\r') {
-                carry.bytes.pop();
-            }
-            emit(take(carry, stream, false));
+            give(carry, stream, false, &mut emit);
         }
     }
 
     /// Gives out what is held back, when no more will come.
-    pub fn finish(&mut self, mut emit: impl FnMut(Line)) {
+    pub fn finish(&mut self, mut emit: impl FnMut(Line<'_>)) {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let carry = &mut self.carries[stream as usize];
             if !carry.bytes.is_empty() {
-                emit(take(carry, stream, false));
+                // Nothing came behind it, so a carriage return at its end is part of it.
+                emit(Line { stream, time: carry.since, raw: &carry.bytes, continued: false });
+                carry.bytes.clear();
             }
         }
     }
 }
 
-fn take(carry: &mut Carry, stream: Stream, continued: bool) -> Line {
-    Line { stream, time: carry.since, raw: std::mem::take(&mut carry.bytes), continued }
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn give(carry: &mut Carry, stream: Stream, continued: bool, emit: &mut impl FnMut(Line<'_>)) {
+    let raw = if continued { &carry.bytes[..] } else { without_return(&carry.bytes) };
+    emit(Line { stream, time: carry.since, raw, continued });
+    carry.bytes.clear();
 }
 
 #[cfg(test)]
@@ -110,12 +127,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn split(chunks: &[&[u8]]) -> Vec<Line> {
+    /// A line that was copied.
+    struct Owned {
+        raw: Vec<u8>,
+        time: Timestamp,
+        continued: bool,
+    }
+
+    fn owned(line: Line<'_>) -> Owned {
+        Owned { raw: line.raw.to_vec(), time: line.time, continued: line.continued }
+    }
+
+    fn split(chunks: &[&[u8]]) -> Vec<Owned> {
         let (mut splitter, mut lines) = (Splitter::default(), Vec::new());
         for (at, chunk) in chunks.iter().enumerate() {
-            splitter.push(Stream::Stdout, Timestamp(at as i64), chunk, |l| lines.push(l));
+            splitter.push(Stream::Stdout, Timestamp(at as i64), chunk, |l| lines.push(owned(l)));
         }
-        splitter.finish(|l| lines.push(l));
+        splitter.finish(|l| lines.push(owned(l)));
         lines
     }
 
@@ -146,11 +174,11 @@ mod tests {
             cuts.sort_unstable();
             let (mut splitter, mut lines, mut from) = (Splitter::default(), Vec::new(), 0);
             for to in cuts.into_iter().chain([bytes.len()]) {
-                splitter.push(Stream::Stdout, Timestamp(0), &bytes[from..to], |l| lines.push(l.raw));
+                splitter.push(Stream::Stdout, Timestamp(0), &bytes[from..to], |l| lines.push(l.raw.to_vec()));
                 splitter = Splitter::resume(splitter.carry(Stream::Stdout).clone(), splitter.carry(Stream::Stderr).clone());
                 from = to;
             }
-            splitter.finish(|l| lines.push(l.raw));
+            splitter.finish(|l| lines.push(l.raw.to_vec()));
             prop_assert_eq!(lines, whole);
         }
     }

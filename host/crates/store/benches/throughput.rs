@@ -12,7 +12,7 @@ use std::time::Instant;
 use hostler_model::lines::Stream;
 use hostler_model::{Lifecycle, ProcessId, ProcessName, ProcessSpec, RestartPolicy, RunNo, Timestamp};
 use hostler_store::{
-    Carry, IngestBatch, JournalPosition, LogPoint, LogQuery, NewProcess, NewRow, NewRun, Order, RowFlags,
+    Carry, IngestBatch, JournalPosition, LogPoint, LogQuery, NewProcess, NewRun, Order, RowFlags, Rows,
     RunKey, RunReason, Store,
 };
 
@@ -63,19 +63,23 @@ async fn prepare(store: &Store) -> (ProcessId, RunKey) {
 
 fn batch(run: RunKey, number: u64, rows: u64) -> IngestBatch {
     let first = i64::try_from(number * rows).unwrap();
-    let row = |n: i64| NewRow {
-        time: Timestamp((first + n) * 1_000_000),
-        stream: if n == 7 { Stream::Stderr } else { Stream::Stdout },
-        level: 9,
-        flags: RowFlags::NONE,
-        raw: vec![b'x'; 100],
-    };
+    let mut lines = Rows::default();
+    for n in 0..i64::try_from(rows).unwrap() {
+        let stream = if n == 7 { Stream::Stderr } else { Stream::Stdout };
+        let number = first + n;
+        let text = format!(
+            "{number:012} GET /api/items/{:08x} 200 in {} ms, cache miss, user agent curl/8.5.0 on linux x86_64 ........",
+            number.wrapping_mul(2_654_435_761) & 0xffff_ffff,
+            number % 977
+        );
+        lines.push(Timestamp(number * 1_000_000), stream, RowFlags::NONE, &text.as_bytes()[..100]);
+    }
     IngestBatch {
         run,
         position: JournalPosition { segment: 1, offset: number + 1 },
         carry_stdout: Carry::default(),
         carry_stderr: Carry::default(),
-        rows: (0..i64::try_from(rows).unwrap()).map(row).collect(),
+        rows: lines,
         drained: false,
     }
 }

@@ -6,12 +6,13 @@
 use std::ops::RangeInclusive;
 
 use hostler_model::Timestamp;
-use hostler_model::lines::{Carry, Stream};
+use hostler_model::lines::Carry;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::blocks::Blocks;
+use crate::chunks::{self, NewChunk};
+use crate::codec::Effort;
 use crate::error::StoreError;
-use crate::logs::RowFlags;
+use crate::rows::Rows;
 use crate::runs::{RunKey, gone};
 use crate::sql;
 use crate::store::Store;
@@ -23,21 +24,6 @@ pub struct JournalPosition {
     pub segment: u64,
     /// Bytes of that segment that are consumed.
     pub offset: u64,
-}
-
-/// One row to be stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewRow {
-    /// When its first byte came.
-    pub time: Timestamp,
-    /// Where it was written.
-    pub stream: Stream,
-    /// OpenTelemetry severity number, 0 when unknown.
-    pub level: u8,
-    /// What is special about it.
-    pub flags: RowFlags,
-    /// Its bytes.
-    pub raw: Vec<u8>,
 }
 
 /// What was read of one journal.
@@ -52,7 +38,7 @@ pub struct IngestBatch {
     /// The unfinished line of standard error at that place.
     pub carry_stderr: Carry,
     /// The lines that ended before that place, in order.
-    pub rows: Vec<NewRow>,
+    pub rows: Rows,
     /// Nothing will follow.
     pub drained: bool,
 }
@@ -95,6 +81,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be written; then nothing of any batch is stored, and they may be given again.
     pub async fn commit_ingest(&self, batches: Vec<IngestBatch>) -> Result<Vec<Ingested>, StoreError> {
+        let batches = encode(batches);
         self.write(move |conn| commit(conn, &batches)).await
     }
 
@@ -106,6 +93,7 @@ impl Store {
     /// # Errors
     /// As [`Store::commit_ingest`].
     pub fn commit_ingest_blocking(&self, batches: Vec<IngestBatch>) -> Result<Vec<Ingested>, StoreError> {
+        let batches = encode(batches);
         self.write_blocking(move |conn| commit(conn, &batches))
     }
 
@@ -129,19 +117,38 @@ impl Store {
     }
 }
 
-fn commit(conn: &Connection, batches: &[IngestBatch]) -> Result<Vec<Ingested>, StoreError> {
-    batches.iter().map(|batch| store(conn, batch)).collect()
+/// A batch as it will be stored: made by who brings it, so that the writer need not.
+struct Encoded {
+    chunks: Vec<NewChunk>,
+    /// The batch without its rows.
+    batch: IngestBatch,
 }
 
-fn store(conn: &Connection, batch: &IngestBatch) -> Result<Ingested, StoreError> {
+fn encode(batches: Vec<IngestBatch>) -> Vec<Encoded> {
+    let encoded = batches.into_iter().map(|mut batch| {
+        let rows = std::mem::take(&mut batch.rows);
+        Encoded { chunks: NewChunk::of(&rows, Effort::Quick), batch }
+    });
+    encoded.collect()
+}
+
+fn commit(conn: &Connection, batches: &[Encoded]) -> Result<Vec<Ingested>, StoreError> {
+    batches.iter().map(|encoded| store(conn, encoded)).collect()
+}
+
+fn store(conn: &Connection, encoded: &Encoded) -> Result<Ingested, StoreError> {
+    let batch = &encoded.batch;
     let Some((stored, first)) = progress(conn, batch.run)? else {
         return Ok(Ingested::RunGone);
     };
     if batch.position < stored {
         return Ok(Ingested::Behind { stored });
     }
-    insert_rows(conn, batch, first)?;
-    let next = first + sql::int(batch.rows.len() as u64);
+    let mut next = first;
+    for chunk in &encoded.chunks {
+        chunks::insert(conn, batch.run, next, chunk)?;
+        next += chunk.rows();
+    }
     advance(conn, batch, next)?;
     let rows = (next > first).then(|| sql::uint(first)..=sql::uint(next - 1));
     Ok(Ingested::Stored { rows })
@@ -158,30 +165,6 @@ fn progress(conn: &Connection, run: RunKey) -> Result<Option<(JournalPosition, i
         })
         .optional()?;
     Ok(found)
-}
-
-fn insert_rows(conn: &Connection, batch: &IngestBatch, first: i64) -> Result<(), StoreError> {
-    if batch.rows.is_empty() {
-        return Ok(());
-    }
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO log_rows (run_id, seq, time, stream, level, flags, raw)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    let mut blocks = Blocks::resume(conn, batch.run)?;
-    for (seq, row) in (first..).zip(&batch.rows) {
-        insert.execute(params![
-            batch.run.0,
-            seq,
-            row.time.0,
-            row.stream as u8,
-            row.level,
-            row.flags.0,
-            row.raw
-        ])?;
-        blocks.add(seq, row.time, row.stream)?;
-    }
-    blocks.finish()
 }
 
 fn advance(conn: &Connection, batch: &IngestBatch, next_seq: i64) -> Result<(), StoreError> {

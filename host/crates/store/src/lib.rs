@@ -4,10 +4,13 @@
 //! whatever waits for it as one transaction; two others read, so that a long read never delays a write.
 //! An answer to a write means that it is committed, and that every later read sees it.
 
-mod blocks;
 mod checkpoint;
+mod chunks;
+mod codec;
 mod error;
 mod errors;
+mod events;
+mod filter;
 mod health;
 mod ingest;
 mod job;
@@ -21,10 +24,14 @@ mod processes;
 mod projects;
 mod reader;
 mod restore;
+mod rows;
 mod runs;
+mod seal;
+mod searchable;
 mod sessions;
 mod sql;
 mod store;
+mod usage;
 mod writer;
 
 #[cfg(test)]
@@ -35,14 +42,16 @@ pub use errors::{
     Crash, ErrorGroup, ErrorPage, ErrorPoint, ErrorProcess, ErrorQuery, ErrorSort, Judged, NewKind,
     NewOccurrence, Occurrence, Sample,
 };
+pub use events::{Annotated, Annotations, LogEvent};
 pub use health::{CheckRecord, CheckResult};
 pub use hostler_model::lines::Carry;
-pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition, NewRow};
+pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition};
 pub use listing::{Listing, UnreadableRow};
-pub use logs::{LogPage, LogPoint, LogQuery, LogRow, Order, RowFlags};
+pub use logs::{LogPage, LogPoint, LogQuery, LogRow, Order};
 pub use processes::{NewProcess, ProcessRecord};
 pub use projects::Project;
 pub use restore::{FoundProcess, FoundRun, set_aside};
+pub use rows::{RowFlags, RowRef, Rows};
 pub use runs::{NewRun, RunKey, RunReason, RunRecord};
 pub use sessions::SessionOwner;
 pub use store::Store;

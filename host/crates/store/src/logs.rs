@@ -2,40 +2,18 @@
 
 use std::ops::RangeInclusive;
 
+use hostler_model::event::Severity;
 use hostler_model::lines::Stream;
 use hostler_model::{ProcessId, RunNo, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::blocks;
+use crate::chunks::{self, Candidate};
 use crate::error::StoreError;
+use crate::events::{self, EventsOf, LogEvent};
+use crate::rows::{RowFlags, RowRef};
 use crate::runs::RunKey;
 use crate::sql;
 use crate::store::Store;
-
-/// What is special about a row: a set of bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct RowFlags(pub u8);
-
-impl RowFlags {
-    /// An ordinary, whole line.
-    pub const NONE: Self = Self(0);
-    /// The line goes on in the next row of its stream.
-    pub const CONTINUED: Self = Self(1);
-    /// No output but a marker: something is missing here, and the row's bytes say what.
-    pub const GAP: Self = Self(2);
-
-    /// Whether the line goes on in the next row of its stream.
-    #[must_use]
-    pub fn is_continued(self) -> bool {
-        self.0 & Self::CONTINUED.0 != 0
-    }
-
-    /// Whether the row marks a gap.
-    #[must_use]
-    pub fn is_gap(self) -> bool {
-        self.0 & Self::GAP.0 != 0
-    }
-}
 
 /// A stored row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +28,14 @@ pub struct LogRow {
     pub time: Timestamp,
     /// Where it was written.
     pub stream: Stream,
-    /// OpenTelemetry severity number, 0 when unknown.
-    pub level: u8,
+    /// Its level: that of the event that it is part of.
+    pub level: Severity,
     /// What is special about it.
     pub flags: RowFlags,
     /// Its bytes, without the line end.
     pub raw: Vec<u8>,
+    /// What parsers made of it, where an event begins with it.
+    pub event: Option<LogEvent>,
 }
 
 impl LogRow {
@@ -103,6 +83,8 @@ pub struct LogQuery {
     pub run: Option<RunNo>,
     /// Of this stream only.
     pub stream: Option<Stream>,
+    /// Of this level and above; [`Severity::UNKNOWN`] for all.
+    pub min_level: Severity,
     /// Not older than this.
     pub since: Option<Timestamp>,
     /// Older than this.
@@ -127,6 +109,7 @@ impl LogQuery {
             process_id,
             run: None,
             stream: None,
+            min_level: Severity::UNKNOWN,
             since: None,
             until: None,
             after: None,
@@ -135,6 +118,12 @@ impl LogQuery {
             order: Order::Desc,
             max_bytes: 1 << 20,
         }
+    }
+
+    /// Whether a row has the right stream and time.
+    fn wants(&self, row: &RowRef<'_>) -> bool {
+        self.stream.is_none_or(|stream| row.stream == stream)
+            && (self.min_time()..=self.max_time()).contains(&row.time.0)
     }
 
     /// The earliest time a row may have, nanoseconds.
@@ -190,15 +179,6 @@ fn runs_sql(order: Order) -> String {
     )
 }
 
-fn rows_sql(order: Order) -> String {
-    format!(
-        "SELECT seq, time, stream, level, flags, raw FROM log_rows
-         WHERE run_id = ?1 AND seq BETWEEN ?2 AND ?3 AND time BETWEEN ?4 AND ?5
-         AND (?6 IS NULL OR stream = ?6) ORDER BY seq {}",
-        order.sql()
-    )
-}
-
 /// A page being filled.
 struct Filling<'q> {
     query: &'q LogQuery,
@@ -243,55 +223,78 @@ fn one_run(conn: &Connection, key: RunKey, run: RunNo, page: &mut Filling<'_>) -
     if low > high {
         return Ok(true);
     }
-    if query.stream.is_none() && query.since.is_none() && query.until.is_none() {
-        return range(conn, key, run, low..=high, page);
-    }
-    blocks::candidates(conn, key, low..=high, query, |seqs| range(conn, key, run, seqs, page))
+    chunks::candidates(conn, key, low..=high, query, |chunk| {
+        one_chunk(conn, (key, run), &chunk, low..=high, page)
+    })
 }
 
-/// Fills the page with rows of one range of a run; false when the page is full.
-fn range(
+/// Fills the page with rows of one chunk; false when the page is full.
+fn one_chunk(
     conn: &Connection,
-    key: RunKey,
-    run: RunNo,
+    run: (RunKey, RunNo),
+    chunk: &Candidate,
     seqs: RangeInclusive<i64>,
     page: &mut Filling<'_>,
 ) -> Result<bool, StoreError> {
-    let query = page.query;
-    let mut statement = conn.prepare_cached(&rows_sql(query.order))?;
-    let mut rows = statement.query(params![
-        key.0,
-        seqs.start(),
-        seqs.end(),
-        query.min_time(),
-        query.max_time(),
-        query.stream.map(|s| s as u8)
-    ])?;
-    while let Some(row) = rows.next()? {
+    let rows = chunks::load(conn, chunk)?;
+    let low = seqs.start().max(&chunk.first_seq);
+    let high = seqs.end().min(&chunk.last_seq);
+    let events = EventsOf::load(conn, run.0, *low..=*high)?;
+    let order = page.query.order;
+    let mut add = |seq: i64| -> Result<bool, StoreError> {
+        let row = rows.get((seq - chunk.first_seq) as usize);
+        if !page.query.wants(&row) {
+            return Ok(true);
+        }
+        let (level, begins) = events.of(sql::uint(seq), row.stream);
+        if level < page.query.min_level {
+            return Ok(true);
+        }
         // One row further than the page, to know whether there is one.
         if page.is_full() {
             page.more = true;
             return Ok(false);
         }
-        page.push(log_row(row, key, run)?);
+        let event = begins.map(|(events, at)| events::read(events, at, row.raw)).transpose()?;
+        page.push(log_row(run, sql::uint(seq), &row, level, event));
+        Ok(true)
+    };
+    match order {
+        Order::Asc => until_full(*low..=*high, &mut add),
+        Order::Desc => until_full((*low..=*high).rev(), &mut add),
+    }
+}
+
+fn until_full(
+    seqs: impl Iterator<Item = i64>,
+    add: &mut impl FnMut(i64) -> Result<bool, StoreError>,
+) -> Result<bool, StoreError> {
+    for seq in seqs {
+        if !add(seq)? {
+            return Ok(false);
+        }
     }
     Ok(true)
 }
 
-fn log_row(row: &Row<'_>, run_key: RunKey, run: RunNo) -> rusqlite::Result<LogRow> {
-    Ok(LogRow {
+fn log_row(
+    (run_key, run): (RunKey, RunNo),
+    seq: u64,
+    row: &RowRef<'_>,
+    level: Severity,
+    event: Option<LogEvent>,
+) -> LogRow {
+    LogRow {
         run,
         run_key,
-        seq: sql::uint(row.get(0)?),
-        time: Timestamp(row.get(1)?),
-        stream: match row.get(2)? {
-            0_u8 => Stream::Stdout,
-            _ => Stream::Stderr,
-        },
-        level: row.get(3)?,
-        flags: RowFlags(row.get(4)?),
-        raw: row.get(5)?,
-    })
+        seq,
+        time: row.time,
+        stream: row.stream,
+        level,
+        flags: row.flags,
+        raw: row.raw.to_vec(),
+        event,
+    }
 }
 
 fn head(conn: &Connection, process: ProcessId) -> Result<Option<LogPoint>, StoreError> {
@@ -309,7 +312,7 @@ fn head(conn: &Connection, process: ProcessId) -> Result<Option<LogPoint>, Store
 fn count(conn: &Connection, process: ProcessId) -> Result<u64, StoreError> {
     let rows: i64 = conn
         .prepare_cached(
-            "SELECT coalesce(sum(next_seq - (SELECT min(seq) FROM log_rows WHERE run_id = runs.id)), 0)
+            "SELECT coalesce(sum(next_seq - (SELECT min(first_seq) FROM log_chunks WHERE run_id = runs.id)), 0)
              FROM runs WHERE process_id = ?1",
         )?
         .query_row([process.0], |row| row.get(0))?;

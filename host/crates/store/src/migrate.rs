@@ -1,5 +1,7 @@
 //! Migrations: the numbered steps from an empty file to the schema of this build.
 
+mod chunks;
+
 use hostler_model::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 
@@ -23,8 +25,20 @@ pub(crate) const ALL: &[Migration] = &[
         sql: include_str!("../../../../migrations/0002_session_owners.sql"),
     },
     Migration { number: 3, name: "errors", sql: include_str!("../../../../migrations/0003_errors.sql") },
-    Migration { number: 4, name: "health", sql: include_str!("../../../../migrations/0004_health.sql") },
+    Migration {
+        number: 4,
+        name: "log_chunks",
+        sql: include_str!("../../../../migrations/0004_log_chunks.sql"),
+    },
+    Migration { number: 5, name: "usage", sql: include_str!("../../../../migrations/0005_usage.sql") },
+    Migration { number: 6, name: "health", sql: include_str!("../../../../migrations/0006_health.sql") },
 ];
+
+/// The part of a step that is code.
+type Work = fn(&Connection) -> rusqlite::Result<()>;
+
+/// What SQL alone cannot do: for a step of this name, what follows its SQL in the same transaction.
+const CODE: &[(&str, Work)] = &[("log_chunks", chunks::carry_over)];
 
 /// The newest schema version of this build.
 pub(crate) const KNOWN: u32 = ALL[ALL.len() - 1].number;
@@ -40,6 +54,7 @@ pub(crate) fn apply(conn: &mut Connection, steps: &[Migration], now: Timestamp) 
             continue;
         }
         tx.execute_batch(step.sql)?;
+        CODE.iter().filter(|(name, _)| *name == step.name).try_for_each(|(_, work)| work(&tx))?;
         tx.execute(
             "INSERT INTO migrations (number, name, digest, applied_at) VALUES (?1, ?2, ?3, ?4)",
             params![step.number, step.name, digest(step.sql), now.0],

@@ -1,7 +1,7 @@
 //! Runs: each start of a process, to its end.
 
 use hostler_model::{Exit, Lifecycle, Pid, ProcessId, RunNo, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::error::StoreError;
 use crate::errors::is_crash;
@@ -236,19 +236,21 @@ impl Store {
     }
 }
 
-/// Rows deleted at once: some tens of milliseconds of work for the writer.
-const PIECE: i64 = 20_000;
+/// Chunks deleted at once: some tens of milliseconds of work for the writer.
+const PIECE: i64 = 32;
 
 fn delete_piece(conn: &Connection, run: RunKey) -> Result<usize, StoreError> {
-    let oldest: Option<i64> = conn
-        .prepare_cached("SELECT seq FROM log_rows WHERE run_id = ?1 ORDER BY seq LIMIT 1")?
-        .query_row([run.0], |row| row.get(0))
-        .optional()?;
-    let Some(oldest) = oldest else { return Ok(0) };
-    let deleted = conn
-        .prepare_cached("DELETE FROM log_rows WHERE run_id = ?1 AND seq < ?2")?
-        .execute(params![run.0, oldest.saturating_add(PIECE)])?;
-    Ok(deleted)
+    let oldest = "(SELECT first_seq FROM log_chunks WHERE run_id = ?1 ORDER BY first_seq LIMIT ?2)";
+    let chunks = conn
+        .prepare_cached(&format!("DELETE FROM log_chunks WHERE run_id = ?1 AND first_seq IN {oldest}"))?
+        .execute(params![run.0, PIECE])?;
+    let events = conn
+        .prepare_cached(&format!(
+            "DELETE FROM log_events WHERE run_id = ?1 AND first_seq IN {}",
+            oldest.replace("log_chunks", "log_events")
+        ))?
+        .execute(params![run.0, PIECE])?;
+    Ok(chunks + events)
 }
 
 fn begin(conn: &Connection, new: &NewRun, lifecycle: &LifecycleRow) -> Result<RunKey, StoreError> {

@@ -9,8 +9,8 @@ use hostler_model::{Lifecycle, ProcessId, ProcessName, ProcessSpec, RestartPolic
 use tempfile::TempDir;
 
 use crate::{
-    IngestBatch, Ingested, JournalPosition, LogPoint, LogQuery, LogRow, NewProcess, NewRow, NewRun, Order,
-    RowFlags, RunKey, RunReason, Store,
+    IngestBatch, Ingested, JournalPosition, LogPoint, LogQuery, LogRow, NewProcess, NewRun, Order, RowFlags,
+    Rows, RunKey, RunReason, Store,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp(1_000);
@@ -91,17 +91,28 @@ pub(crate) fn new_run(process_id: ProcessId, run: u32) -> NewRun {
     }
 }
 
+/// One row to be stored.
+#[derive(Debug, Clone)]
+pub(crate) struct NewRow {
+    pub(crate) time: Timestamp,
+    pub(crate) stream: Stream,
+    pub(crate) flags: RowFlags,
+    pub(crate) raw: Vec<u8>,
+}
+
 pub(crate) fn row(time: i64, stream: Stream, raw: &[u8]) -> NewRow {
-    NewRow { time: Timestamp(time), stream, level: 0, flags: RowFlags::NONE, raw: raw.to_vec() }
+    NewRow { time: Timestamp(time), stream, flags: RowFlags::NONE, raw: raw.to_vec() }
 }
 
 pub(crate) fn batch(run: RunKey, offset: u64, rows: Vec<NewRow>) -> IngestBatch {
+    let mut columns = Rows::default();
+    rows.iter().for_each(|row| columns.push(row.time, row.stream, row.flags, &row.raw));
     IngestBatch {
         run,
         position: JournalPosition { segment: 1, offset },
         carry_stdout: Carry::default(),
         carry_stderr: Carry::default(),
-        rows,
+        rows: columns,
         drained: false,
     }
 }
@@ -109,6 +120,18 @@ pub(crate) fn batch(run: RunKey, offset: u64, rows: Vec<NewRow>) -> IngestBatch 
 /// `count` rows of 100 bytes on standard output, one a nanosecond.
 pub(crate) fn many(count: i64) -> Vec<NewRow> {
     (1..=count).map(|n| row(n, Stream::Stdout, &[b'x'; 100])).collect()
+}
+
+/// `count` rows of 100 bytes that cannot be packed.
+pub(crate) fn noise(count: i64) -> Vec<NewRow> {
+    let mut state = 1_u64;
+    let mut byte = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    (1..=count)
+        .map(|n| row(n, Stream::Stdout, &std::iter::repeat_with(&mut byte).take(100).collect::<Vec<_>>()))
+        .collect()
 }
 
 pub(crate) fn stored(first: u64, last: u64) -> Ingested {

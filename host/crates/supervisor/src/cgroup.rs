@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use hostler_shim::cgroup::{Cgroup, PREFIX};
 use rustix::fs::{Access, access, getxattr};
 
+use crate::proc::field;
+
 /// With the value `off`, this environment variable of the daemon keeps it from making control groups.
 pub const SWITCH: &str = "HOSTLER_CGROUP";
 
@@ -97,8 +99,31 @@ pub fn find() -> Finding {
     }
 }
 
+/// What a run's group knows of its whole tree, those included who have ended: exact, and one or two reads. What its
+/// controllers do not count is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GroupUsage {
+    /// CPU time, microseconds.
+    pub cpu_us: Option<u64>,
+    /// Memory without what the kernel can drop at once (file contents that were not used for a while), bytes.
+    pub memory_bytes: Option<u64>,
+}
+
+/// Reads what a group has used.
+#[must_use]
+pub fn usage(group: &Path) -> GroupUsage {
+    let read = |name: &str| fs::read_to_string(group.join(name)).ok();
+    let droppable = || read("memory.stat").and_then(|stat| field(&stat, "inactive_file ")).unwrap_or(0);
+    let memory = read("memory.current").and_then(|text| text.trim().parse::<u64>().ok());
+    GroupUsage {
+        cpu_us: read("cpu.stat").and_then(|stat| field(&stat, "usage_usec ")),
+        memory_bytes: memory.map(|bytes| bytes.saturating_sub(droppable())),
+    }
+}
+
 /// The control group that a process was started in for the sake of this run. It may be elsewhere than in this daemon's.
-pub(crate) fn of_run(run_dir: &Path, main: i32) -> Option<PathBuf> {
+#[must_use]
+pub fn of_run(run_dir: &Path, main: i32) -> Option<PathBuf> {
     let name = name(run_dir);
     of_process(&main.to_string())?
         .ancestors()
@@ -272,6 +297,18 @@ mod tests {
             assert!(!is_of_run(Path::new(other)), "{other}");
         }
         assert_eq!(Finding::Off.for_run(one.path()), None);
+    }
+
+    #[test]
+    fn what_a_group_counts_is_read_and_the_rest_is_left_out() {
+        let group = tempfile::tempdir().unwrap();
+        assert_eq!(usage(group.path()), GroupUsage::default());
+        fs::write(group.path().join("cpu.stat"), "usage_usec 1234\nuser_usec 1000\n").unwrap();
+        assert_eq!(usage(group.path()), GroupUsage { cpu_us: Some(1234), memory_bytes: None });
+        fs::write(group.path().join("memory.current"), "5000\n").unwrap();
+        assert_eq!(usage(group.path()).memory_bytes, Some(5000));
+        fs::write(group.path().join("memory.stat"), "anon 1\ninactive_file 2000\n").unwrap();
+        assert_eq!(usage(group.path()).memory_bytes, Some(3000));
     }
 
     #[test]

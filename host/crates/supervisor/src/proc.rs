@@ -18,12 +18,14 @@ pub struct Process {
     pub session: i32,
     /// CPU time used so far, clock ticks.
     pub cpu_ticks: u64,
+    /// CPU time of the children that it waited for, and of those that they waited for, clock ticks.
+    pub reaped_ticks: u64,
     /// Resident memory, bytes.
     pub rss_bytes: u64,
     /// Start time, clock ticks since boot.
     pub start_ticks: u64,
     /// Its threads: each has children of its own.
-    threads: u64,
+    pub threads: u64,
 }
 
 /// Clock ticks of a second.
@@ -77,6 +79,7 @@ fn read_even_zombie(pid: i32) -> Option<(u8, Process)> {
         ppid: i32::try_from(number(4)?).ok()?,
         session: i32::try_from(number(6)?).ok()?,
         cpu_ticks: number(14)? + number(15)?,
+        reaped_ticks: number(16)? + number(17)?,
         threads: number(20)?,
         start_ticks: number(22)?,
         rss_bytes: number(24)? * rustix::param::page_size() as u64,
@@ -170,13 +173,39 @@ pub fn command_line(pid: i32) -> Option<String> {
 /// How many files a process has open; `None` when that may not be seen.
 #[must_use]
 pub fn open_files(pid: i32) -> Option<u64> {
-    Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count() as u64)
+    let folder = format!("/proc/{pid}/fd");
+    // From Linux 6.2 on its size is their number.
+    match fs::metadata(&folder).ok()?.len() {
+        0 => Some(fs::read_dir(folder).ok()?.count() as u64),
+        number => Some(number),
+    }
 }
 
-/// How many threads a process has.
+/// Bytes read from and written to storage by a process and the children that it waited for; `None` when that may not
+/// be seen.
 #[must_use]
-pub fn threads(pid: i32) -> Option<u32> {
-    u32::try_from(fs::read_dir(format!("/proc/{pid}/task")).ok()?.count()).ok()
+pub fn storage_bytes(pid: i32) -> Option<(u64, u64)> {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    Some((field(&io, "read_bytes:")?, field(&io, "write_bytes:")?))
+}
+
+/// Memory of a process, bytes, where what it shares with others counts by its part (PSS). The kernel walks all its
+/// pages for that, which takes the longer the larger it is. `None` when it may not be seen.
+#[must_use]
+pub fn proportional_memory(pid: i32) -> Option<u64> {
+    Some(field(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?, "Pss:")? * 1024)
+}
+
+/// How often the kernel has killed a process for lack of memory since the machine started, in groups and as a whole.
+#[must_use]
+pub fn oom_kills() -> Option<u64> {
+    field(&fs::read_to_string("/proc/vmstat").ok()?, "oom_kill ")
+}
+
+/// The number behind a name at the beginning of a line.
+pub(crate) fn field(text: &str, name: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+    rest.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// TCP sockets that listen: inode to port, of this network namespace.
@@ -299,6 +328,8 @@ mod tests {
         let process = read(me).unwrap();
         assert!(process.rss_bytes > 0 && process.start_ticks > 0 && process.start_ticks <= uptime_ticks());
         assert!(open_files(me).unwrap() > 0 && command_line(me).is_some());
+        assert!(process.threads >= 1 && storage_bytes(me).is_some());
+        assert!(proportional_memory(me).is_none_or(|pss| pss > 0 && pss <= 2 * process.rss_bytes));
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn all(client: &mut Client, json: bool) -> Outcome {
         return Ok(());
     }
     let list: ProcessList = parse(result)?;
-    let checked: Vec<_> = list.processes.iter().filter_map(|p| Some((p, p.health?))).collect();
+    let checked: Vec<_> = list.processes.iter().filter_map(|p| Some((p, p.health.clone()?))).collect();
     if checked.is_empty() {
         render::note("no process here has health checks; `hostler start --health http=URL` declares one");
         return Ok(());
@@ -108,7 +108,7 @@ fn all(client: &mut Client, json: bool) -> Outcome {
     let head = ["NAME", "STATUS", "HEALTH", "WHY"].map(str::to_owned);
     let rows = checked.iter().map(|(p, health)| {
         let why = p.status_reason.clone().unwrap_or_default();
-        [p.name.clone(), p.status.as_str().to_owned(), health.to_string(), why]
+        [p.name.clone(), p.status.as_str().to_owned(), health.clone(), why]
     });
     render::columns(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
     Ok(())

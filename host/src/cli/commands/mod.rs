@@ -9,4 +9,5 @@ pub(super) mod ps;
 pub(super) mod restart;
 pub(super) mod spec_args;
 pub(super) mod start;
+pub(super) mod stats;
 pub(super) mod stop;

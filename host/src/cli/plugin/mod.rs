@@ -1,6 +1,8 @@
 //! `hostler plugin …`
 
+mod add;
 mod check;
+mod list;
 mod new;
 mod run;
 
@@ -22,6 +24,10 @@ enum Command {
     Check(check::Args),
     /// Try a plugin on a sample, under the limits that it will have
     Run(run::Args),
+    /// Declare a plugin in the user's configuration
+    Add(add::Args),
+    /// Show the plugins that processes can name, and how they are
+    List(list::Args),
 }
 
 pub(super) fn run(args: Args) -> Outcome {
@@ -29,5 +35,7 @@ pub(super) fn run(args: Args) -> Outcome {
         Command::New(args) => new::run(args),
         Command::Check(args) => check::run(args),
         Command::Run(args) => run::run(args),
+        Command::Add(args) => add::run(args),
+        Command::List(args) => list::run(&args),
     }
 }

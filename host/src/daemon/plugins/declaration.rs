@@ -1,6 +1,7 @@
 //! `[plugins.NAME]` in the user's configuration.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_model::nearest::nearest;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::plugins::builtin;
+use crate::plugins::source::read_component;
 
 const BUILTIN: &str = "builtin:";
 const MAX_NAME: usize = 64;
@@ -142,6 +144,24 @@ impl Source {
         match self {
             Self::Builtin(_) => None,
             Self::File(path) => Some(config_dir.join(path)),
+        }
+    }
+}
+
+impl Source {
+    /// The component, or what is in its place. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn read(&self, config_dir: &Path) -> Result<Arc<[u8]>, String> {
+        match self {
+            Self::Builtin(name) => {
+                builtin::find(name).map(|builtin| builtin.wasm.into()).ok_or_else(|| no_builtin(name))
+            }
+            Self::File(path) => {
+                let path = config_dir.join(path);
+                read_component(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+            }
         }
     }
 }

@@ -14,8 +14,6 @@ use tokio::sync::OnceCell;
 use super::super::config::Stamp;
 use super::declaration::{Declaration, Source};
 use super::grants;
-use crate::plugins::builtin;
-use crate::plugins::source::read_component;
 
 /// Loads components.
 pub(super) struct Loader {
@@ -32,21 +30,6 @@ impl Loader {
         Self { code_dir, engine: OnceCell::new(), components: Mutex::default() }
     }
 
-    /// All that a plugin is made of, checked.
-    ///
-    /// # Errors
-    /// Why it cannot be one.
-    pub(super) async fn prepare(
-        &self,
-        declaration: &Declaration,
-        config_dir: &Path,
-        own_config: &Map<String, Value>,
-    ) -> Result<(Component, PluginSettings), String> {
-        let component = self.component(&declaration.source, config_dir).await?;
-        let settings = settings(declaration, &component, own_config)?;
-        Ok((component, settings))
-    }
-
     async fn engine(&self) -> Result<&Engine, String> {
         let make = || async {
             let options =
@@ -58,25 +41,24 @@ impl Loader {
     }
 
     /// The component of a source, as the file is now.
-    async fn component(&self, source: &Source, config_dir: &Path) -> Result<Component, String> {
+    ///
+    /// # Errors
+    /// When it cannot be read or is no plugin.
+    pub(super) async fn component(&self, source: &Source, config_dir: &Path) -> Result<Component, String> {
         let place = {
             let mut components = self.components.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(components.entry(source.clone()).or_default())
         };
         let mut place = place.lock().await;
-        let file = source.file(config_dir);
-        let stamp = file.as_deref().and_then(Stamp::of);
+        let stamp = source.file(config_dir).and_then(|file| Stamp::of(&file));
         if let Some((of, component)) = &*place
             && *of == stamp
         {
             return Ok(component.clone());
         }
-        let wasm = match (source, file) {
-            (Source::Builtin(name), _) => {
-                builtin::find(name).map(|builtin| builtin.wasm.into()).ok_or("it is no longer built in")?
-            }
-            (Source::File(_), file) => read(file.unwrap_or_default()).await?,
-        };
+        let (from, dir) = (source.clone(), config_dir.to_owned());
+        let reading = tokio::task::spawn_blocking(move || from.read(&dir));
+        let wasm = reading.await.map_err(|error| error.to_string())??;
         let engine = self.engine().await?;
         let loaded = Component::load(engine, wasm, &Limits::default()).await;
         let component = loaded.map_err(|error| format!("{source}: {error}"))?;
@@ -85,15 +67,11 @@ impl Loader {
     }
 }
 
-async fn read(path: PathBuf) -> Result<Arc<[u8]>, String> {
-    let reading = tokio::task::spawn_blocking(move || {
-        read_component(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-    });
-    reading.await.map_err(|error| error.to_string())?
-}
-
 /// The settings of a plugin: its configuration checked, and what it is granted.
-fn settings(
+///
+/// # Errors
+/// What in the configuration is wrong.
+pub(super) fn settings(
     declaration: &Declaration,
     component: &Component,
     own_config: &Map<String, Value>,

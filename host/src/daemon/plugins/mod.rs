@@ -6,6 +6,7 @@
 
 pub(crate) mod declaration;
 mod grants;
+pub(crate) mod list;
 mod load;
 mod names;
 
@@ -21,7 +22,7 @@ use hostler_plugin_host::{Instance, Kind, Plugin, Surroundings};
 use serde_json::{Map, Value};
 
 use self::declaration::{Declaration, OnFailure};
-use self::load::Loader;
+use self::load::{Loader, settings};
 use super::config::{ConfigFile, Stamp};
 use crate::plugins::builtin;
 
@@ -112,18 +113,16 @@ impl Plugins {
         let loaded = match &*place {
             Some(loaded) => Arc::clone(loaded),
             None => {
-                let made = self.make(name, &declaration, own_config).await;
-                place.insert(Arc::new(made.map_err(ToolError::invalid)?)).clone()
+                let made = self.make(name, &declaration, own_config, kind).await;
+                let made = made.map_err(|why| named(name, &why))?;
+                place.insert(Arc::new(made)).clone()
             }
         };
         drop(place);
         self.keep_current().await;
         match loaded.plugin.component().kind() {
             found if found == kind => Ok(loaded),
-            found => Err(ToolError::invalid(format!(
-                "the plugin `{name}` is a {found}, expected a {kind}; {}",
-                names::of_kind(kind, &self.0.config.current())
-            ))),
+            found => Err(named(name, &self.other_kind(found, kind))),
         }
     }
 
@@ -173,12 +172,7 @@ impl Plugins {
         }
         let declaration = now.declaration.clone();
         *loaded.made_of() = now;
-        let outcome = match self.0.loader.prepare(&declaration, self.config_dir(), &loaded.own_config).await {
-            Ok((component, settings)) => {
-                loaded.plugin.replace(component, settings).await.map_err(|error| error.to_string())
-            }
-            Err(why) => Err(why),
-        };
+        let outcome = self.change_over(loaded, &declaration).await;
         match outcome {
             Ok(()) => tracing::info!(plugin = loaded.name, "reloaded"),
             Err(why) => {
@@ -188,19 +182,27 @@ impl Plugins {
         }
     }
 
+    async fn change_over(&self, loaded: &Loaded, declaration: &Declaration) -> Result<(), String> {
+        let component = self.0.loader.component(&declaration.source, self.config_dir()).await?;
+        let settings = settings(declaration, &component, &loaded.own_config)?;
+        loaded.plugin.replace(component, settings).await.map_err(|error| error.to_string())
+    }
+
     async fn make(
         &self,
         name: &str,
         declaration: &Declaration,
         own_config: &Map<String, Value>,
+        kind: Kind,
     ) -> Result<Loaded, String> {
         let stamp = declaration.source.file(self.config_dir()).and_then(|file| Stamp::of(&file));
-        let (component, settings) =
-            self.0.loader.prepare(declaration, self.config_dir(), own_config).await.map_err(named(name))?;
-        let plugin = Plugin::new(name, component, settings).await.map_err(|error| {
-            let why = error.to_string();
-            named(name)(why)
-        })?;
+        let component = self.0.loader.component(&declaration.source, self.config_dir()).await?;
+        if component.kind() != kind {
+            return Err(self.other_kind(component.kind(), kind));
+        }
+        let settings = settings(declaration, &component, own_config)?;
+        let made = Plugin::new(name, component, settings).await;
+        let plugin = made.map_err(|error| error.to_string())?;
         let made_of = Mutex::new(MadeOf { declaration: declaration.clone(), stamp });
         Ok(Loaded { plugin, name: name.to_owned(), own_config: own_config.clone(), made_of })
     }
@@ -214,6 +216,11 @@ impl Plugins {
 
     fn unknown(&self, name: &str, kind: Kind) -> ToolError {
         ToolError::invalid(names::unknown(name, kind, &self.0.config.current(), self.0.config.path()))
+    }
+
+    fn other_kind(&self, found: Kind, expected: Kind) -> String {
+        let there_are = names::of_kind(expected, &self.0.config.current());
+        format!("it is a {found}, expected a {expected}. {there_are}")
     }
 
     fn config_dir(&self) -> &Path {
@@ -236,8 +243,8 @@ impl Plugins {
     }
 }
 
-fn named(name: &str) -> impl Fn(String) -> String {
-    move |why| format!("the plugin `{name}`: {why}")
+fn named(name: &str, why: &str) -> ToolError {
+    ToolError::invalid(format!("the plugin `{name}`: {why}"))
 }
 
 /// Whether somebody works with it, or makes it.

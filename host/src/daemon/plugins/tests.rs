@@ -79,7 +79,7 @@ async fn what_does_not_fit_is_named_with_what_would() {
             "json",
             json!({}),
             Kind::HealthCheck,
-            "is a log-parser, expected a health-check; There are: command, http",
+            "is a log-parser, expected a health-check. There are: command, http",
         ),
         ("mine", json!({}), Kind::LogParser, "the plugin `mine`: cannot read"),
         ("text", json!({}), Kind::LogParser, "this is not WebAssembly"),

@@ -14,8 +14,8 @@ use hostler_model::spec::Limits;
 use hostler_model::{ProcessId, ProcessSpec};
 use hostler_supervisor::{Snapshot, proc};
 
-use super::sampling::Usage;
 use super::{Client, Service, not_configured, store_error, views};
+use crate::daemon::monitor::{Target, Usage};
 use crate::daemon::registry::Entry;
 
 const DEFAULT_LIMIT: u32 = 100;
@@ -72,10 +72,10 @@ impl Service {
         Ok(ProcessList { processes, next_cursor, note })
     }
 
-    async fn usage(&self, page: &[(Arc<Entry>, Snapshot)]) -> HashMap<ProcessId, Usage> {
-        let trees: Vec<_> = page.iter().filter_map(|(e, s)| Some((e.id, s.roots()?))).collect();
-        let sampler = self.sampler.clone();
-        tokio::task::spawn_blocking(move || sampler.measure(&trees)).await.unwrap_or_default()
+    pub(super) async fn usage(&self, page: &[(Arc<Entry>, Snapshot)]) -> HashMap<ProcessId, Usage> {
+        let targets: Vec<_> = page.iter().filter_map(|(e, s)| Target::of(e.id, s)).collect();
+        let monitor = self.monitor.clone();
+        tokio::task::spawn_blocking(move || monitor.measure(&targets)).await.unwrap_or_default()
     }
 
     /// `get_process_info`.
@@ -101,13 +101,13 @@ impl Service {
         let page = [(entry.clone(), snapshot.clone())];
         let usage = self.usage(&page).await.remove(&entry.id);
         let details = tokio::task::spawn_blocking(move || (tree_view(usage.as_ref()), usage)).await;
-        let ((tree, open_files), usage) = details.map_err(|e| ToolError::internal(e.to_string()))?;
+        let (tree, usage) = details.map_err(|e| ToolError::internal(e.to_string()))?;
         Ok(ProcessInfo {
             process: views::process_view(&entry, &snapshot, usage.as_ref()),
             specification: views::specification(&snapshot.spec),
             runs: runs.rows.iter().map(views::run_view).collect(),
             tree,
-            open_files,
+            open_files: usage.as_ref().map(|u| u.open_files),
             limits: limits_in_force(&snapshot.spec.limits),
             plugins: plugins_in_use(&snapshot.spec),
             health,
@@ -173,20 +173,16 @@ fn plugins_in_use(spec: &ProcessSpec) -> Vec<String> {
     names
 }
 
-/// The tree as shown, and how many files it has open.
-fn tree_view(usage: Option<&Usage>) -> (Vec<TreeProcess>, Option<u64>) {
-    let Some(usage) = usage else { return (Vec::new(), None) };
-    let tree = usage
-        .tree
-        .iter()
-        .map(|p| TreeProcess {
-            pid: p.pid,
-            ppid: p.ppid,
-            command: hostler_model::text::clip(proc::command_line(p.pid).unwrap_or_default(), COMMAND_CHARS),
-            memory_bytes: p.rss_bytes,
-        })
-        .collect();
-    (tree, Some(usage.tree.iter().filter_map(|p| proc::open_files(p.pid)).sum()))
+/// The tree as shown.
+fn tree_view(usage: Option<&Usage>) -> Vec<TreeProcess> {
+    let tree = usage.into_iter().flat_map(|usage| &usage.tree);
+    tree.map(|p| TreeProcess {
+        pid: p.pid,
+        ppid: p.ppid,
+        command: hostler_model::text::clip(proc::command_line(p.pid).unwrap_or_default(), COMMAND_CHARS),
+        memory_bytes: p.rss_bytes,
+    })
+    .collect()
 }
 
 fn limits_in_force(limits: &Limits) -> Vec<LimitInForce> {

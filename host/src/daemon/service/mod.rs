@@ -8,9 +8,10 @@ mod lifetimes;
 mod listing;
 mod logs;
 mod operate;
+mod overview;
 mod ports;
 mod readiness;
-mod sampling;
+mod stats;
 mod surroundings;
 mod views;
 mod waiting;
@@ -29,13 +30,13 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use evidence::in_words;
 pub(crate) use lifetimes::{Leases, Owner, Sessions, watch_leases as lifetimes_watch};
-use sampling::Sampler;
 
 use super::backlog::Backlog;
 use super::degraded::Degraded;
 use super::health::Checkers;
 use super::home::Home;
 use super::ingest::Ingest;
+use super::monitor::Monitor;
 use super::plugins::Plugins;
 use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
@@ -50,9 +51,9 @@ pub(crate) struct Service {
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
     pub(crate) backlog: Backlog,
+    pub(crate) monitor: Arc<Monitor>,
     pub(crate) plugins: Plugins,
     pub(crate) checkers: Checkers,
-    pub(crate) sampler: Arc<Sampler>,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,
     /// Declaring is done by one at a time, so that two starts of one name are one process.
@@ -141,6 +142,40 @@ impl Service {
             self.leases.renew(entry.id);
         }
         found.ok_or_else(|| self.not_found(&project, name))
+    }
+
+    /// The process of this name, as far as the daemon has it at hand; does not wait, and renews no lease.
+    pub(crate) fn lookup(&self, client: &Client, process: &str) -> Option<Arc<Entry>> {
+        let all = self.registry.all();
+        let found = match process.split_once('/') {
+            Some((project, name)) => {
+                all.iter().find(|e| e.project.name == project && e.name.as_str() == name)
+            }
+            None => all.iter().find(|e| e.project.id == client.project.id && e.name.as_str() == process),
+        };
+        let by_id = || process.parse::<ProcessId>().ok().and_then(|id| self.registry.get(id));
+        found.cloned().or_else(by_id)
+    }
+
+    /// The processes of the client's project, by name.
+    pub(crate) fn entries(&self, client: &Client) -> Vec<Arc<Entry>> {
+        let mut entries = self.registry.all();
+        entries.retain(|e| e.project.id == client.project.id);
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries
+    }
+
+    /// The names of the processes of the client's project, in their order.
+    pub(crate) fn process_names(&self, client: &Client) -> Vec<String> {
+        self.entries(client).iter().map(|e| e.name.to_string()).collect()
+    }
+
+    /// The names that may be meant by what somebody types: with a `/`, those of other projects too.
+    pub(crate) fn process_names_for(&self, client: &Client, typed: &str) -> Vec<String> {
+        if typed.contains('/') {
+            return self.registry.all().iter().map(|e| e.full_name()).collect();
+        }
+        self.process_names(client)
     }
 
     fn not_found(&self, project: &Project, name: &str) -> ToolError {

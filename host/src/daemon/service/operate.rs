@@ -293,7 +293,7 @@ impl Service {
         entry.handle.detach();
         self.registry.remove(entry.id);
         self.leases.grant(entry.id, Lifetime::Persistent);
-        self.sampler.forget(entry.id);
+        self.monitor.forget(entry.id);
         self.checkers.forget(entry.id);
         match self.store.remove_process(entry.id).await {
             Ok(_) => Ok(()),

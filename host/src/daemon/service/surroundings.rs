@@ -4,11 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hostler_plugin_host::{BoxFuture, Command, CommandError, CommandOutput, ProcessFacts, Surroundings};
-use hostler_supervisor::proc;
 
-use super::sampling::{Sampler, Usage};
 use super::{Service, views};
 use crate::daemon::home::Home;
+use crate::daemon::monitor::{Monitor, Target};
 use crate::daemon::registry::Entry;
 use crate::plugins::commands;
 
@@ -16,14 +15,14 @@ use crate::plugins::commands;
 struct Watched {
     home: Home,
     entry: Arc<Entry>,
-    sampler: Arc<Sampler>,
+    monitor: Arc<Monitor>,
 }
 
 impl Service {
     /// For the instances of plugins that work for a process.
     pub(crate) fn surroundings(&self, entry: &Arc<Entry>) -> Arc<dyn Surroundings> {
-        let (home, sampler) = (self.home.clone(), self.sampler.clone());
-        Arc::new(Watched { home, entry: entry.clone(), sampler })
+        let (home, monitor) = (self.home.clone(), self.monitor.clone());
+        Arc::new(Watched { home, entry: entry.clone(), monitor })
     }
 }
 
@@ -31,13 +30,12 @@ impl Surroundings for Watched {
     fn facts(&self) -> BoxFuture<'_, ProcessFacts> {
         Box::pin(async {
             let snapshot = self.entry.handle.snapshot();
-            let (id, sampler) = (self.entry.id, self.sampler.clone());
-            let roots = snapshot.roots();
+            let (target, monitor) = (Target::of(self.entry.id, &snapshot), self.monitor.clone());
             let measured = tokio::task::spawn_blocking(move || {
-                let mut measured = sampler.measure(&[(id, roots?)]);
-                measured.remove(&id).map(|usage| (threads(&usage), usage))
+                let target = target?;
+                monitor.measure(std::slice::from_ref(&target)).remove(&target.id)
             });
-            let (threads, usage) = measured.await.ok().flatten().unzip();
+            let usage = measured.await.ok().flatten();
             let state = &snapshot.lifecycle.state;
             let uptime_ms = views::started_at(state).map_or(0, |at| crate::daemon::now().ms_since(at));
             let silent_ms = u64::try_from(self.entry.activity.silent().as_millis()).unwrap_or(u64::MAX);
@@ -49,8 +47,8 @@ impl Surroundings for Watched {
                 restarts: snapshot.lifecycle.restarts,
                 cpu_percent: usage.as_ref().map(|usage| usage.cpu_percent),
                 memory_bytes: usage.as_ref().map(|usage| usage.memory_bytes),
-                open_files: pid.and_then(proc::open_files),
-                threads: threads.flatten(),
+                open_files: usage.as_ref().map(|usage| usage.open_files),
+                threads: usage.as_ref().and_then(|usage| u32::try_from(usage.threads).ok()),
                 ports: usage.map(|usage| usage.ports).unwrap_or_default(),
                 // A process is not silent for longer than it runs.
                 silent_ms: pid.map(|_| silent_ms.min(uptime_ms)),
@@ -65,8 +63,4 @@ impl Surroundings for Watched {
             commands::run(&self.home, Path::new(&self.entry.project.root), &place, command).await
         })
     }
-}
-
-fn threads(usage: &Usage) -> Option<u32> {
-    usage.tree.iter().map(|process| proc::threads(process.pid)).sum()
 }

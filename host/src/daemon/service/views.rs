@@ -9,7 +9,7 @@ use hostler_store::{RunReason, RunRecord};
 use hostler_supervisor::Snapshot;
 use serde_json::{Map, Value};
 
-use super::sampling::Usage;
+use crate::daemon::monitor::Usage;
 use crate::daemon::registry::Entry;
 
 /// The view of a process.
@@ -28,7 +28,7 @@ pub(super) fn process_view(entry: &Entry, snapshot: &Snapshot, usage: Option<&Us
         uptime_ms: started.map(|at| now.ms_since(at)),
         exit: life.last_exit().as_ref().map(ExitView::from),
         restarts: life.restarts,
-        health: snapshot.health().map(|health| health.status),
+        health: snapshot.health().map(|health| health.status.to_string()),
         ready: life.state.ready(life.last_run).is_some(),
         group: None,
         command: snapshot.spec.command.clone(),

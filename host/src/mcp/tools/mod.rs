@@ -3,6 +3,7 @@
 mod health;
 mod lifecycle;
 mod logs;
+mod monitoring;
 
 use std::sync::{Arc, LazyLock};
 
@@ -16,6 +17,7 @@ use rmcp::schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 use crate::daemon::service::{Client, Patience, Service};
 
@@ -58,7 +60,7 @@ pub(crate) fn families() -> &'static [Family] {
         let family = |name, tools| Family { name, tools };
         vec![
             family("lifecycle", lifecycle::tools()),
-            family("monitoring", health::tools()),
+            family("monitoring", monitoring::tools().into_iter().chain(health::tools()).collect()),
             family("logs", logs::tools()),
         ]
     });
@@ -84,6 +86,22 @@ pub(crate) fn check_selection(selection: &Selection) -> Result<(), ToolError> {
         "no tools `{unknown}`; {hint}There are the families {}, and each tool by its name",
         families.join(", ")
     )))
+}
+
+/// What a tool answers to the daemon itself; nobody waits for it long.
+pub(super) async fn ask(
+    def: &ToolDef,
+    service: &Arc<Service>,
+    client: &Arc<Client>,
+    arguments: &Value,
+) -> Result<Answer, ToolError> {
+    let call = Call {
+        service: service.clone(),
+        client: client.clone(),
+        patience: Patience { cut_short: CancellationToken::new() },
+        arguments: arguments.as_object().cloned().unwrap_or_default(),
+    };
+    (def.run)(call).await
 }
 
 /// The tools of a selection, in their order.

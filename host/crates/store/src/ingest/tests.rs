@@ -1,5 +1,9 @@
+use hostler_model::Timestamp;
+use hostler_model::lines::Stream;
+
 use super::*;
-use crate::testing::{Fixture, NOW, batch, contents, many, row, stored};
+use crate::RowFlags;
+use crate::testing::{Fixture, NOW, batch, contents, many, noise, row, stored};
 
 async fn offset(store: &Store, run: RunKey) -> u64 {
     store.ingest_state(run).await.unwrap().position.offset
@@ -24,10 +28,9 @@ async fn everything_of_a_batch_is_read_back() {
     let f = Fixture::new();
     let process = f.process("web").await;
     let run = f.run(process, 1).await;
-    let mut first =
-        batch(run, 50, vec![row(5, Stream::Stderr, b"\xff\x00bytes"), row(4, Stream::Stdout, b"")]);
-    first.rows[0].level = 17;
-    first.rows[0].flags = RowFlags::CONTINUED;
+    let mut continued = row(5, Stream::Stderr, b"\xff\x00bytes");
+    continued.flags = RowFlags::CONTINUED;
+    let mut first = batch(run, 50, vec![continued, row(4, Stream::Stdout, b"")]);
     first.carry_stderr = Carry { bytes: b"half a li".to_vec(), since: NOW };
     let mut second = batch(run, 60, vec![]);
     second.drained = true;
@@ -40,7 +43,7 @@ async fn everything_of_a_batch_is_read_back() {
     assert!(f.store.ingest_state(run).await.unwrap().drained);
     let rows = f.rows(process).await;
     assert_eq!(rows.len(), 2);
-    assert_eq!((rows[0].level, rows[0].stream, rows[0].time), (17, Stream::Stderr, Timestamp(5)));
+    assert_eq!((rows[0].stream, rows[0].time), (Stream::Stderr, Timestamp(5)));
     assert!(rows[0].flags.is_continued() && !rows[0].flags.is_gap());
     assert_eq!((&rows[0].raw[..], rows[1].seq), (&b"\xff\x00bytes"[..], 2));
 }
@@ -116,7 +119,7 @@ async fn without_room_neither_rows_nor_position_are_half_there() {
     let process = f.process("web").await;
     let (run, other) = (f.run(process, 1).await, f.run(process, 2).await);
     f.store.commit_ingest(vec![batch(run, 1, many(10))]).await.unwrap();
-    let full = vec![batch(other, 1, many(5)), batch(run, 2, many(5_000))];
+    let full = vec![batch(other, 1, many(5)), batch(run, 2, noise(5_000))];
     room(&f.store, Some(8)).await;
     for _ in 0..3 {
         let answer = f.store.commit_ingest(full.clone()).await;

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{Fixture, batch, many, point, row};
-use crate::{IngestBatch, NewRow};
+use crate::IngestBatch;
+use crate::testing::{Fixture, NewRow, batch, many, point, row};
 
 fn asc(process_id: ProcessId) -> LogQuery {
     LogQuery { order: Order::Asc, ..LogQuery::newest(process_id, 100) }
@@ -81,7 +81,7 @@ async fn pages_are_found_by_key() {
     let plans = f.store.read(|conn| {
         let mut plans = Vec::new();
         for order in [Order::Asc, Order::Desc] {
-            for sql in [runs_sql(order), rows_sql(order), blocks::blocks_sql(order)] {
+            for sql in [runs_sql(order), chunks::candidates_sql(order)] {
                 let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
                 // Unbound parameters are NULL, which does not change the plan.
                 let steps =
@@ -141,6 +141,7 @@ impl Walk {
             process_id,
             run: self.run.map(RunNo),
             stream: self.stream,
+            min_level: Severity::UNKNOWN,
             since: self.times.map(|t| Timestamp(t.0)),
             until: self.times.map(|t| Timestamp(t.1)),
             after: None,
@@ -198,9 +199,10 @@ async fn ingest(f: &Fixture, process: ProcessId, batches: Vec<(u8, Vec<NewRow>)>
                 seq: next[index],
                 time: row.time,
                 stream: row.stream,
-                level: row.level,
+                level: Severity::UNKNOWN,
                 flags: row.flags,
                 raw: row.raw.clone(),
+                event: None,
             });
             next[index] += 1;
         }

@@ -59,8 +59,8 @@ async fn a_number_is_never_given_out_twice() {
     assert_eq!(f.store.remove_process(first).await, Ok(true));
     assert_eq!(f.store.remove_process(first).await, Ok(false));
     let left = f.store.read(|conn| {
-        let sql = "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM log_rows)
-                   + (SELECT count(*) FROM log_blocks)";
+        let sql = "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM log_chunks)
+                   + (SELECT count(*) FROM log_data)";
         Ok(conn.query_row(sql, [], |r| r.get::<_, u32>(0))?)
     });
     assert_eq!(left.await, Ok(0));

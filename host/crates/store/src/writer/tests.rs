@@ -94,7 +94,7 @@ fn a_commit_that_fails_answers_the_guilty_only() {
     let orphan = job(|conn| {
         conn.pragma_update(None, "defer_foreign_keys", true)?;
         Ok(conn.execute(
-            "INSERT INTO log_rows (run_id, seq, time, stream, level, flags, raw) VALUES (9, 1, 0, 0, 0, 0, x'')",
+            "INSERT INTO log_events (run_id, first_seq, last_seq, count, data) VALUES (9, 1, 1, 0, x'')",
             [],
         )?)
     });

@@ -1,0 +1,40 @@
+//! Lines as they are searched: as they are shown, terminal escapes removed, and not as the raw bytes are.
+
+use std::borrow::Cow;
+
+use hostler_model::text::readable;
+
+use crate::rows::Rows;
+
+/// The text of rows for a search: the stored one, where all of it is shown as it is.
+#[derive(Debug)]
+pub(crate) struct Searchable<'a> {
+    pub(crate) text: Cow<'a, [u8]>,
+}
+
+impl<'a> Searchable<'a> {
+    /// That of some rows.
+    pub(crate) fn of(rows: &'a Rows) -> Self {
+        if is_shown_as_it_is(&rows.text) {
+            return Self { text: Cow::Borrowed(&rows.text) };
+        }
+        let mut text = Vec::with_capacity(rows.text.len());
+        for row in rows.iter() {
+            if is_shown_as_it_is(row.raw) {
+                text.extend_from_slice(row.raw);
+            } else {
+                text.extend_from_slice(readable(row.raw).as_bytes());
+            }
+            text.push(b'\n');
+        }
+        Self { text: text.into() }
+    }
+}
+
+/// Whether readable text is the same as these bytes.
+fn is_shown_as_it_is(bytes: &[u8]) -> bool {
+    // Without a branch for each byte, so that it is done many bytes at a time.
+    let control = |b: &u8| (*b < 0x20) & (*b != b'\n') & (*b != b'\t') | (*b == 0x7f);
+    let clean = |chunk: &[u8]| !chunk.iter().fold(false, |any, byte| any | control(byte));
+    bytes.chunks(4096).all(clean) && std::str::from_utf8(bytes).is_ok()
+}

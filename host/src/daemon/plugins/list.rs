@@ -1,0 +1,147 @@
+//! Which plugins there are and how they are: `hostler plugin list`.
+
+use std::path::Path;
+
+use hostler_api::plugin::{GrantsView, PluginList, PluginState, PluginView};
+use hostler_plugin_host::{Digest, EngineOptions, Grants, PeerPattern, PluginStatus, Stats, Trust, inspect};
+
+use super::Plugins;
+use super::declaration::Declaration;
+use crate::daemon::config::Config;
+use crate::plugins::builtin;
+
+impl Plugins {
+    /// All that are declared or built in, and how those in use are.
+    pub(crate) async fn list(&self) -> PluginList {
+        self.keep_current().await;
+        let (config, config_dir) = (self.0.config.current(), self.config_dir().to_owned());
+        let looking = tokio::task::spawn_blocking(move || catalog(&config, &config_dir));
+        let mut plugins = looking.await.unwrap_or_default();
+        for loaded in self.all_loaded() {
+            let known = plugins.iter().position(|view| view.name == loaded.name);
+            let at = known.unwrap_or_else(|| {
+                let mut view = blank(&loaded.name, &loaded.made_of().declaration);
+                view.reason =
+                    Some("no longer declared; who uses it keeps it until its next start".to_owned());
+                plugins.push(view);
+                plugins.len() - 1
+            });
+            add(&mut plugins[at], loaded.plugin.status());
+        }
+        PluginList { plugins, note: None }
+    }
+}
+
+/// All that are declared or built in, without a daemon. Reads their files.
+pub(crate) fn catalog(config: &Config, config_dir: &Path) -> Vec<PluginView> {
+    let undeclared = builtin::ALL.iter().filter(|builtin| !config.plugins.contains_key(builtin.name));
+    let declared = config.plugins.iter().map(|(name, declaration)| look(name, declaration, config_dir));
+    let built_in =
+        undeclared.map(|builtin| look(builtin.name, &Declaration::of_builtin(builtin.name), config_dir));
+    let mut all: Vec<PluginView> = declared.chain(built_in).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+fn look(name: &str, declaration: &Declaration, config_dir: &Path) -> PluginView {
+    let mut view = blank(name, declaration);
+    let found = declaration.source.read(config_dir).and_then(|wasm| {
+        view.sha256 = Some(Digest::of(&wasm).to_string());
+        inspect(&wasm, EngineOptions::default().max_component_bytes).map_err(|error| error.to_string())
+    });
+    match found {
+        Ok(inspection) => {
+            view.kind = Some(inspection.kind.world().to_owned());
+            if declaration.sha256.is_some_and(|declared| declared != inspection.digest) {
+                view.reason =
+                    Some("the file is not the one that `sha256` names: it has no grants".to_owned());
+            }
+        }
+        Err(why) => {
+            view.status = PluginState::Broken;
+            view.reason = Some(why);
+        }
+    }
+    view
+}
+
+/// One of which nothing is known.
+fn blank(name: &str, declaration: &Declaration) -> PluginView {
+    PluginView {
+        name: name.to_owned(),
+        kind: None,
+        source: declaration.source.to_string(),
+        sha256: None,
+        status: PluginState::Idle,
+        reason: None,
+        uses: 0,
+        granted: GrantsView::default(),
+        ungranted: GrantsView::default(),
+        calls: 0,
+        items: 0,
+        ns_per_item: None,
+        traps: 0,
+        timeouts: 0,
+        invalid_answers: 0,
+        refusals: 0,
+        quarantined_calls: 0,
+        memory_peak_bytes: 0,
+    }
+}
+
+/// Adds one use of a plugin to what is shown of it.
+fn add(view: &mut PluginView, status: PluginStatus) {
+    let PluginStatus { kind, digest, granted, ungranted, trust, last_fault, reload_error, stats, .. } =
+        status;
+    view.kind.get_or_insert_with(|| kind.world().to_owned());
+    // What serves may be older than the file.
+    view.sha256 = Some(digest.to_string());
+    view.uses += 1;
+    let now = match trust {
+        Trust::Trusted { .. } => PluginState::Active,
+        Trust::Quarantined { .. } | Trust::OnTrial { .. } => PluginState::Quarantined,
+    };
+    if view.status != PluginState::Quarantined {
+        view.status = now;
+    }
+    let quarantine = match trust {
+        Trust::Trusted { .. } => last_fault.map(|fault| format!("last fault: {fault}")),
+        Trust::Quarantined { remaining_ms, reason } => {
+            Some(format!("left alone for {} s: {reason}", remaining_ms.div_ceil(1000)))
+        }
+        Trust::OnTrial { reason } => Some(format!("its next call decides: {reason}")),
+    };
+    let reload = reload_error.map(|why| format!("not reloaded: {why}"));
+    let reasons: Vec<String> = [view.reason.take(), quarantine, reload].into_iter().flatten().collect();
+    view.reason = (!reasons.is_empty()).then(|| hostler_model::text::clip(reasons.join("; "), 1_000));
+    join(&mut view.granted, &granted);
+    join(&mut view.ungranted, &ungranted);
+    count(view, &stats);
+}
+
+fn count(view: &mut PluginView, stats: &Stats) {
+    let before = view.ns_per_item.unwrap_or(0).saturating_mul(view.items);
+    let spent = u64::try_from(stats.busy.as_nanos()).unwrap_or(u64::MAX);
+    view.calls += stats.calls;
+    view.items += stats.items;
+    view.ns_per_item = before.saturating_add(spent).checked_div(view.items);
+    view.traps += stats.traps;
+    view.timeouts += stats.timeouts;
+    view.invalid_answers += stats.invalid_answers;
+    view.refusals += stats.refusals;
+    view.quarantined_calls += stats.quarantined;
+    view.memory_peak_bytes = view.memory_peak_bytes.max(stats.memory_peak);
+}
+
+fn join(all: &mut GrantsView, more: &Grants) {
+    let peers = |peers: &[PeerPattern]| peers.iter().map(ToString::to_string).collect::<Vec<_>>();
+    for (all, more) in [
+        (&mut all.tcp, peers(&more.tcp)),
+        (&mut all.http, peers(&more.http)),
+        (&mut all.commands, more.commands.clone()),
+    ] {
+        all.extend(more);
+        all.sort();
+        all.dedup();
+    }
+}

@@ -1,0 +1,263 @@
+//! Resources: lists, contents, completions, and who is told of changes.
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::time::{Duration, Instant};
+
+use e2e::{DEADLINE, Env, Era, Mcp, in_both_eras};
+use serde_json::{Value, json};
+
+in_both_eras!(
+    resources_say_what_the_tools_say,
+    what_is_not_there_is_not_found,
+    lists_are_read_page_by_page,
+    names_are_completed,
+    a_change_is_told_to_who_subscribed,
+    many_changes_are_told_together,
+);
+
+fn read(mcp: &mut Mcp, uri: &str) -> Value {
+    let answer = mcp.request("resources/read", json!({"uri": uri}));
+    let contents = &answer["result"]["contents"][0];
+    assert_eq!(contents["uri"], uri, "{answer}");
+    assert_eq!(contents["mimeType"], "application/json", "{answer}");
+    serde_json::from_str(contents["text"].as_str().unwrap()).unwrap()
+}
+
+/// Asks to be told of changes; gives what ends it in the newer era.
+fn subscribe(mcp: &mut Mcp, era: Era, uris: &[&str]) -> u64 {
+    match era {
+        Era::Legacy => {
+            for uri in uris {
+                let answer = mcp.request("resources/subscribe", json!({"uri": uri}));
+                assert!(answer["result"].is_object(), "{answer}");
+            }
+            0
+        }
+        Era::Modern => {
+            let wanted =
+                json!({"notifications": {"resourceSubscriptions": uris, "resourcesListChanged": true}});
+            let id = mcp.begin("subscriptions/listen", wanted);
+            let acknowledged = next(mcp, "notifications/subscriptions/acknowledged");
+            let granted = &acknowledged["params"]["notifications"]["resourceSubscriptions"];
+            assert_eq!(granted, &json!(uris), "{acknowledged}");
+            id
+        }
+    }
+}
+
+fn next(mcp: &mut Mcp, method: &str) -> Value {
+    let deadline = Instant::now() + DEADLINE;
+    while Instant::now() < deadline {
+        match mcp.next_message(deadline - Instant::now()) {
+            Some(message) if message["method"] == method => return message,
+            Some(_) => {}
+            None => break,
+        }
+    }
+    panic!("no {method} came");
+}
+
+fn told_of(mcp: &mut Mcp, uri: &str) {
+    while next(mcp, "notifications/resources/updated")["params"]["uri"] != uri {}
+}
+
+fn resources_say_what_the_tools_say(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    mcp.start("web", &env.fault(), &["lines", "3"]);
+    mcp.await_status("web", "exited");
+    mcp.start("api", &env.fault(), &["count", "20"]);
+
+    let list = read(&mut mcp, "processes://list");
+    let names: Vec<&str> =
+        list["processes"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["api", "web"]);
+    assert!(list["processes"][0]["memory_bytes"].as_u64().unwrap() > 0, "{list}");
+
+    let web = read(&mut mcp, "processes://web");
+    assert_eq!(web["process"]["exit"]["code"], 0, "{web}");
+    assert_eq!(read(&mut mcp, "processes://shop/web")["process"]["id"], web["process"]["id"]);
+    assert_eq!(read(&mut mcp, "processes://shop%2Fweb")["process"]["id"], web["process"]["id"]);
+
+    let logs = read(&mut mcp, "logs://web");
+    let tool = mcp.done("get_logs", json!({"process": "web", "format": "records"}));
+    assert_eq!(logs, tool);
+
+    e2e::wait_until("lines of both are recent", || {
+        let recent = read(&mut mcp, "logs://recent")["lines"].as_array().unwrap().clone();
+        let of = |name: &str| recent.iter().any(|line| line["process"] == name);
+        assert!(recent.is_sorted_by_key(|line| line["time"].as_str().unwrap().to_owned()), "{recent:?}");
+        of("shop/web") && of("shop/api")
+    });
+
+    let health = read(&mut mcp, "health://status");
+    assert_eq!(health["processes"][1]["process"], "web", "{health}");
+    let metrics = read(&mut mcp, "metrics://summary");
+    assert_eq!(metrics["processes"][0]["process"], "api", "{metrics}");
+    assert_eq!(metrics["memory_bytes"], metrics["processes"][0]["memory_bytes"], "{metrics}");
+    assert!(metrics["daemon"]["pid"].is_i64(), "{metrics}");
+}
+
+fn what_is_not_there_is_not_found(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    mcp.start("web", &env.fault(), &["run"]);
+    for uri in ["processes://wbe", "logs://wbe", "files://x", "nothing", "processes://", "health://web"] {
+        let error = mcp.request("resources/read", json!({"uri": uri}))["error"].clone();
+        let code = if era == Era::Legacy { -32002 } else { -32602 };
+        assert_eq!(error["code"], code, "{uri}: {error}");
+        assert_eq!(error["data"]["uri"], uri, "{error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("did you mean `web`") || message.contains("processes://list"), "{message}");
+    }
+    if era == Era::Legacy {
+        let error = mcp.request("resources/subscribe", json!({"uri": "logs://wbe"}))["error"].clone();
+        assert_eq!(error["code"], -32002, "{error}");
+    } else {
+        let wanted = json!({"notifications": {"resourceSubscriptions": ["logs://wbe", "logs://web"]}});
+        mcp.begin("subscriptions/listen", wanted);
+        let granted =
+            next(&mut mcp, "notifications/subscriptions/acknowledged")["params"]["notifications"].clone();
+        assert_eq!(granted["resourceSubscriptions"], json!(["logs://web"]), "{granted}");
+    }
+}
+
+fn lists_are_read_page_by_page(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    let names: Vec<String> = (0..70).map(|n| format!("worker-{n:02}")).collect();
+    mcp.start_all(&names, &env.fault(), &["run"]);
+    let (mut uris, mut cursor, mut pages) = (Vec::new(), Value::Null, 0);
+    loop {
+        let params = if cursor.is_null() { json!({}) } else { json!({"cursor": cursor}) };
+        let page = mcp.request("resources/list", params)["result"].clone();
+        uris.extend(
+            page["resources"].as_array().unwrap().iter().map(|r| r["uri"].as_str().unwrap().to_owned()),
+        );
+        pages += 1;
+        cursor = page["nextCursor"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert!(pages > 1, "{pages} page");
+    let mut expected: Vec<String> =
+        names.iter().flat_map(|n| [format!("processes://{n}"), format!("logs://{n}")]).collect();
+    expected.sort();
+    let mut of_processes: Vec<String> = uris.iter().filter(|uri| uri.contains("worker")).cloned().collect();
+    of_processes.sort();
+    assert_eq!(of_processes, expected);
+    assert!(uris.starts_with(&["processes://list".to_owned()]), "{:?}", uris.first());
+    let error = mcp.request("resources/list", json!({"cursor": "o5"}))["error"].clone();
+    assert_eq!(error["code"], -32602, "{error}");
+
+    let templates = mcp.request("resources/templates/list", json!({}))["result"].clone();
+    assert!(
+        templates["resourceTemplates"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|t| t["uriTemplate"] == "logs://{process}")
+    );
+}
+
+fn names_are_completed(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    for name in ["web", "api", "api-worker"] {
+        mcp.start(name, &env.fault(), &["run"]);
+    }
+    let mut complete = |value: &str| -> Value {
+        let reference = json!({"type": "ref/resource", "uri": "processes://{process}"});
+        let argument = json!({"name": "process", "value": value});
+        mcp.request("completion/complete", json!({"ref": reference, "argument": argument}))["result"]["completion"].clone()
+    };
+    assert_eq!(complete("ap")["values"], json!(["api", "api-worker"]));
+    assert_eq!(complete("")["total"], 3);
+    assert_eq!(complete("shop/w")["values"], json!(["shop/web"]));
+    assert_eq!(complete("x")["values"], json!([]));
+}
+
+fn a_change_is_told_to_who_subscribed(era: Era) {
+    let env = Env::new();
+    let mut other = env.mcp(era);
+    other.start("web", &env.fault(), &["run"]);
+    let mut mcp = env.mcp(era);
+    let listening = subscribe(&mut mcp, era, &["processes://list", "processes://web", "logs://recent"]);
+    other.start("api", &env.fault(), &["run"]);
+    told_of(&mut mcp, "processes://list");
+    other.done("stop_process", json!({"process": "web"}));
+    told_of(&mut mcp, "processes://web");
+    assert_eq!(read(&mut mcp, "processes://web")["process"]["status"], "stopped");
+    other.start("chatty", &env.fault(), &["lines", "2"]);
+    told_of(&mut mcp, "logs://recent");
+
+    // Who has enough hears no more.
+    match era {
+        Era::Legacy => {
+            for uri in ["processes://list", "processes://web", "logs://recent"] {
+                assert!(mcp.request("resources/unsubscribe", json!({"uri": uri}))["result"].is_object());
+            }
+        }
+        Era::Modern => {
+            let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": listening}});
+            mcp.send(&cancelled);
+            mcp.done("list_processes", json!({}));
+        }
+    }
+    while mcp.next_message(Duration::from_millis(700)).is_some() {}
+    other.done("stop_process", json!({"process": "api"}));
+    let late = std::iter::from_fn(|| mcp.next_message(Duration::from_millis(700)));
+    let late: Vec<Value> = late.filter(|m| m["method"] == "notifications/resources/updated").collect();
+    assert_eq!(late, Vec::<Value>::new());
+}
+
+fn many_changes_are_told_together(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    mcp.start("chatty", &env.fault(), &["count", "5"]);
+    subscribe(&mut mcp, era, &["logs://chatty"]);
+    told_of(&mut mcp, "logs://chatty");
+    let began = Instant::now();
+    let mut told = 0;
+    // It writes 200 lines a second.
+    while began.elapsed() < Duration::from_secs(3) {
+        if mcp
+            .next_message(Duration::from_millis(100))
+            .is_some_and(|m| m["method"] == "notifications/resources/updated")
+        {
+            told += 1;
+        }
+    }
+    assert!((2..=7).contains(&told), "told {told} times in 3 s");
+}
+
+#[test]
+fn who_subscribed_is_told_by_the_next_daemon() {
+    let env = Env::new();
+    let mut other = env.mcp(Era::Modern);
+    other.start("web", &env.fault(), &["run"]);
+    let mut mcp = env.mcp(Era::Legacy);
+    subscribe(&mut mcp, Era::Legacy, &["processes://web"]);
+    let _ = env.cli(&["daemon", "restart"]).ok();
+    // It may have changed meanwhile.
+    told_of(&mut mcp, "processes://web");
+    let _ = env.cli(&["stop", "web"]).ok();
+    told_of(&mut mcp, "processes://web");
+    e2e::wait_until("it is seen stopped", || {
+        read(&mut mcp, "processes://web")["process"]["status"] == "stopped"
+    });
+}
+
+#[test]
+fn resources_that_come_and_go_change_the_list() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Legacy);
+    assert!(mcp.request("resources/list", json!({}))["result"].is_object());
+    mcp.start("web", &env.fault(), &["run"]);
+    next(&mut mcp, "notifications/resources/list_changed");
+    let mut modern = env.mcp(Era::Modern);
+    subscribe(&mut modern, Era::Modern, &["processes://web"]);
+    mcp.done("stop_process", json!({"process": "web", "remove": true}));
+    next(&mut modern, "notifications/resources/list_changed");
+}

@@ -1,0 +1,99 @@
+//! What processes use, now and over time.
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use e2e::{Env, Era, in_both_eras, wait_for, wait_until};
+use serde_json::{Value, json};
+
+in_both_eras!(use_over_time_is_told_with_its_extremes, the_machine_and_the_busiest_are_told);
+
+const QUANTITIES: [&str; 6] =
+    ["cpu_percent", "memory_bytes", "threads", "open_files", "read_bytes", "written_bytes"];
+
+/// Each series has a value for each point, and its extremes are in order.
+fn assert_sound(stats: &Value) -> usize {
+    let points = stats["series"]["times"].as_array().unwrap().len();
+    for name in QUANTITIES {
+        assert_eq!(stats["series"][name].as_array().unwrap().len(), points, "{name}: {stats}");
+        let of = |what: &str| stats["summary"][name][what].as_f64().unwrap();
+        assert!(of("min") <= of("mean") && of("mean") <= of("max"), "{name}: {stats}");
+        assert!(of("min") <= of("p95") && of("p95") <= of("max"), "{name}: {stats}");
+    }
+    points
+}
+
+fn use_over_time_is_told_with_its_extremes(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    mcp.start("busy", &env.fault(), &["spin"]);
+    let window = json!({"process": "busy", "window_ms": 60_000, "points": 60});
+    let first = mcp.done("get_process_stats", window.clone());
+    assert!(assert_sound(&first) >= 1, "there is a point at once: {first}");
+    assert_eq!(first["step_ms"], 1_000);
+    // Who asks is shown more: looks come each second now, without further questions.
+    let stats = wait_for("five points", || {
+        let stats = mcp.done("get_process_stats", window.clone());
+        (assert_sound(&stats) >= 5).then_some(stats)
+    });
+    let summary = &stats["summary"];
+    assert!(summary["cpu_percent"]["max"].as_f64().unwrap() > 5.0, "{stats}");
+    assert!(summary["memory_bytes"]["min"].as_u64().is_none_or(|n| n > 0), "{stats}");
+    assert!(summary["threads"]["max"].as_f64().unwrap() >= 1.0, "{stats}");
+    // Fewer points say the same in fewer values.
+    let one = mcp.done("get_process_stats", json!({"process": "busy", "window_ms": 3_600_000, "points": 1}));
+    assert!((1..=2).contains(&assert_sound(&one)), "{one}");
+    for wrong in [json!(0), json!(9_999_999_999_u64)] {
+        let answer = mcp.call("get_process_stats", json!({"process": "busy", "window_ms": wrong}));
+        assert!(answer.is_error && answer.text.contains("2592000000"), "{}", answer.text);
+    }
+}
+
+fn the_machine_and_the_busiest_are_told(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    mcp.start("idle", &env.fault(), &["run"]);
+    mcp.start("busy", &env.fault(), &["spin"]);
+    let stats = wait_for("the busy one on top", || {
+        let stats = mcp.done("get_system_stats", json!({"top": 1}));
+        (stats["top"][0]["process"] == "shop/busy").then_some(stats)
+    });
+    assert_eq!(stats["top"].as_array().unwrap().len(), 1);
+    assert!(stats["cpu"]["cores"].as_u64().unwrap() > 0, "{stats}");
+    let memory = &stats["memory"];
+    assert!(memory["used_bytes"].as_u64() <= memory["total_bytes"].as_u64(), "{stats}");
+    assert!(stats["daemon"]["memory_bytes"].as_u64().unwrap() > 0, "{stats}");
+    assert_eq!((&stats["daemon"]["shims"], &stats["running"]), (&json!(2), &json!(2)));
+    assert!(stats["store_bytes"].as_u64().unwrap() > 0, "{stats}");
+}
+
+#[test]
+fn the_history_outlives_the_daemon() {
+    let env = Env::new();
+    let _ = env.cli(&["start", "idle", "--", &env.fault(), "run"]).ok();
+    let stats = || env.cli(&["stats", "idle", "--window", "1h", "--points", "500", "--json"]).ok().json();
+    let database = rusqlite::Connection::open(env.home().join("hostler.db")).unwrap();
+    wait_until("ten seconds are on record", || {
+        database.query_row("SELECT count(*) FROM usage_frames", [], |row| row.get::<_, i64>(0)).unwrap() > 0
+    });
+    let oldest = stats()["series"]["times"][0].clone();
+    env.crash_daemon();
+    let after = stats();
+    assert!(after["series"]["times"][0].as_str() <= oldest.as_str(), "{oldest} {after}");
+    assert_sound(&after);
+}
+
+#[test]
+fn people_see_tables_and_pipes_plain_text() {
+    let env = Env::new();
+    let _ = env.cli(&["start", "idle", "--", &env.fault(), "run"]).ok();
+    let one = env.cli(&["stats", "idle", "-w", "30s"]).ok().stdout;
+    for word in ["shop/idle, the last 30s", "MEAN", "CPU %", "memory", "open files"] {
+        assert!(one.contains(word), "{word}: {one}");
+    }
+    assert!(!one.contains(['\u{1b}', '▁', '█']), "{one}");
+    let all = env.cli(&["stats"]).ok().stdout;
+    for word in ["cpu ", "memory ", "hostler ", "shop/idle"] {
+        assert!(all.contains(word), "{word}: {all}");
+    }
+    assert_eq!(env.cli(&["stats", "nobody"]).code, Some(3));
+    assert_eq!(env.cli(&["stats", "idle", "--window", "soon"]).code, Some(2));
+}
