@@ -50,6 +50,8 @@ enum Command {
     Logs(commands::logs::Args),
     /// Show what a process used over time, or what the machine uses now
     Stats(commands::stats::Args),
+    /// Start and stop processes together, in the order of what needs what
+    Group(commands::group::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
     Mcp(mcp::Args),
     /// Write, check and try plugins
@@ -86,6 +88,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Info(args) => commands::info::run(args),
         Command::Logs(args) => commands::logs::run(args),
         Command::Stats(args) => commands::stats::run(args),
+        Command::Group(args) => commands::group::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Daemon(args) => daemon::run(args),

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
+use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
@@ -98,6 +99,7 @@ async fn main(home: &Home) -> Result<(), String> {
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
+        groups: Groups::new(store.clone(), registry.clone(), degraded.clone()),
         registry,
         pool: ShimPool::new(shim),
         ingest: ingest.clone(),
@@ -114,12 +116,14 @@ async fn main(home: &Home) -> Result<(), String> {
         started,
     });
     take_over(&service).await?;
+    service.groups.resume().await.map_err(|e| format!("cannot read the groups: {e}"))?;
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
     tracing::info!(pid = std::process::id(), elapsed = ?started.elapsed(), "ready");
     report(READY);
     serve(&service, listener).await;
     tracing::info!("shutting down; processes run on");
+    service.groups.shutdown().await;
     for entry in service.registry.all() {
         entry.handle.detach();
     }

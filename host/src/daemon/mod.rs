@@ -7,6 +7,7 @@ pub(crate) mod boot;
 pub(crate) mod changes;
 pub(crate) mod config;
 mod degraded;
+mod groups;
 mod health;
 pub(crate) mod home;
 mod ingest;

@@ -26,6 +26,8 @@ pub(crate) struct Entry {
     pub(crate) logs: watch::Sender<LogMark>,
     /// When it wrote lines.
     pub(crate) activity: Activity,
+    /// The group it is in; the groups keep it true.
+    group: RwLock<Option<ProcessName>>,
 }
 
 /// How far the output of a process is stored.
@@ -38,6 +40,21 @@ pub(crate) struct LogMark {
 }
 
 impl Entry {
+    pub(crate) fn new(id: ProcessId, project: Project, name: ProcessName, handle: ProcessHandle) -> Self {
+        let (logs, _) = watch::channel(LogMark::default());
+        let (activity, group) = Default::default();
+        Self { id, project, name, handle, logs, activity, group }
+    }
+
+    /// The group it is in.
+    pub(crate) fn group(&self) -> Option<ProcessName> {
+        self.group.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_group(&self, group: Option<ProcessName>) {
+        *self.group.write().unwrap_or_else(std::sync::PoisonError::into_inner) = group;
+    }
+
     /// `project/name`.
     pub(crate) fn full_name(&self) -> String {
         format!("{}/{}", self.project.name, self.name)

@@ -25,6 +25,9 @@ pub(crate) const STATUS_METHOD: &str = "hostler/daemon/status";
 pub(crate) const STOP_METHOD: &str = "hostler/daemon/stop";
 pub(crate) const PLUGINS_METHOD: &str = "hostler/plugin/list";
 
+/// A private method of the command line: the list of groups, which is no tool.
+pub(crate) const GROUPS_METHOD: &str = "hostler/groups/list";
+
 /// How long a client may keep the list of tools: it changes with the version only.
 const TOOLS_TTL_MS: u64 = 3_600_000;
 
@@ -200,6 +203,12 @@ impl ServerHandler for Server {
             STOP_METHOD => {
                 self.service.stop_requested.notify_one();
                 Ok(CustomResult(to_value(self.service.daemon_status())?))
+            }
+            GROUPS_METHOD => {
+                let all = request.params.as_ref().is_some_and(|p| p["all_projects"] == true);
+                let list = self.service.list_groups(&self.client, None, all).await;
+                let list = list.map_err(|e| ErrorData::internal_error(e.message, None))?;
+                Ok(CustomResult(to_value(list)?))
             }
             // A request that has a known method and ended up here does not have its form.
             "tools/call" => Err(ErrorData::invalid_params(

@@ -9,6 +9,7 @@ pub mod arguments;
 pub mod connection;
 pub mod daemon;
 pub mod error;
+pub mod groups;
 pub mod health;
 pub mod logs;
 pub mod monitoring;

@@ -7,6 +7,7 @@ pub mod dotenv;
 pub mod errors;
 pub mod event;
 pub mod exit;
+pub mod groups;
 pub mod health;
 pub mod ids;
 pub mod lifecycle;
@@ -22,6 +23,7 @@ pub mod words;
 
 pub use event::{Event, Severity};
 pub use exit::{Exit, Outcome};
+pub use groups::{Condition, Group, GroupRun, InvalidGroup, StopStrategy};
 pub use ids::{ErrorId, Generation, InvalidName, Pid, ProcessId, ProcessName, RunNo};
 pub use lifecycle::{Desired, Lifecycle, State};
 pub use lines::Stream;

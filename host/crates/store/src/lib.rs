@@ -11,6 +11,7 @@ mod error;
 mod errors;
 mod events;
 mod filter;
+mod groups;
 mod health;
 mod ingest;
 mod job;
@@ -43,6 +44,7 @@ pub use errors::{
     NewOccurrence, Occurrence, Sample,
 };
 pub use events::{Annotated, Annotations, LogEvent};
+pub use groups::GroupRecord;
 pub use health::{CheckRecord, CheckResult};
 pub use hostler_model::lines::Carry;
 pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition};

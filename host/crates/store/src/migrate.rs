@@ -31,7 +31,8 @@ pub(crate) const ALL: &[Migration] = &[
         sql: include_str!("../../../../migrations/0004_log_chunks.sql"),
     },
     Migration { number: 5, name: "usage", sql: include_str!("../../../../migrations/0005_usage.sql") },
-    Migration { number: 6, name: "health", sql: include_str!("../../../../migrations/0006_health.sql") },
+    Migration { number: 6, name: "groups", sql: include_str!("../../../../migrations/0006_groups.sql") },
+    Migration { number: 7, name: "health", sql: include_str!("../../../../migrations/0007_health.sql") },
 ];
 
 /// The part of a step that is code.

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(super) mod group;
 pub(super) mod health;
 mod health_args;
 pub(super) mod info;

@@ -25,6 +25,9 @@ pub(in crate::cli) struct Declaration {
     /// Read variables from a file; may be repeated
     #[arg(long, value_name = "FILE")]
     env_file: Vec<String>,
+    /// Group to belong to
+    #[arg(long)]
+    group: Option<String>,
     /// Read .env, .env.local, .env.PROFILE and .env.PROFILE.local
     #[arg(long, value_name = "PROFILE")]
     env_profile: Option<String>,
@@ -84,12 +87,24 @@ enum When {
     Always,
 }
 
+/// What to wait for.
 #[derive(Clone, Copy, ValueEnum)]
-enum For {
+pub(in crate::cli) enum For {
     Started,
     Ready,
     Healthy,
     Exited,
+}
+
+impl From<For> for WaitFor {
+    fn from(wish: For) -> Self {
+        match wish {
+            For::Started => Self::Started,
+            For::Ready => Self::Ready,
+            For::Healthy => Self::Healthy,
+            For::Exited => Self::Exited,
+        }
+    }
 }
 
 impl Declaration {
@@ -117,6 +132,7 @@ impl Declaration {
             env: given(env, BTreeMap::is_empty),
             env_files: given(self.env_file.iter().map(|f| from_here(f)).collect(), Vec::is_empty),
             env_profile: self.env_profile.clone(),
+            group: self.group.clone(),
             restart: given(restart, |r| *r == RestartArgs::default()),
             health: self.health.checks(),
             stop: given(stop, |s| *s == StopArgs::default()),
@@ -132,12 +148,7 @@ impl Declaration {
     /// What to wait for.
     pub(in crate::cli) fn wait(&self) -> WaitArgs {
         WaitArgs {
-            wait_for: self.wait.wait_for.map(|w| match w {
-                For::Started => WaitFor::Started,
-                For::Ready => WaitFor::Ready,
-                For::Healthy => WaitFor::Healthy,
-                For::Exited => WaitFor::Exited,
-            }),
+            wait_for: self.wait.wait_for.map(Into::into),
             wait_for_log: self.wait.wait_for_log.clone(),
             timeout_ms: self.wait.timeout_ms,
         }

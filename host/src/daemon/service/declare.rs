@@ -107,9 +107,6 @@ pub(super) fn changed_spec(
 
 /// What needs parts that are not there is refused rather than ignored.
 fn refuse_unconfigured(args: &SpecArgs) -> Result<(), ToolError> {
-    if args.group.is_some() {
-        return Err(not_configured("`group`: groups are not configured; leave it out"));
-    }
     if args.limits.is_some_and(|l| l.cpu_percent.is_some()) {
         return Err(not_configured(
             "`limits.cpu_percent` is not enforced on this system; memory_bytes, open_files and processes are",

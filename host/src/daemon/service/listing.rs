@@ -14,7 +14,7 @@ use hostler_model::spec::Limits;
 use hostler_model::{ProcessId, ProcessSpec};
 use hostler_supervisor::{Snapshot, proc};
 
-use super::{Client, Service, not_configured, store_error, views};
+use super::{Client, Service, store_error, views};
 use crate::daemon::monitor::{Target, Usage};
 use crate::daemon::registry::Entry;
 
@@ -36,10 +36,11 @@ impl Service {
         client: &Client,
         request: ListProcesses,
     ) -> Result<ProcessList, ToolError> {
-        if request.group.is_some() {
-            return Err(not_configured("`group`: groups are not configured; leave it out"));
-        }
         let project = self.project(client, request.project.as_deref()).await?;
+        let group = match &request.group {
+            Some(name) => Some(self.group(client, request.project.as_deref(), name).await?.shown().group),
+            None => None,
+        };
         let glob = request.name.as_deref().map(glob).transpose()?;
         let start = offset(request.cursor.as_deref())?;
         let mut found: Vec<(Arc<Entry>, Snapshot)> = self
@@ -47,6 +48,7 @@ impl Service {
             .all()
             .into_iter()
             .filter(|e| request.all_projects || e.project.id == project.id)
+            .filter(|e| group.as_ref().is_none_or(|g| g.member(e.name.as_str()).is_some()))
             .filter(|e| glob.as_ref().is_none_or(|g| g.is_match(e.name.as_str())))
             .map(|e| (e.handle.snapshot(), e))
             .map(|(s, e)| (e, s))

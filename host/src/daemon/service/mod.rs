@@ -3,6 +3,8 @@
 mod checks;
 mod declare;
 mod evidence;
+mod group_views;
+mod groups;
 mod health;
 mod lifetimes;
 mod listing;
@@ -33,6 +35,7 @@ pub(crate) use lifetimes::{Leases, Owner, Sessions, watch_leases as lifetimes_wa
 
 use super::backlog::Backlog;
 use super::degraded::Degraded;
+use super::groups::Groups;
 use super::health::Checkers;
 use super::home::Home;
 use super::ingest::Ingest;
@@ -46,6 +49,7 @@ pub(crate) struct Service {
     pub(crate) home: Home,
     pub(crate) store: Store,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) groups: Groups,
     pub(crate) pool: ShimPool,
     pub(crate) ingest: Ingest,
     pub(crate) boot_id: Arc<str>,

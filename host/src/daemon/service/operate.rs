@@ -4,6 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::waiting::{LONGEST, Waited, Wish};
+use super::{Client, Patience, Service, declare, gone, store_error, views};
+use crate::daemon::registry::Entry;
+use crate::daemon::resolve::resolve;
 use hostler_api::process::{
     KillProcess, RestartProcess, SpecArgs, StartProcess, StartResult, StopProcess, StopResult,
 };
@@ -14,12 +18,6 @@ use hostler_model::{Lifecycle, ProcessName, ProcessSpec, RunNo, Signal};
 use hostler_store::{NewProcess, Project, StoreError};
 use hostler_supervisor::actor::{self, Beginning};
 use hostler_supervisor::{Program, Snapshot};
-use tokio::sync::watch;
-
-use super::waiting::{LONGEST, Waited, Wish};
-use super::{Client, Patience, Service, declare, gone, store_error, views};
-use crate::daemon::registry::{Entry, LogMark};
-use crate::daemon::resolve::resolve;
 
 /// After the grace of a stop, the kernel needs a moment to carry out SIGKILL.
 const AFTER_GRACE: Duration = Duration::from_secs(5);
@@ -40,6 +38,7 @@ impl Service {
         let name = ProcessName::try_from(request.name.clone())
             .map_err(|e| ToolError::invalid(format!("`name`: {e}")))?;
         let project = self.project(client, request.project.as_deref()).await?;
+        let group = super::groups::name_of(request.spec.group.as_deref())?;
         self.plugins.check(&request.spec).await?;
         let declaring = self.declaring.lock().await;
         let (entry, Redeclared { spec, program, note }) = match self.registry.find(project.id, name.as_str())
@@ -50,6 +49,9 @@ impl Service {
                 (entry, redeclared)
             }
         };
+        if let Some(group) = group {
+            self.join_group(&entry, group).await?;
+        }
         self.leases.renew(entry.id);
         let lifetime = spec.as_ref().map_or_else(|| entry.handle.snapshot().spec.lifetime, |s| s.lifetime);
         self.set_owner(entry.id, lifetime, client.owner).await;
@@ -89,6 +91,8 @@ impl Service {
         let id = self.store.insert_process(new).await.map_err(store_error)?;
         let beginning = Beginning { id, spec, lifecycle, last_run: None };
         let entry = self.adopt_entry(project.clone(), name, beginning);
+        // A group may have been waiting for one of this name.
+        self.groups.label();
         Ok((entry, Redeclared { program: Some(program), ..Redeclared::default() }))
     }
 
@@ -105,8 +109,7 @@ impl Service {
     ) -> Arc<Entry> {
         let (id, lifetime) = (beginning.id, beginning.spec.lifetime);
         let handle = actor::spawn(self.recorder(&project, &name), self.pool.clone(), beginning);
-        let (logs, _) = watch::channel(LogMark::default());
-        let entry = Arc::new(Entry { id, project, name, handle, logs, activity: Default::default() });
+        let entry = Arc::new(Entry::new(id, project, name, handle));
         self.registry.insert(entry.clone());
         self.follow_health(&entry);
         self.leases.grant(id, lifetime);
@@ -154,6 +157,7 @@ impl Service {
     ) -> Result<StartResult, ToolError> {
         let wish = Wish::read(&request.wait)?;
         let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
+        let group = super::groups::name_of(request.spec.group.as_deref())?;
         self.plugins.check(&request.spec).await?;
         let declaring = self.declaring.lock().await;
         let old = entry.handle.snapshot().spec;
@@ -161,6 +165,9 @@ impl Service {
         wish.suits(&spec)?;
         // Looked at before the old run is ended: a restart that cannot work must not stop what does.
         self.resolve(&entry.project, &spec)?;
+        if let Some(group) = group {
+            self.join_group(&entry, group).await?;
+        }
         if spec != old {
             self.store.update_spec(entry.id, &spec, crate::daemon::now()).await.map_err(store_error)?;
         }

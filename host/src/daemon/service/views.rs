@@ -30,7 +30,7 @@ pub(super) fn process_view(entry: &Entry, snapshot: &Snapshot, usage: Option<&Us
         restarts: life.restarts,
         health: snapshot.health().map(|health| health.status.to_string()),
         ready: life.state.ready(life.last_run).is_some(),
-        group: None,
+        group: entry.group().map(String::from),
         command: snapshot.spec.command.clone(),
         args: snapshot.spec.args.clone(),
         ports: usage.map(|u| u.ports.clone()).unwrap_or_default(),

@@ -18,7 +18,7 @@ use crate::daemon::registry::Entry;
 
 /// No call takes longer: some clients give up after 60 s.
 pub(super) const LONGEST: Duration = Duration::from_millis(55_000);
-const DEFAULT: Duration = Duration::from_secs(30);
+pub(super) const DEFAULT: Duration = Duration::from_secs(30);
 /// How long a start without a wish waits to see whether the process survives it.
 /// An interpreter on a busy machine takes some 300 ms to fail at its first import.
 const SETTLE: Duration = Duration::from_millis(500);

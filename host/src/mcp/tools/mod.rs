@@ -1,5 +1,6 @@
 //! The tools as MCP shows them: names, descriptions, hints, schemas. One file per family.
 
+mod groups;
 mod health;
 mod lifecycle;
 mod logs;
@@ -62,6 +63,7 @@ pub(crate) fn families() -> &'static [Family] {
             family("lifecycle", lifecycle::tools()),
             family("monitoring", monitoring::tools().into_iter().chain(health::tools()).collect()),
             family("logs", logs::tools()),
+            family("groups", groups::tools()),
         ]
     });
     &ALL

@@ -1,0 +1,21 @@
+//! `hostler.toml`: what a project declares of its processes, and what has to change for it to be so.
+//!
+//! Nothing here does I/O: the text, the variables and what runs now are arguments.
+
+mod interpolate;
+mod mistake;
+mod plan;
+mod read;
+mod schema;
+mod settings;
+mod stack;
+
+pub use mistake::Mistake;
+pub use plan::{Change, Current, PlannedChange, plan};
+pub use read::{env_profile, read};
+pub use schema::schema;
+pub use settings::{DependsOn, File, GroupTable, ProcessTable, Settings};
+pub use stack::{Declared, Stack};
+
+/// The name of the file.
+pub const FILE_NAME: &str = "hostler.toml";
