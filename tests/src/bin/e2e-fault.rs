@@ -295,7 +295,7 @@ fn hog(mib: usize, ms: u64) {
         pieces.push(piece);
         pause(Duration::from_millis(ms));
     }
-    println!("has {} MiB", pieces.len() * PIECE >> 20);
+    println!("has {} MiB", (pieces.len() * PIECE) >> 20);
     run();
 }
 
