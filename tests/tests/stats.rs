@@ -97,3 +97,37 @@ fn people_see_tables_and_pipes_plain_text() {
     assert_eq!(env.cli(&["stats", "nobody"]).code, Some(3));
     assert_eq!(env.cli(&["stats", "idle", "--window", "soon"]).code, Some(2));
 }
+
+#[test]
+fn prometheus_reads_what_runs() {
+    let env = Env::new();
+    let _ = env.cli(&["start", "idle", "--", &env.fault(), "run"]).ok();
+    let text = env.cli(&["stats", "--prometheus"]).ok().stdout;
+    let up = "hostler_process_up{project=\"shop\",process=\"idle\"} 1";
+    for line in ["hostler_processes{status=\"running\"} 1", up] {
+        assert!(text.lines().any(|l| l == line), "{line}: {text}");
+    }
+    assert!(text.contains("hostler_process_memory_bytes{project=\"shop\",process=\"idle\"} "), "{text}");
+}
+
+#[test]
+fn whoever_asks_too_often_is_told_when_to_come_back() {
+    let env = Env::new();
+    let config = |text: &str| std::fs::write(env.home().join("config.toml"), text).unwrap();
+    config("[limits]\nreads_per_minute = 12\nstarts_per_minute = 4\n");
+    let mut mcp = env.mcp(Era::Modern);
+    mcp.start("one", &env.fault(), &["run"]);
+    let second = mcp.call("start_process", json!({"name": "two", "command": env.fault(), "args": ["run"]}));
+    assert!(second.is_error && second.text.contains("try again in"), "{}", second.text);
+    for _ in 0..3 {
+        mcp.done("list_processes", json!({}));
+    }
+    let fourth = mcp.call("list_processes", json!({}));
+    assert!(fourth.is_error && fourth.text.contains("`limits.reads_per_minute`"), "{}", fourth.text);
+    // Another client has calls of its own, and there is a cap on what is declared.
+    config("[limits]\nprocesses_per_project = 1\n");
+    let mut other = env.mcp(Era::Modern);
+    let third = other.call("start_process", json!({"name": "three", "command": env.fault()}));
+    assert!(third.is_error && third.text.contains("processes_per_project"), "{}", third.text);
+    other.done("start_process", json!({"name": "one"}));
+}

@@ -30,16 +30,18 @@ fn unit_path() -> Result<PathBuf, Failure> {
 }
 
 /// The unit. `KillMode=process`: when the daemon is stopped or upgraded, its processes run on. `on-failure`: killed, it
-/// comes back, but `hostler daemon stop` is meant. `Delegate`: each run may have a cgroup of its own below the unit's.
+/// comes back, but `hostler daemon stop` is meant. `Delegate`: each run may have a cgroup of its own below the unit's;
+/// and, as the daemon is in a part of it, with limits.
 fn unit(program: &Path, home: Option<&Path>) -> String {
     let environment =
         home.map(|h| format!("Environment={}\n", quoted(&format!("{}={}", home::VARIABLE, h.display()))));
     format!(
         "[Unit]\nDescription=hostler process supervisor\n\n\
-         [Service]\nType=exec\n{}ExecStart={} daemon run\nKillMode=process\nDelegate=yes\nRestart=on-failure\nRestartSec=1\n\n\
+         [Service]\nType=exec\n{}ExecStart={} daemon run\nKillMode=process\nDelegate=yes\nDelegateSubgroup={}\nRestart=on-failure\nRestartSec=1\n\n\
          [Install]\nWantedBy=default.target\n",
         environment.unwrap_or_default(),
         quoted(&program.display().to_string()),
+        hostler_supervisor::cgroup::SUBGROUP,
     )
 }
 

@@ -71,6 +71,15 @@ fn tour(stage: &Stage) -> Outcome {
     )?;
     check(clash["evidence"]["port_holder"]["port"] == port, "the holder of the port is found")?;
 
+    title("A memory hog is stopped at its limit, with the reason on record");
+    let hog = agent.call(
+        "start_process",
+        json!({"name": "hog", "command": stage.program, "args": ["demo-program", "hog"],
+        "limits": {"memory_bytes": 64 << 20}, "wait_for": "exited"}),
+    )?;
+    let reason = hog["process"]["status_reason"].as_str().unwrap_or("");
+    check(reason.contains("memory limit exceeded"), "the limit is named")?;
+
     title("The web server is killed from outside; its policy starts it again");
     let pid = web["process"]["pid"].as_i64().unwrap_or(0);
     kill_outside(pid)?;
@@ -97,7 +106,7 @@ fn tour(stage: &Stage) -> Outcome {
     check(list["processes"][0]["pid"] == info["process"]["pid"], "with the same pid")?;
 
     title("Stop: the whole tree, nothing stays behind");
-    for name in ["web", "worker", "api", "web-2"] {
+    for name in ["web", "worker", "api", "web-2", "hog"] {
         let stopped = agent.call("stop_process", json!({"process": name, "remove": true}))?;
         check(&stopped["removed"] == true, "it is gone")?;
     }

@@ -22,6 +22,8 @@ enum Program {
     Worker,
     /// A service that cannot start without its configuration
     Crash,
+    /// A job that takes more and more memory
+    Hog,
 }
 
 pub(super) fn run(args: Args) -> Outcome {
@@ -29,6 +31,7 @@ pub(super) fn run(args: Args) -> Outcome {
         Program::Http { port } => http(port),
         Program::Worker => worker(),
         Program::Crash => Err(crash()),
+        Program::Hog => hog(),
     }
 }
 
@@ -68,6 +71,18 @@ fn worker() -> Outcome {
         std::thread::park_timeout(Duration::from_millis(100));
     }
     Ok(())
+}
+
+fn hog() -> Outcome {
+    const PIECE: usize = 8 << 20;
+    let mut pieces: Vec<Vec<u8>> = Vec::new();
+    loop {
+        let mut piece = vec![0_u8; PIECE];
+        piece.iter_mut().step_by(1024).for_each(|byte| *byte = 1);
+        pieces.push(piece);
+        println!("loaded {} MiB", (pieces.len() * PIECE) >> 20);
+        std::thread::park_timeout(Duration::from_millis(60));
+    }
 }
 
 fn crash() -> Failure {

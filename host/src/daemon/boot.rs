@@ -21,6 +21,7 @@ use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
 use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
+use super::quota::Quota;
 use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
 use super::upkeep::Upkeep;
@@ -107,7 +108,9 @@ async fn main(home: &Home) -> Result<(), String> {
         degraded: degraded.clone(),
         backlog: backlog.clone(),
         monitor: Arc::new(Monitor::new(home.clone())),
-        plugins: Plugins::new(config, &home.plugin_code()),
+        plugins: Plugins::new(config.clone(), &home.plugin_code()),
+        config,
+        starts: Quota::default(),
         checkers: Default::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
@@ -143,12 +146,14 @@ async fn serve(service: &Arc<Service>, listener: UnixListener) {
     let connections = TaskTracker::new();
     let leases = tokio::spawn(lifetimes_watch(service.leases.clone(), Arc::downgrade(service)));
     let monitoring = tokio::spawn(monitor::watch(Arc::downgrade(service)));
+    let guarding = tokio::spawn(monitor::guard(Arc::downgrade(service)));
     let accepting =
         tokio::spawn(socket::serve(listener, service.clone(), shutdown.clone(), connections.clone()));
     told_to_end(service).await;
     shutdown.cancel();
     leases.abort();
     monitoring.abort();
+    guarding.abort();
     let _ = accepting.await;
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::degraded::Degraded;
 use super::plugins::declaration::Declaration;
+use super::quota::Limits;
 
 /// What may stand in `config.toml`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -20,6 +21,8 @@ use super::plugins::declaration::Declaration;
 pub(crate) struct Config {
     /// `[plugins.NAME]`.
     pub(crate) plugins: BTreeMap<String, Declaration>,
+    /// `[limits]`.
+    pub(crate) limits: Limits,
 }
 
 impl Config {
@@ -147,6 +150,7 @@ mod tests {
             ("[plugins.x]\nsource = \"/x\"\nlimits = {memory = 1}", "`memory_bytes`"),
             ("[plugins.\"a b\"]\nsource = \"/x\"", "letters, digits"),
             ("[plugins", "line 1"),
+            ("[limits]\nread_per_minute = 1", "did you mean `reads_per_minute`?"),
         ] {
             let message = Config::parse(text).unwrap_err();
             assert!(message.contains(wanted), "{text}: {message}");

@@ -181,7 +181,8 @@ fn rlimits(limits: &Limits) -> Vec<Rlimit> {
     let mut add = |resource, value: Option<u64>| {
         all.extend(value.map(|v| Rlimit { resource, soft: v, hard: v }));
     };
-    add(Resource::Data, limits.memory_bytes);
+    // The tree is held to its limit by its group or by being looked at. This is for who grows faster than anybody looks.
+    add(Resource::Data, limits.memory_bytes.map(|bytes| bytes.saturating_mul(2)));
     add(Resource::Processes, limits.processes);
     add(Resource::OpenFiles, limits.open_files);
     if let (None, Some(Some(soft))) = (limits.open_files, FILE_LIMIT.get()) {

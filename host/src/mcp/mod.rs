@@ -23,7 +23,7 @@ use crate::daemon::service::{Client, Owner, Service};
 use transport::{Line, SocketTransport};
 
 pub(crate) use reference::reference;
-pub(crate) use server::{GROUPS_METHOD, PLUGINS_METHOD, STATUS_METHOD, STOP_METHOD};
+pub(crate) use server::{GROUPS_METHOD, METRICS_METHOD, PLUGINS_METHOD, STATUS_METHOD, STOP_METHOD};
 pub(crate) use tools::check_selection;
 
 /// A client has this long for its first line.

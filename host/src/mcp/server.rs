@@ -22,6 +22,7 @@ use crate::daemon::service::{Client, Service};
 
 /// Private methods of the command line; they are about the daemon, not about processes.
 pub(crate) const STATUS_METHOD: &str = "hostler/daemon/status";
+pub(crate) const METRICS_METHOD: &str = "hostler/metrics";
 pub(crate) const STOP_METHOD: &str = "hostler/daemon/stop";
 pub(crate) const PLUGINS_METHOD: &str = "hostler/plugin/list";
 
@@ -200,6 +201,7 @@ impl ServerHandler for Server {
         match request.method.as_str() {
             STATUS_METHOD => Ok(CustomResult(to_value(self.service.daemon_status())?)),
             PLUGINS_METHOD => Ok(CustomResult(to_value(self.service.plugins.list().await)?)),
+            METRICS_METHOD => Ok(CustomResult(Value::String(self.service.prometheus().await))),
             STOP_METHOD => {
                 self.service.stop_requested.notify_one();
                 Ok(CustomResult(to_value(self.service.daemon_status())?))

@@ -123,7 +123,7 @@ pub struct LogArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitArgs {
-    /// Heap and private mappings of one process (RLIMIT_DATA).
+    /// Memory of the whole tree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
     /// CPU of the whole tree, percent of one core.
@@ -132,7 +132,7 @@ pub struct LimitArgs {
     /// Open files of one process (RLIMIT_NOFILE).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_files: Option<u64>,
-    /// Processes and threads of its user (RLIMIT_NPROC).
+    /// Processes and threads of the whole tree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processes: Option<u64>,
 }
@@ -431,7 +431,7 @@ pub struct TreeProcess {
 /// A limit that is in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitInForce {
-    /// `memory_bytes`, `open_files` or `processes`.
+    /// `memory_bytes`, `cpu_percent`, `open_files` or `processes`.
     pub limit: String,
     /// Its value.
     pub value: u64,

@@ -54,6 +54,9 @@ pub struct ExitView {
     /// The status is lost: nobody was there to read it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
+    /// What ended it, where code and signal do not say it: a limit, a lack of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// When.
     pub at: String,
     /// CPU time used, milliseconds.
@@ -74,6 +77,7 @@ impl From<&Exit> for ExitView {
             signal,
             core_dumped,
             unknown: exit.outcome == Outcome::Unknown,
+            reason: exit.cause.map(|cause| cause.to_string()),
             at: rfc3339(exit.at),
             cpu_ms: (exit.user_us + exit.system_us) / 1000,
             max_rss_bytes: exit.max_rss_bytes,

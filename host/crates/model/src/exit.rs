@@ -38,13 +38,87 @@ pub struct Exit {
     pub system_us: u64,
     /// Largest resident set, bytes.
     pub max_rss_bytes: u64,
+    /// What ended it, where the outcome does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
+
+/// What ended a run that did not end by itself and that nobody ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Its tree used more memory than it may.
+    Memory {
+        /// What it may, bytes.
+        limit: u64,
+        /// What it used, bytes.
+        used: u64,
+    },
+    /// The kernel killed it because its control group was at its limit of memory.
+    OutOfMemory {
+        /// The limit, bytes.
+        limit: Option<u64>,
+    },
+    /// Its tree used more CPU than it may, for seconds.
+    Cpu {
+        /// What it may, percent of a core.
+        limit: u32,
+        /// What it used, percent of a core.
+        used: u32,
+    },
+    /// Its tree had more processes and threads than it may.
+    Processes {
+        /// What it may.
+        limit: u64,
+        /// What it had.
+        used: u64,
+    },
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        match *self {
+            Self::Memory { limit, used } => {
+                write!(f, "memory limit exceeded: {:.1} MiB used, {:.1} MiB allowed", mib(used), mib(limit))
+            }
+            Self::OutOfMemory { limit: Some(limit) } => {
+                write!(
+                    f,
+                    "memory limit exceeded: out of memory (OOM) at {:.1} MiB, killed by the kernel",
+                    mib(limit)
+                )
+            }
+            Self::OutOfMemory { limit: None } => write!(f, "out of memory (OOM): killed by the kernel"),
+            Self::Cpu { limit, used } => {
+                write!(f, "CPU limit exceeded: {used} % of a core used, {limit} % allowed")
+            }
+            Self::Processes { limit, used } => {
+                write!(f, "process limit exceeded: {used} processes and threads, {limit} allowed")
+            }
+        }
+    }
 }
 
 impl Exit {
     /// An end of which only the time it was noticed is known.
     #[must_use]
     pub fn unknown(at: Timestamp) -> Self {
-        Self { outcome: Outcome::Unknown, at, user_us: 0, system_us: 0, max_rss_bytes: 0 }
+        Self { outcome: Outcome::Unknown, at, user_us: 0, system_us: 0, max_rss_bytes: 0, cause: None }
+    }
+
+    /// With what ended it, as far as that can be told: what hostler ended it for, or signs of a lack of memory.
+    #[must_use]
+    pub fn explained(self, breach: Option<Cause>, group_oom_kills: u32, memory_limit: Option<u64>) -> Self {
+        let by_kernel = matches!(self.outcome, Outcome::Signal { signal: Signal::KILL, .. });
+        let beyond = memory_limit.filter(|limit| !self.is_success() && self.max_rss_bytes >= *limit);
+        let cause = self.cause.or(breach).or_else(|| {
+            if by_kernel && group_oom_kills > 0 {
+                return Some(Cause::OutOfMemory { limit: memory_limit });
+            }
+            beyond.map(|limit| Cause::Memory { limit, used: self.max_rss_bytes })
+        });
+        Self { cause, ..self }
     }
 
     /// Whether the process ended as it should: with status 0.
@@ -61,6 +135,38 @@ impl fmt::Display for Exit {
             Outcome::Signal { signal, core_dumped: false } => write!(f, "ended by {signal}"),
             Outcome::Signal { signal, core_dumped: true } => write!(f, "ended by {signal}, core dumped"),
             Outcome::Unknown => write!(f, "ended while neither daemon nor shim was there to read its status"),
-        }
+        }?;
+        self.cause.map_or(Ok(()), |cause| write!(f, " ({cause})"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn killed(max_rss_bytes: u64) -> Exit {
+        let outcome = Outcome::Signal { signal: Signal::KILL, core_dumped: false };
+        Exit { outcome, max_rss_bytes, ..Exit::unknown(Timestamp(0)) }
+    }
+
+    #[test]
+    fn a_lack_of_memory_is_named_when_the_signs_are_there() {
+        let limit = Some(64 << 20);
+        assert_eq!(killed(1).explained(None, 0, limit).cause, None);
+        assert_eq!(killed(1).explained(None, 0, None).cause, None);
+        assert_eq!(killed(1).explained(None, 1, limit).cause, Some(Cause::OutOfMemory { limit }));
+        let used = 65 << 20;
+        let beyond = Some(Cause::Memory { limit: 64 << 20, used });
+        assert_eq!(killed(used).explained(None, 0, limit).cause, beyond);
+        let failed = Exit { outcome: Outcome::Code(1), ..killed(used) };
+        assert_eq!(failed.explained(None, 0, limit).cause, beyond);
+        let done = Exit { outcome: Outcome::Code(0), ..killed(used) };
+        assert_eq!(done.explained(None, 0, limit).cause, None);
+        let cpu = Some(Cause::Cpu { limit: 50, used: 99 });
+        assert_eq!(killed(used).explained(cpu, 0, limit).cause, cpu, "what hostler knows comes first");
+        assert_eq!(
+            killed(used).explained(None, 0, limit).to_string(),
+            "ended by SIGKILL (memory limit exceeded: 65.0 MiB used, 64.0 MiB allowed)"
+        );
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing in this crate does I/O, reads a clock or draws a random number: time and jitter are arguments.
 //! That is what lets every policy be tested over thousands of random histories in milliseconds.
 
+pub mod bucket;
 pub mod dotenv;
 pub mod errors;
 pub mod event;
@@ -11,6 +12,7 @@ pub mod groups;
 pub mod health;
 pub mod ids;
 pub mod lifecycle;
+pub mod limits;
 pub mod lines;
 pub mod nearest;
 pub mod restart;
@@ -22,7 +24,7 @@ pub mod usage;
 pub mod words;
 
 pub use event::{Event, Severity};
-pub use exit::{Exit, Outcome};
+pub use exit::{Cause, Exit, Outcome};
 pub use groups::{Condition, Group, GroupRun, InvalidGroup, StopStrategy};
 pub use ids::{ErrorId, Generation, InvalidName, Pid, ProcessId, ProcessName, RunNo};
 pub use lifecycle::{Desired, Lifecycle, State};

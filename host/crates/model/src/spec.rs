@@ -67,14 +67,19 @@ impl Default for StopSpec {
     }
 }
 
-/// Limits that the kernel enforces for each process of the tree (`setrlimit`).
+/// What a process may use. The kernel holds it to them in its control group or by `setrlimit`; otherwise its tree is
+/// looked at, and ended when it is beyond one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Limits {
-    /// `RLIMIT_DATA`: heap and private mappings of one process, bytes.
+    /// Memory of the whole tree, bytes.
     pub memory_bytes: Option<u64>,
+    /// CPU of the whole tree, percent of one core.
+    #[serde(default)]
+    pub cpu_percent: Option<u32>,
     /// `RLIMIT_NOFILE`: open files of one process.
     pub open_files: Option<u64>,
-    /// `RLIMIT_NPROC`: processes and threads of the user; the kernel does not hold root to it.
+    /// Processes and threads of the whole tree. Without a control group also `RLIMIT_NPROC`, which counts those of the
+    /// user, and to which the kernel does not hold root.
     pub processes: Option<u64>,
 }
 

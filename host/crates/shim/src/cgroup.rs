@@ -48,6 +48,21 @@ impl Cgroup {
         DirBuilder::new().mode(0o755).create(&self.0)
     }
 
+    /// Sets one of its limits, such as `memory.max`. Whether it holds, the file tells.
+    pub fn limit(&self, file: &str, value: &str) {
+        // Without creating: where the kernel has no such file there is no such limit.
+        let written = File::options().write(true).open(self.0.join(file));
+        let _ = written.and_then(|file| io::Write::write_all(&mut &file, value.as_bytes()));
+    }
+
+    /// How many of its processes the kernel killed because it was at its limit of memory.
+    #[must_use]
+    pub fn oom_kills(&self) -> u32 {
+        let events = std::fs::read_to_string(self.0.join("memory.events")).unwrap_or_default();
+        let count = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
     /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -361,6 +361,7 @@ mod tests {
         system_us: 3,
         max_rss_bytes: 4,
         descendants_ended: 5,
+        oom_kills: 0,
         closed: true,
     };
 

@@ -48,6 +48,8 @@ pub struct ExitRecord {
     /// Descendants that had to be ended: what outlived the main process, orphans that a stop met, and whoever
     /// was killed together with it.
     pub descendants_ended: u32,
+    /// How many of the tree the kernel killed because its control group was at its limit of memory.
+    pub oom_kills: u32,
     /// Whether the whole tree is gone and the journal complete; until then only the main process is known
     /// to have ended.
     pub closed: bool,
@@ -72,6 +74,7 @@ impl ExitRecord {
         b[24..32].copy_from_slice(&self.user_us.to_le_bytes());
         b[32..40].copy_from_slice(&self.system_us.to_le_bytes());
         b[40..48].copy_from_slice(&self.max_rss_bytes.to_le_bytes());
+        b[48..52].copy_from_slice(&self.oom_kills.to_le_bytes());
         let crc = crc32fast::hash(&b[4..]);
         b[..4].copy_from_slice(&crc.to_le_bytes());
         b
@@ -105,6 +108,8 @@ impl ExitRecord {
             system_us: number(32),
             max_rss_bytes: number(40),
             descendants_ended: u32::from_le_bytes(b[12..16].try_into().unwrap_or_default()),
+            // Zeros in the records of older shims.
+            oom_kills: u32::from_le_bytes(b[48..52].try_into().unwrap_or_default()),
             closed: b[7] & 2 != 0,
         }))
     }
@@ -157,14 +162,16 @@ mod tests {
         pub(crate) fn record()(
             kind in 0..3, value in any::<i32>(), core_dumped in any::<bool>(), at_unix_nanos in any::<i64>(),
             user_us in any::<u64>(), system_us in any::<u64>(), max_rss_bytes in any::<u64>(),
-            descendants_ended in any::<u32>(), closed in any::<bool>(),
+            descendants_ended in any::<u32>(), oom_kills in any::<u32>(), closed in any::<bool>(),
         ) -> ExitRecord {
             let outcome = match kind {
                 0 => Outcome::Code(value),
                 1 => Outcome::Signal { signal: value, core_dumped },
                 _ => Outcome::Unknown,
             };
-            ExitRecord { outcome, at_unix_nanos, user_us, system_us, max_rss_bytes, descendants_ended, closed }
+            ExitRecord {
+                outcome, at_unix_nanos, user_us, system_us, max_rss_bytes, descendants_ended, oom_kills, closed,
+            }
         }
     }
 

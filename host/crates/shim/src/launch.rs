@@ -85,6 +85,8 @@ pub struct LaunchSpec {
     pub journal: JournalLimits,
     /// The control group to make and to start the process in. Where that is not possible it is started without.
     pub cgroup: Option<PathBuf>,
+    /// What to write into files of that group before the process is started: its limits.
+    pub cgroup_limits: Vec<(String, String)>,
 }
 
 mod tag {
@@ -101,6 +103,7 @@ mod tag {
     pub(super) const SEGMENT_BYTES: u16 = 11;
     pub(super) const CAP_BYTES: u16 = 12;
     pub(super) const CGROUP: u16 = 13;
+    pub(super) const CGROUP_LIMIT: u16 = 14;
 }
 
 impl LaunchSpec {
@@ -136,6 +139,9 @@ impl LaunchSpec {
         if let Some(cgroup) = &self.cgroup {
             e.bytes(tag::CGROUP, cgroup.as_os_str().as_bytes());
         }
+        for (file, value) in &self.cgroup_limits {
+            e.bytes(tag::CGROUP_LIMIT, format!("{file}={value}").as_bytes());
+        }
         e.finish()
     }
 
@@ -164,6 +170,7 @@ impl LaunchSpec {
                 cap_bytes: d.int(tag::CAP_BYTES)?,
             },
             cgroup: d.optional_path(tag::CGROUP),
+            cgroup_limits: d.all(tag::CGROUP_LIMIT).map(decode_cgroup_limit).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -171,6 +178,14 @@ impl LaunchSpec {
 fn decode_env(pair: &[u8]) -> Result<(OsString, OsString), DecodeError> {
     let at = pair.iter().position(|b| *b == b'=').ok_or(DecodeError::Malformed(tag::ENV))?;
     Ok((os_string(&pair[..at]), os_string(&pair[at + 1..])))
+}
+
+fn decode_cgroup_limit(pair: &[u8]) -> Result<(String, String), DecodeError> {
+    let pair = std::str::from_utf8(pair).ok().and_then(|text| text.split_once('='));
+    // A file of the group, and no other.
+    let (file, value) =
+        pair.filter(|(file, _)| !file.contains('/')).ok_or(DecodeError::Malformed(tag::CGROUP_LIMIT))?;
+    Ok((file.to_owned(), value.to_owned()))
 }
 
 fn decode_pty(bytes: &[u8]) -> Result<Stdio, DecodeError> {
@@ -209,6 +224,7 @@ mod tests {
             rlimits in prop::collection::vec((0_usize..3, any::<u64>(), any::<u64>()), 0..3),
             no_new_privs in any::<bool>(), leftover_grace_ms in any::<u32>(),
             cgroup in prop::option::of(os()),
+            cgroup_limits in prop::collection::vec(("[a-z.]{1,12}", "[ -~]{0,12}"), 0..3),
         ) -> LaunchSpec {
             LaunchSpec {
                 run_dir: run_dir.into(), exec: exec.into(), argv,
@@ -217,7 +233,7 @@ mod tests {
                 stdio: pty.map_or(Stdio::Pipes, |(rows, cols)| Stdio::Pty { rows, cols }),
                 rlimits: rlimits.into_iter().map(|(r, soft, hard)| Rlimit { resource: RESOURCES[r], soft, hard }).collect(),
                 no_new_privs, leftover_grace_ms, journal: JournalLimits::default(),
-                cgroup: cgroup.map(PathBuf::from),
+                cgroup: cgroup.map(PathBuf::from), cgroup_limits,
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hostler_model::health::Health;
 use hostler_model::lifecycle::{Action, Context, Ending, Input, Ready, State};
 use hostler_model::restart::Jitter;
-use hostler_model::{Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
+use hostler_model::{Cause as EndCause, Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
 use hostler_shim::adopt::MARK;
 use hostler_shim::control::{Command, Event, LaunchFailure, Scope, Status, Step};
 use hostler_shim::descriptors::Descriptor;
@@ -255,14 +255,34 @@ impl<H: Host> Actor<H> {
         self.apply_one(Input::LaunchFailed(why)).await;
     }
 
+    /// The tree is ended at once, by force: who is beyond a limit of memory may not get further. Its restart policy
+    /// sees an end like any other.
+    async fn on_breach(&mut self, run: RunNo, cause: EndCause) {
+        if self.facts.run != run || self.facts.exit.is_some() || self.facts.breach.is_some() {
+            return;
+        }
+        if let (State::Running { .. }, Some(key)) = (&self.life.state, self.facts.key) {
+            self.facts.breach = Some(cause);
+            tracing::warn!(process = %self.id, run = run.0, %cause, "ending it");
+            self.host.run_noted(key, &cause.to_string()).await;
+            self.command(&Command::Signal { signal: libc::SIGKILL, scope: Scope::Tree });
+            self.publish();
+        }
+    }
+
+    /// How the main process ended, with what ended it.
+    fn exit_of(&self, record: &ExitRecord) -> Exit {
+        adopt::exit_of(record).explained(self.facts.breach, record.oom_kills, self.spec.limits.memory_bytes)
+    }
+
     async fn on_exited(&mut self, record: &ExitRecord) {
-        let exit = adopt::exit_of(record);
+        let exit = self.exit_of(record);
         self.facts.exit = Some(exit);
         self.apply(Input::MainExited(exit)).await;
     }
 
     async fn on_closed(&mut self, record: &ExitRecord, note: Option<String>) {
-        self.finish_run(adopt::exit_of(record), record.descendants_ended, note).await;
+        self.finish_run(self.exit_of(record), record.descendants_ended, note).await;
     }
 
     /// The tree is gone: the run is over, and the lifecycle goes on.
@@ -425,6 +445,7 @@ impl<H: Host> Actor<H> {
         self.offer_notify(&dir, &mut program);
         let spec = LaunchSpec {
             cgroup: self.pool.cgroup_for(&dir),
+            cgroup_limits: self.pool.cgroup_limits(&self.spec.limits),
             run_dir: dir,
             exec: program.exec,
             argv: program.argv,

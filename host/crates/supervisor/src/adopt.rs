@@ -160,6 +160,7 @@ pub fn exit_of(record: &ExitRecord) -> Exit {
         user_us: record.user_us,
         system_us: record.system_us,
         max_rss_bytes: record.max_rss_bytes,
+        cause: None,
     }
 }
 
@@ -197,6 +198,7 @@ mod tests {
             system_us: 0,
             max_rss_bytes: 0,
             descendants_ended: 2,
+            oom_kills: 0,
             closed: true,
         };
         let rest = with(State::Stopped { last: None });
@@ -236,6 +238,7 @@ mod tests {
             system_us: 0,
             max_rss_bytes: 0,
             descendants_ended: 0,
+            oom_kills: 0,
             closed: true,
         };
         let findings = [

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use hostler_shim::cgroup::{Cgroup, PREFIX};
 use rustix::fs::{Access, access, getxattr};
 
+use crate::group_limits::Controllers;
 use crate::proc::field;
 
 /// With the value `off`, this environment variable of the daemon keeps it from making control groups.
@@ -67,6 +68,14 @@ impl Finding {
         }
     }
 
+    /// What the groups of runs can be held to, having asked the kernel to let them be.
+    pub(crate) fn controllers(&self) -> Controllers {
+        match self {
+            Self::In(own) => Controllers::of(own),
+            _ => Controllers::default(),
+        }
+    }
+
     /// Removes the groups that shims left which were killed. Only empty ones can be removed; should one be of a run
     /// that just begins, that run does without.
     pub(crate) fn tidy(&self) {
@@ -85,6 +94,7 @@ pub fn find() -> Finding {
         return Finding::Off;
     }
     let Some(own) = of_process("self") else { return Finding::NotMounted };
+    let own = beside_daemon(own);
     // The rule of systemd is one writer: what lies below a unit's group belongs to systemd as well, unless the unit has
     // Delegate=yes, which systemd writes on its group. It would remove, count and kill what others make elsewhere.
     if Path::new("/run/systemd/system").exists() && !is_delegated(&own) {
@@ -153,6 +163,19 @@ fn fnv(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// With `DelegateSubgroup=` systemd starts the daemon in a group of this name within the delegated one, because a group
+/// whose parts have limits may have no processes itself.
+pub const SUBGROUP: &str = "daemon";
+
+/// Where the groups of runs belong: beside the daemon's own, if that is such a one.
+fn beside_daemon(own: PathBuf) -> PathBuf {
+    let is_subgroup = own.file_name().is_some_and(|name| name == SUBGROUP);
+    match own.parent() {
+        Some(unit) if is_subgroup && is_delegated(unit) => unit.to_owned(),
+        _ => own,
+    }
 }
 
 fn is_delegated(group: &Path) -> bool {

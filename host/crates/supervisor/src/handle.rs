@@ -5,7 +5,7 @@ use std::time::Duration;
 use hostler_model::health::Health;
 use hostler_model::lifecycle::Ready;
 use hostler_model::spec::StopSpec;
-use hostler_model::{Exit, Lifecycle, ProcessId, ProcessSpec, RunNo, Signal};
+use hostler_model::{Cause, Exit, Lifecycle, ProcessId, ProcessSpec, RunNo, Signal};
 use hostler_shim::journal::Position;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -70,6 +70,8 @@ pub struct RunFacts {
     pub launched: bool,
     /// The program could not be executed.
     pub launch_error: Option<String>,
+    /// The limit that the tree exceeded, for which it is ended.
+    pub breach: Option<Cause>,
     /// The main process ended.
     pub exit: Option<Exit>,
     /// No process of its tree is left.
@@ -95,6 +97,7 @@ pub(crate) enum Request {
     Restart { spec: Option<Box<ProcessSpec>>, stop: StopSpec, reply: oneshot::Sender<Accepted> },
     Kill { signal: Signal, reply: oneshot::Sender<Accepted> },
     Signal { signal: Signal, reply: oneshot::Sender<Accepted> },
+    Breach { run: RunNo, cause: Cause },
     Consumed { run: RunKey, position: Position },
     Ready { run: RunNo, by: Ready },
     Checked { run: RunNo, health: Health },
@@ -181,6 +184,16 @@ impl ProcessHandle {
     /// When it is no longer supervised.
     pub async fn signal(&self, signal: Signal) -> Result<Accepted, Gone> {
         self.ask(|reply| Request::Signal { signal, reply }).await
+    }
+
+    /// Ends the tree of a run because it exceeded a limit. What follows is for its restart policy.
+    pub fn breach(&self, run: RunNo, cause: Cause) {
+        let _ = self.requests.send(Request::Breach { run, cause });
+    }
+
+    /// What is now, without a copy of it.
+    pub fn with<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
+        look(&self.snapshots.borrow())
     }
 
     /// Tells its shim that the journal is stored up to a position.

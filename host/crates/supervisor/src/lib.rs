@@ -5,6 +5,7 @@
 pub mod actor;
 pub mod adopt;
 pub mod cgroup;
+pub mod group_limits;
 pub mod handle;
 pub mod host;
 mod notify;

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
+use hostler_model::spec::Limits;
 use hostler_shim::channel::Channel;
 use tokio::process::Command;
 
 use crate::cgroup::{self, Finding};
+use crate::group_limits::Controllers;
 use crate::shim_client::ShimClient;
 
 /// How many shims wait for their process. Bursts beyond it start their own.
@@ -24,6 +26,8 @@ pub struct ShimPool {
 struct Inner {
     program: PathBuf,
     cgroups: Finding,
+    /// What the groups of runs can be held to.
+    controllers: Controllers,
     spares: Mutex<Vec<ShimClient>>,
 }
 
@@ -34,7 +38,9 @@ impl ShimPool {
         let cgroups = cgroup::find();
         tracing::info!("{cgroups}");
         cgroups.tidy();
-        let pool = Self { inner: Arc::new(Inner { program, cgroups, spares: Mutex::new(Vec::new()) }) };
+        let controllers = cgroups.controllers();
+        let spares = Mutex::new(Vec::new());
+        let pool = Self { inner: Arc::new(Inner { program, cgroups, controllers, spares }) };
         pool.replenish();
         pool
     }
@@ -51,6 +57,11 @@ impl ShimPool {
     /// The control group that a shim is to make for a run, whose directory is there.
     pub(crate) fn cgroup_for(&self, run_dir: &Path) -> Option<PathBuf> {
         self.inner.cgroups.for_run(run_dir)
+    }
+
+    /// What a shim is to write into that group, so that the kernel holds its processes to these limits.
+    pub(crate) fn cgroup_limits(&self, limits: &Limits) -> Vec<(String, String)> {
+        self.inner.controllers.files(limits)
     }
 
     /// Makes spares anew. Called after a launch, off its path.

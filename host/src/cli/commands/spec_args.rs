@@ -48,9 +48,15 @@ pub(in crate::cli) struct Declaration {
     /// Milliseconds until SIGKILL after that
     #[arg(long, value_name = "MS")]
     stop_grace_ms: Option<u64>,
-    /// Limit of heap and private mappings of one process, bytes
+    /// Limit of memory of the whole tree, bytes
     #[arg(long, value_name = "BYTES")]
     memory_bytes: Option<u64>,
+    /// Limit of CPU of the whole tree, percent of one core
+    #[arg(long, value_name = "PERCENT")]
+    cpu_percent: Option<u32>,
+    /// Limit of processes and threads of the whole tree
+    #[arg(long, value_name = "N")]
+    processes: Option<u64>,
     /// Limit of open files of one process
     #[arg(long, value_name = "N")]
     open_files: Option<u64>,
@@ -123,8 +129,9 @@ impl Declaration {
         let stop = StopArgs { signal: self.stop_signal.clone(), grace_ms: self.stop_grace_ms };
         let limits = LimitArgs {
             memory_bytes: self.memory_bytes,
+            cpu_percent: self.cpu_percent,
             open_files: self.open_files,
-            ..LimitArgs::default()
+            processes: self.processes,
         };
         let env: BTreeMap<String, String> = self.env.iter().cloned().collect();
         SpecArgs {

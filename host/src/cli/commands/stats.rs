@@ -5,10 +5,12 @@ use hostler_api::ToolError;
 use hostler_api::monitoring::{
     GetProcessStats, GetSystemStats, PressureStats, ProcessStats, SystemStats, UsageSummary,
 };
+use serde_json::json;
 
 use crate::cli::client::{Client, parse};
 use crate::cli::exit::Outcome;
 use crate::cli::{render, spark};
+use crate::mcp::METRICS_METHOD;
 
 #[derive(ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -23,6 +25,9 @@ pub(in crate::cli) struct Args {
     /// How many of the busiest processes to show
     #[arg(long)]
     top: Option<u32>,
+    /// Print what Prometheus reads
+    #[arg(long, conflicts_with_all = ["process", "json", "top"])]
+    prometheus: bool,
     /// Print the tool's result
     #[arg(long)]
     json: bool,
@@ -30,6 +35,10 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: Args) -> Outcome {
     let mut client = Client::connect()?;
+    if args.prometheus {
+        print!("{}", parse::<String>(client.request(METRICS_METHOD, json!({}))?)?);
+        return Ok(());
+    }
     let Some(process) = args.process else {
         let result =
             client.call("get_system_stats", &GetSystemStats { top: args.top, project: None })?.result;

@@ -1,6 +1,7 @@
 //! What processes and the machine use. Every look at a tree, whoever asked for it, becomes a part of its history: a
 //! tick each ten seconds makes sure that there is one, each second while somebody watches.
 
+mod guard;
 mod system;
 mod ticks;
 mod tracked;
@@ -13,8 +14,10 @@ use std::time::{Duration, Instant};
 use hostler_model::usage::{Point, Resolution, Series};
 use hostler_model::{ProcessId, RunNo};
 use hostler_supervisor::Snapshot;
-use hostler_supervisor::proc::{Listeners, Roots};
+use hostler_supervisor::group_limits::Held;
+use hostler_supervisor::proc::{self, Listeners, Roots};
 
+pub(crate) use guard::guard;
 pub(crate) use system::Machine;
 pub(crate) use ticks::watch;
 use tracked::Tracked;
@@ -40,6 +43,17 @@ impl Target {
     /// The run of a process, if it has a tree.
     pub(crate) fn of(id: ProcessId, snapshot: &Snapshot) -> Option<Self> {
         Some(Self { id, run: snapshot.run.run, roots: snapshot.roots()? })
+    }
+
+    /// Resident memory, bytes, and processes and threads of the tree now.
+    fn size(&self) -> (u64, u64) {
+        let tree = self.roots.tree();
+        (tree.iter().map(|p| p.rss_bytes).sum(), tree.iter().map(|p| p.threads).sum())
+    }
+
+    /// Memory of the tree by pages.
+    fn proportional_memory(&self) -> Option<u64> {
+        self.roots.tree().iter().map(|p| proc::proportional_memory(p.pid)).sum()
     }
 }
 
@@ -94,6 +108,11 @@ impl Monitor {
         drop(all);
         lock(&tracked).follow(target, run_dir);
         tracked
+    }
+
+    /// What the kernel holds the control group of a run to.
+    pub(crate) fn held(&self, target: &Target) -> Held {
+        lock(&self.tracked(target)).held
     }
 
     fn run_dir(&self, target: &Target) -> PathBuf {

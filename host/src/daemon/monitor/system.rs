@@ -12,8 +12,6 @@ pub(crate) struct Machine {
     system: Option<System>,
     cpu_at: Instant,
     own: OwnLook,
-    /// How many times the kernel had killed for lack of memory.
-    oom_kills: Option<u64>,
 }
 
 /// What the daemon itself uses.
@@ -36,7 +34,7 @@ impl Machine {
         let mut system = System::new().ok();
         system.iter_mut().for_each(System::refresh_cpu_usage);
         let own = OwnLook { at: Instant::now(), ticks: own_ticks(), latest: Own::default() };
-        Self { system, cpu_at: Instant::now(), own, oom_kills: proc::oom_kills() }
+        Self { system, cpu_at: Instant::now(), own }
     }
 
     /// A percentage is over the time since the look before, so there is one with each tick.
@@ -45,7 +43,6 @@ impl Machine {
             self.system.iter_mut().for_each(System::refresh_cpu_usage);
             self.cpu_at = Instant::now();
         }
-        self.oom_kills = proc::oom_kills();
     }
 
     pub(crate) fn cpu(&mut self) -> CpuStats {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use hostler_model::RunNo;
 use hostler_model::usage::{Gauge, Point, Resolution, Series};
 use hostler_supervisor::cgroup::{self, GroupUsage};
+use hostler_supervisor::group_limits::{Held, held};
 use hostler_supervisor::proc::{self, Listeners, Process, Roots};
 
 use super::Target;
@@ -58,6 +59,7 @@ pub(super) struct Tracked {
     run: RunNo,
     roots: Roots,
     group: Option<PathBuf>,
+    pub(super) held: Held,
     before: Option<Counters>,
     pages: Pages,
     looks: VecDeque<(i64, Point)>,
@@ -70,6 +72,7 @@ impl Tracked {
         Self {
             run: target.run,
             roots: target.roots,
+            held: group.as_deref().map(held).unwrap_or_default(),
             group,
             before: None,
             pages: Pages::default(),

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use hostler_api::ToolError;
-use hostler_api::process::{LifetimeKind, RestartArgs, SpecArgs};
+use hostler_api::process::{LifetimeKind, LimitArgs, RestartArgs, SpecArgs};
 use hostler_model::restart::RestartPolicy;
 use hostler_model::spec::{Lifetime, Limits, StopSpec};
 use hostler_model::{ProcessSpec, words};
 use hostler_store::Project;
 
-use super::{checks, not_configured};
+use super::checks;
 
 /// MAX_ARG_STRLEN of the kernel, bytes with the final NUL.
 const MAX_WORD: usize = 128 << 10;
@@ -55,7 +55,6 @@ pub(super) fn changed_spec(
     args: &SpecArgs,
     project: &Project,
 ) -> Result<ProcessSpec, ToolError> {
-    refuse_unconfigured(args)?;
     if let Some(cwd) = &args.cwd {
         spec.cwd = absolute(Path::new(&project.root), cwd);
     }
@@ -87,8 +86,10 @@ pub(super) fn changed_spec(
         spec.stop.grace_ms = stop.grace_ms.unwrap_or(spec.stop.grace_ms);
     }
     if let Some(limits) = &args.limits {
+        check_limits(limits)?;
         spec.limits = Limits {
             memory_bytes: limits.memory_bytes.or(spec.limits.memory_bytes),
+            cpu_percent: limits.cpu_percent.or(spec.limits.cpu_percent),
             open_files: limits.open_files.or(spec.limits.open_files),
             processes: limits.processes.or(spec.limits.processes),
         };
@@ -103,16 +104,6 @@ pub(super) fn changed_spec(
     spec.pty = args.pty.unwrap_or(spec.pty);
     spec.no_new_privs = args.no_new_privs.unwrap_or(spec.no_new_privs);
     Ok(spec)
-}
-
-/// What needs parts that are not there is refused rather than ignored.
-fn refuse_unconfigured(args: &SpecArgs) -> Result<(), ToolError> {
-    if args.limits.is_some_and(|l| l.cpu_percent.is_some()) {
-        return Err(not_configured(
-            "`limits.cpu_percent` is not enforced on this system; memory_bytes, open_files and processes are",
-        ));
-    }
-    Ok(())
 }
 
 /// One text is a command line, unless there is a file of that very name.
@@ -139,6 +130,22 @@ fn check_words(spec: &ProcessSpec) -> Result<(), ToolError> {
                 MAX_WORD - 1
             )))
         }
+    }
+}
+
+/// A limit of nothing is a mistake.
+fn check_limits(limits: &LimitArgs) -> Result<(), ToolError> {
+    let zero = [
+        ("memory_bytes", limits.memory_bytes),
+        ("cpu_percent", limits.cpu_percent.map(u64::from)),
+        ("open_files", limits.open_files),
+        ("processes", limits.processes),
+    ];
+    match zero.into_iter().find(|(_, value)| *value == Some(0)) {
+        Some((name, _)) => Err(ToolError::invalid(format!(
+            "`limits.{name}`: 0 would let nothing run; leave it out for no limit"
+        ))),
+        None => Ok(()),
     }
 }
 

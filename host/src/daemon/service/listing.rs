@@ -12,6 +12,7 @@ use hostler_api::view::ProcessView;
 use hostler_model::lifecycle::State;
 use hostler_model::spec::Limits;
 use hostler_model::{ProcessId, ProcessSpec};
+use hostler_supervisor::group_limits::Held;
 use hostler_supervisor::{Snapshot, proc};
 
 use super::{Client, Service, store_error, views};
@@ -103,6 +104,8 @@ impl Service {
         let page = [(entry.clone(), snapshot.clone())];
         let usage = self.usage(&page).await.remove(&entry.id);
         let details = tokio::task::spawn_blocking(move || (tree_view(usage.as_ref()), usage)).await;
+        let held =
+            Target::of(entry.id, &snapshot).map(|target| self.monitor.held(&target)).unwrap_or_default();
         let (tree, usage) = details.map_err(|e| ToolError::internal(e.to_string()))?;
         Ok(ProcessInfo {
             process: views::process_view(&entry, &snapshot, usage.as_ref()),
@@ -110,7 +113,7 @@ impl Service {
             runs: runs.rows.iter().map(views::run_view).collect(),
             tree,
             open_files: usage.as_ref().map(|u| u.open_files),
-            limits: limits_in_force(&snapshot.spec.limits),
+            limits: limits_in_force(&snapshot.spec.limits, held),
             plugins: plugins_in_use(&snapshot.spec),
             health,
             evidence,
@@ -187,14 +190,34 @@ fn tree_view(usage: Option<&Usage>) -> Vec<TreeProcess> {
     .collect()
 }
 
-fn limits_in_force(limits: &Limits) -> Vec<LimitInForce> {
+fn limits_in_force(limits: &Limits, held: Held) -> Vec<LimitInForce> {
     let limit = |name: &str, value: Option<u64>, by: &str| {
         value.map(|value| LimitInForce { limit: name.to_owned(), value, enforced_by: by.to_owned() })
     };
+    let by = |is_held: bool, kernel: &'static str, otherwise: &'static str| {
+        if is_held { kernel } else { otherwise }
+    };
+    let memory = by(
+        held.memory,
+        "memory.max of its control group: the kernel kills the whole tree beyond it",
+        "a look at the tree four times a second: ended beyond it; RLIMIT_DATA of twice as much for each process",
+    );
+    let cpu = by(
+        held.cpu,
+        "cpu.max of its control group: the kernel throttles it",
+        "a look at the tree each second: ended when above it on average over 10 s",
+    );
+    let processes = by(
+        held.processes,
+        "pids.max of its control group: a fork beyond it fails",
+        "a look at the tree four times a second: ended beyond it; RLIMIT_NPROC over all processes of the user, \
+         but root",
+    );
     [
-        limit("memory_bytes", limits.memory_bytes, "RLIMIT_DATA, for each process of the tree"),
+        limit("memory_bytes", limits.memory_bytes, memory),
+        limit("cpu_percent", limits.cpu_percent.map(u64::from), cpu),
         limit("open_files", limits.open_files, "RLIMIT_NOFILE, for each process of the tree"),
-        limit("processes", limits.processes, "RLIMIT_NPROC, over all processes of the user; root is exempt"),
+        limit("processes", limits.processes, processes),
     ]
     .into_iter()
     .flatten()

@@ -34,6 +34,7 @@ pub(crate) use evidence::in_words;
 pub(crate) use lifetimes::{Leases, Owner, Sessions, watch_leases as lifetimes_watch};
 
 use super::backlog::Backlog;
+use super::config::ConfigFile;
 use super::degraded::Degraded;
 use super::groups::Groups;
 use super::health::Checkers;
@@ -41,6 +42,7 @@ use super::home::Home;
 use super::ingest::Ingest;
 use super::monitor::Monitor;
 use super::plugins::Plugins;
+use super::quota::{Calls, Quota};
 use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
 
@@ -58,6 +60,9 @@ pub(crate) struct Service {
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) plugins: Plugins,
     pub(crate) checkers: Checkers,
+    pub(crate) config: ConfigFile,
+    /// Starts of all clients together.
+    pub(crate) starts: Quota,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,
     /// Declaring is done by one at a time, so that two starts of one name are one process.
@@ -76,6 +81,8 @@ pub(crate) struct Client {
     pub(crate) search_path: String,
     /// Its own process: what it starts for a session ends with that.
     pub(crate) owner: Option<Owner>,
+    /// What it has asked for so far.
+    pub(crate) calls: Calls,
 }
 
 /// The patience of one call.
@@ -99,7 +106,7 @@ impl Service {
         let root = project_root(cwd);
         let project = self.ensure_project(&root).await?;
         let search_path = search_path.or_else(|| std::env::var("PATH").ok()).unwrap_or_default();
-        Ok(Client { project, search_path, owner })
+        Ok(Client { project, search_path, owner, calls: Calls::default() })
     }
 
     async fn ensure_project(&self, root: &Path) -> Result<Project, ToolError> {
@@ -214,6 +221,14 @@ impl Service {
             degraded: self.degraded.clone(),
             backlog: self.backlog.clone(),
         })
+    }
+
+    /// Counts a call of a client.
+    ///
+    /// # Errors
+    /// When it was one too many: when to try again.
+    pub(crate) fn count_call(&self, client: &Client, reads: bool) -> Result<(), ToolError> {
+        client.calls.count(reads, &self.config.current().limits, super::now())
     }
 
     /// The daemon about itself.

@@ -40,6 +40,7 @@ impl Service {
         let project = self.project(client, request.project.as_deref()).await?;
         let group = super::groups::name_of(request.spec.group.as_deref())?;
         self.plugins.check(&request.spec).await?;
+        self.count_start()?;
         let declaring = self.declaring.lock().await;
         let (entry, Redeclared { spec, program, note }) = match self.registry.find(project.id, name.as_str())
         {
@@ -63,6 +64,12 @@ impl Service {
         self.await_start(&entry, run, &wish, note, patience).await
     }
 
+    /// Counts a start that a client asked for; those by policy are bounded by their backoff.
+    fn count_start(&self) -> Result<(), ToolError> {
+        let per_minute = self.config.current().limits.starts_per_minute;
+        self.starts.take("starts", "starts_per_minute", per_minute, crate::daemon::now())
+    }
+
     /// A process that was not known before.
     async fn declare(
         &self,
@@ -77,6 +84,9 @@ impl Service {
             error.message.push_str("; to start a new one, give its `command`");
             return Err(error);
         }
+        let all = self.registry.all();
+        let of_project = all.iter().filter(|e| e.project.id == project.id).count();
+        self.config.current().limits.room(of_project, all.len())?;
         let spec = declare::new_spec(args, project, &client.search_path)?;
         wish.suits(&spec)?;
         let program = self.resolve(project, &spec)?;
@@ -159,6 +169,7 @@ impl Service {
         let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
         let group = super::groups::name_of(request.spec.group.as_deref())?;
         self.plugins.check(&request.spec).await?;
+        self.count_start()?;
         let declaring = self.declaring.lock().await;
         let old = entry.handle.snapshot().spec;
         let spec = declare::changed_spec(old.clone(), &request.spec, &entry.project)?;

@@ -12,7 +12,8 @@ use hostler_model::Timestamp;
 use hostler_model::usage::{Quantity, Resolution, Series, roll_up, summary};
 use hostler_supervisor::{Snapshot, proc};
 
-use super::{Client, Service, store_error};
+use super::{Client, Service, store_error, views};
+use crate::daemon::metrics::{self, ProcessMetrics, UsageMetrics};
 use crate::daemon::monitor::{Machine, Target, Usage};
 use crate::daemon::registry::Entry;
 
@@ -132,6 +133,41 @@ impl Service {
             shims: shims.len(),
             shims_memory_bytes: shims.iter().map(memory).sum(),
         }
+    }
+}
+
+impl Service {
+    /// All that Prometheus reads, as its text.
+    pub(crate) async fn prometheus(&self) -> String {
+        let all: Vec<(Arc<Entry>, Snapshot)> =
+            self.registry.all().into_iter().map(|e| (e.clone(), e.handle.snapshot())).collect();
+        let usage = self.usage(&all).await;
+        let snapshot = metrics::Snapshot {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            processes: all.iter().map(|(e, s)| process_metrics(e, s, usage.get(&e.id))).collect(),
+            daemon: tokio::task::block_in_place(|| self.daemon_stats()),
+            store_bytes: self.store.store_size_bytes().await.unwrap_or_default(),
+            oom_kills: proc::oom_kills(),
+            degraded: self.degraded.list().len(),
+        };
+        metrics::render(&snapshot)
+    }
+}
+
+fn process_metrics(entry: &Entry, snapshot: &Snapshot, usage: Option<&Usage>) -> ProcessMetrics {
+    let view = views::process_view(entry, snapshot, None);
+    ProcessMetrics {
+        project: view.project,
+        name: view.name,
+        status: view.status,
+        health: view.health,
+        restarts: view.restarts,
+        usage: usage.map(|u| UsageMetrics {
+            cpu_percent: u.cpu_percent,
+            memory_bytes: u.memory_bytes,
+            threads: u.threads,
+            open_files: u.open_files,
+        }),
     }
 }
 

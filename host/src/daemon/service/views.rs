@@ -122,7 +122,8 @@ pub(super) fn run_view(run: &RunRecord) -> RunView {
         RunReason::Policy => "restarted by its policy",
         RunReason::Unhealthy => "restarted because it was unhealthy",
     };
-    let note = run.end_note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+    let cause = || run.exit.as_ref()?.cause.map(|cause| cause.to_string());
+    let note = run.end_note.clone().or_else(cause).map(|note| format!("; {note}")).unwrap_or_default();
     RunView {
         run: run.run.0,
         pid: run.pid.map(|p| p.0),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hostler_shim::adopt::AdoptSpec;
+use hostler_shim::cgroup::Cgroup;
 use hostler_shim::channel::{Channel, Listener};
 use hostler_shim::control::{Command, Event, Scope, Status};
 use hostler_shim::descriptors::{Descriptor, Descriptors};
@@ -477,6 +478,8 @@ impl Shim {
     }
 
     fn main_ended(&mut self, record: ExitRecord) {
+        let oom_kills = self.tree.cgroup().map_or(0, Cgroup::oom_kills);
+        let record = ExitRecord { oom_kills, ..record };
         self.exit = Some(record);
         self.write_exit(&record);
         self.tell(&Event::Exited(record), false);
@@ -525,6 +528,7 @@ fn record_of(outcome: Outcome) -> ExitRecord {
         system_us: 0,
         max_rss_bytes: 0,
         descendants_ended: 0,
+        oom_kills: 0,
         closed: false,
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn launch(spec: &LaunchSpec, streams: Vec<OwnedFd>) -> Result<Child, 
     let prepare = |e: io::Error| failure(Step::Prepare, e.raw_os_error().unwrap_or(libc::EIO), &spec.run_dir);
     let (streams, theirs) = sort_streams(spec.stdio, streams).map_err(prepare)?;
     let program = program(spec, &theirs).map_err(|errno| failure(Step::Exec, errno, &spec.exec))?;
-    let (started, cgroup) = start(&program, spec.cgroup.clone());
+    let (started, cgroup) = start(&program, spec);
     let pid = started.map_err(|(step, errno)| {
         let path = if step == Step::Chdir { &spec.cwd } else { &spec.exec };
         failure(step, errno, path)
@@ -60,10 +60,11 @@ pub(crate) fn launch(spec: &LaunchSpec, streams: Vec<OwnedFd>) -> Result<Child, 
 
 /// Starts it in a control group of its own, or, where that is not possible, without: who has no right to make one, or
 /// a sandbox that knows no such call, is no reason not to start it.
-fn start(program: &Program, cgroup: Option<PathBuf>) -> (Result<i32, (Step, i32)>, Option<Cgroup>) {
-    let Some(cgroup) = cgroup.and_then(|path| Cgroup::make(path).ok()) else {
+fn start(program: &Program, spec: &LaunchSpec) -> (Result<i32, (Step, i32)>, Option<Cgroup>) {
+    let Some(cgroup) = spec.cgroup.clone().and_then(|path| Cgroup::make(path).ok()) else {
         return (sys::fork_exec(program), None);
     };
+    spec.cgroup_limits.iter().for_each(|(file, value)| cgroup.limit(file, value));
     match cgroup.open().ok().and_then(|fd| sys::fork_exec_into(program, fd.as_fd())) {
         Some(Ok(pid)) => (Ok(pid), Some(cgroup)),
         Some(Err(failure)) => {

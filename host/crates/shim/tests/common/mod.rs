@@ -99,6 +99,7 @@ impl Shim {
             cwd: self.dir().to_owned(),
             stdio: Stdio::Pipes,
             rlimits: Vec::new(),
+            cgroup_limits: Vec::new(),
             no_new_privs: false,
             leftover_grace_ms: 5_000,
             journal: JournalLimits::default(),

@@ -45,6 +45,7 @@ impl<H: Host> Actor<H> {
                 }
                 return;
             }
+            Request::Breach { run, cause } => return self.on_breach(run, cause).await,
             Request::Ready { run, by } => return self.apply(Input::Ready(run, by)).await,
             Request::Checked { run, health } => return self.on_checked(run, health).await,
             Request::Unhealthy { run, why } => return self.on_unhealthy(run, why).await,

@@ -1,0 +1,146 @@
+//! How much clients may ask for: calls, starts, processes. The defaults are far beyond what anybody needs, so that only
+//! a loop that went wild meets them. `[limits]` of `config.toml` changes them.
+
+use std::sync::{Mutex, PoisonError};
+
+use hostler_api::{ErrorKind, ToolError};
+use hostler_model::Timestamp;
+use hostler_model::bucket::{Bucket, Rate};
+use serde::Deserialize;
+
+/// `[limits]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// Calls of one client that only read, a minute.
+    pub(crate) reads_per_minute: u32,
+    /// Calls of one client that change something, a minute.
+    pub(crate) changes_per_minute: u32,
+    /// Starts of all clients together, a minute.
+    pub(crate) starts_per_minute: u32,
+    /// Declared processes of a project.
+    pub(crate) processes_per_project: usize,
+    /// Declared processes in all.
+    pub(crate) processes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            reads_per_minute: 12_000,
+            changes_per_minute: 6_000,
+            starts_per_minute: 6_000,
+            processes_per_project: 2_000,
+            processes: 5_000,
+        }
+    }
+}
+
+/// So many may come at once as in this part of a minute.
+const BURST_OF_MINUTE: u32 = 4;
+
+fn rate(per_minute: u32) -> Rate {
+    Rate { per_minute, burst: (per_minute / BURST_OF_MINUTE).max(1) }
+}
+
+/// One bucket that fills at a rate which may change.
+#[derive(Debug, Default)]
+pub(crate) struct Quota(Mutex<Option<Bucket>>);
+
+impl Quota {
+    /// Takes one of so many a minute.
+    ///
+    /// # Errors
+    /// When there is none left: when to try again.
+    pub(crate) fn take(
+        &self,
+        what: &str,
+        key: &str,
+        per_minute: u32,
+        now: Timestamp,
+    ) -> Result<(), ToolError> {
+        let rate = rate(per_minute);
+        let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = bucket.get_or_insert_with(|| Bucket::full(rate, now));
+        bucket.take(rate, now).map_err(|wait_ms| {
+            ToolError::new(
+                ErrorKind::Conflict,
+                format!(
+                    "too many {what}: {per_minute} a minute are allowed; try again in {wait_ms} ms \
+                     (`limits.{key}` in config.toml changes this)"
+                ),
+            )
+        })
+    }
+}
+
+/// The calls of one client.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    reads: Quota,
+    changes: Quota,
+}
+
+impl Calls {
+    /// Counts a call.
+    ///
+    /// # Errors
+    /// When it was one too many.
+    pub(crate) fn count(&self, reads: bool, limits: &Limits, now: Timestamp) -> Result<(), ToolError> {
+        if reads {
+            return self.reads.take("calls", "reads_per_minute", limits.reads_per_minute, now);
+        }
+        self.changes.take("calls that change something", "changes_per_minute", limits.changes_per_minute, now)
+    }
+}
+
+impl Limits {
+    /// Whether there is room for one more process.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn room(&self, of_project: usize, in_all: usize) -> Result<(), ToolError> {
+        let full = |what: &str, number: usize, key: &str| {
+            Err(ToolError::new(
+                ErrorKind::Conflict,
+                format!(
+                    "{what} has {number} processes, which is the most allowed; stop_process with `remove` makes room, \
+                     and `limits.{key}` in config.toml changes this"
+                ),
+            ))
+        };
+        if of_project >= self.processes_per_project {
+            return full("the project", of_project, "processes_per_project");
+        }
+        if in_all >= self.processes {
+            return full("hostler", in_all, "processes");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_too_often_is_told_when_to_come_back() {
+        let limits = Limits { reads_per_minute: 8, changes_per_minute: 4, ..Limits::default() };
+        let (calls, now) = (Calls::default(), Timestamp(0));
+        assert!(calls.count(true, &limits, now).is_ok() && calls.count(true, &limits, now).is_ok());
+        let refused = calls.count(true, &limits, now).unwrap_err();
+        assert!(refused.message.contains("try again in 7500 ms"), "{}", refused.message);
+        assert!(calls.count(false, &limits, now).is_ok(), "each kind has its own");
+        assert!(calls.count(true, &limits, now.plus_ms(7500)).is_ok());
+    }
+
+    #[test]
+    fn there_is_room_up_to_the_caps() {
+        let limits = Limits { processes_per_project: 2, processes: 3, ..Limits::default() };
+        assert!(limits.room(1, 2).is_ok());
+        for (of_project, in_all, wanted) in [(2, 2, "processes_per_project"), (0, 3, "`limits.processes`")] {
+            let message = limits.room(of_project, in_all).unwrap_err().message;
+            assert!(message.contains(wanted), "{message}");
+        }
+    }
+}
