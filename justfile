@@ -30,10 +30,11 @@ plugins:
 plugins-check:
     bash .ci/plugins.sh
 
-# Write docs/tools.md anew, from the schemas of the tools
+# Write docs/tools.md and docs/hostler.schema.json anew, from the types
 reference:
     cargo build
     target/debug/hostler reference > docs/tools.md
+    target/debug/hostler schema > docs/hostler.schema.json
 
 # Accept what tools, resources and prompts say of themselves now; review the difference before it is committed
 snapshots: reference

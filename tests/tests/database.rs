@@ -105,7 +105,7 @@ fn damage_that_is_met_at_work_is_told_and_set_aside_at_the_next_start() {
     let mut mcp = env.mcp(Era::Modern);
     // More than is checked at each start, and than the daemon keeps in memory.
     let job =
-        json!({"name": "job", "command": env.fault(), "args": ["lines", "60000"], "wait_for": "exited"});
+        json!({"name": "job", "command": env.fault(), "args": ["noise", "100000"], "wait_for": "exited"});
     mcp.done("start_process", job);
     let pid = mcp.start("web", &env.fault(), &["run"])["pid"].clone();
     drop(mcp);

@@ -220,3 +220,23 @@ fn a_program_that_wants_a_terminal_gets_one() {
     let text = mcp.done("get_logs", json!({"process": "tty"}))["text"].clone();
     assert!(text.as_str().unwrap().contains("/dev/pts/"), "{text}");
 }
+
+#[test]
+fn what_a_killed_daemon_had_not_removed_yet_goes_with_the_next_one() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let job = json!({"name": "job", "command": env.fault(), "args": ["lines", "3"], "wait_for": "exited"});
+    mcp.done("start_process", job);
+    let runs = env.home().join("runs");
+    wait_until("it is stored", || std::fs::read_dir(&runs).unwrap().count() == 0);
+    drop(mcp);
+    env.crash_daemon();
+    for name in ["p1-1", "p77-1", "notes"] {
+        std::fs::create_dir(runs.join(name)).unwrap();
+    }
+    let mut mcp = env.mcp(Era::Modern);
+    wait_until("the stored one is gone", || !runs.join("p1-1").exists());
+    assert_eq!(mcp.all_lines("job").len(), 6);
+    // Of this nobody knows whether it is over; and that is none of ours.
+    assert!(runs.join("p77-1").exists() && runs.join("notes").exists());
+}

@@ -15,6 +15,7 @@ mod mcp;
 mod plugin;
 mod render;
 mod spark;
+mod top;
 
 use std::process::ExitCode;
 
@@ -50,8 +51,19 @@ enum Command {
     Logs(commands::logs::Args),
     /// Show what a process used over time, or what the machine uses now
     Stats(commands::stats::Args),
+    /// Make all be as a hostler.toml says
+    Up(commands::up::UpArgs),
+    /// Stop and forget all that came from a hostler.toml
+    Down(commands::up::DownArgs),
+    /// Trust a hostler.toml as it is now
+    Trust(commands::up::TrustArgs),
+    /// Print the JSON schema of hostler.toml
+    #[command(hide = true)]
+    Schema,
     /// Start and stop processes together, in the order of what needs what
     Group(commands::group::Args),
+    /// Watch the processes live: use, health, log; start, stop and restart them by keys
+    Top(top::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
     Mcp(mcp::Args),
     /// Write, check and try plugins
@@ -88,6 +100,14 @@ pub(crate) fn main() -> ExitCode {
         Command::Info(args) => commands::info::run(args),
         Command::Logs(args) => commands::logs::run(args),
         Command::Stats(args) => commands::stats::run(args),
+        Command::Top(args) => top::run(args),
+        Command::Up(args) => commands::up::up(args),
+        Command::Down(args) => commands::up::down(args),
+        Command::Trust(args) => commands::up::trust(args),
+        Command::Schema => {
+            println!("{:#}", hostler_config::schema());
+            Ok(())
+        }
         Command::Group(args) => commands::group::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Plugin(args) => plugin::run(args),

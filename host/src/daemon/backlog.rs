@@ -13,7 +13,7 @@ use super::degraded::Degraded;
 /// How often they are tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-pub(crate) const RECORDS: &str = "records of processes are not written";
+const RECORDS: &str = "records of processes are not written";
 
 /// What is to be recorded of a run.
 #[derive(Debug, Clone)]
@@ -54,6 +54,8 @@ struct Waiting {
     lifecycles: BTreeMap<ProcessId, Lifecycle>,
     /// In the order in which it happened.
     runs: Vec<(RunKey, RunNews)>,
+    /// Some were taken out and are being written.
+    in_hand: bool,
 }
 
 /// Whether a failed write may succeed later: it is not the record that is wrong, but the disk.
@@ -78,10 +80,19 @@ impl Backlog {
             self.0.grown.notified().await;
             while !self.is_empty() {
                 tokio::time::sleep(RETRY).await;
-                let waiting = std::mem::take(&mut *self.waiting());
+                let waiting =
+                    std::mem::replace(&mut *self.waiting(), Waiting { in_hand: true, ..Waiting::default() });
                 let outcome = self.write(&store, waiting).await;
-                degraded.note(RECORDS, &outcome);
+                self.waiting().in_hand = false;
+                self.note(&degraded, &outcome);
             }
+        }
+    }
+
+    /// Notes how writing a record went. One that succeeds heals nothing while others wait.
+    pub(crate) fn note<T>(&self, degraded: &Degraded, outcome: &Result<T, StoreError>) {
+        if outcome.is_err() || (self.is_empty() && !self.waiting().in_hand) {
+            degraded.note(RECORDS, outcome);
         }
     }
 
@@ -115,6 +126,7 @@ impl Backlog {
     fn put_back(&self, older: Waiting) {
         let mut waiting = self.waiting();
         let newer = std::mem::replace(&mut *waiting, older);
+        waiting.in_hand = newer.in_hand;
         waiting.lifecycles.extend(newer.lifecycles);
         waiting.runs.extend(newer.runs);
     }

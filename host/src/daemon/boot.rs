@@ -19,6 +19,7 @@ use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
+use super::litter::Litter;
 use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
 use super::quota::Quota;
@@ -93,7 +94,9 @@ async fn main(home: &Home) -> Result<(), String> {
     let config = ConfigFile::open(home.config(), degraded.clone());
     let backlog = Backlog::default();
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
-    let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone())
+    let (litter, litter_thread) =
+        Litter::start(home, store.clone()).map_err(|e| format!("cannot start the cleaning: {e}"))?;
+    let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter)
         .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let upkeep = Upkeep::start(store.clone(), degraded.clone())
         .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
@@ -133,7 +136,7 @@ async fn main(home: &Home) -> Result<(), String> {
     ingest.stop();
     let _ = tokio::task::spawn_blocking(move || {
         upkeep.stop();
-        ingest_thread.join()
+        ingest_thread.join().and_then(|()| litter_thread.join())
     })
     .await;
     store.shutdown().await;

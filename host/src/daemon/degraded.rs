@@ -10,13 +10,21 @@ pub(crate) struct Degraded(Arc<Mutex<HashMap<&'static str, String>>>);
 impl Degraded {
     /// Notes the outcome of something: a failure degrades its part, a success heals it.
     pub(crate) fn note<T, E: std::fmt::Display>(&self, part: &'static str, outcome: &Result<T, E>) {
+        let Err(error) = outcome else { return self.healed(part) };
+        let text = format!("{part}: {error}");
         let mut parts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match outcome {
-            Ok(_) => drop(parts.remove(part)),
-            Err(error) => {
-                tracing::error!(part, %error, "degraded");
-                parts.insert(part, format!("{part}: {error}"));
-            }
+        // What is tried every second is not told every second.
+        if parts.get(part) != Some(&text) {
+            tracing::error!(part, %error, "degraded");
+            parts.insert(part, text);
+        }
+    }
+
+    /// A part works as it should.
+    pub(crate) fn healed(&self, part: &'static str) {
+        let mut parts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if parts.remove(part).is_some() {
+            tracing::info!(part, "no longer degraded");
         }
     }
 

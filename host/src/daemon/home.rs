@@ -97,6 +97,11 @@ impl Home {
         self.root.join("hostler.db")
     }
 
+    /// The files of projects that the user trusts.
+    pub(crate) fn trusted(&self) -> PathBuf {
+        self.root.join("trusted")
+    }
+
     pub(crate) fn programs(&self) -> PathBuf {
         self.root.join("bin")
     }
@@ -118,6 +123,12 @@ impl Home {
     /// Name of a run's directory below [`Self::runs`].
     pub(crate) fn run_dir_name(process: ProcessId, run: RunNo) -> String {
         format!("{process}-{run}")
+    }
+
+    /// What [`run_dir_name`](Self::run_dir_name) was made of.
+    pub(crate) fn parse_run_dir_name(name: &str) -> Option<(ProcessId, RunNo)> {
+        let (process, run) = name.split_once('-')?;
+        Some((process.parse().ok()?, RunNo(run.parse().ok()?)))
     }
 
     pub(crate) fn runs(&self) -> PathBuf {

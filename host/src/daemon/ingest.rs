@@ -16,11 +16,15 @@ use hostler_store::{
 };
 
 use super::degraded::Degraded;
+use super::litter::Litter;
 use super::registry::Registry;
 
-/// Most output that is read of one run for one transaction, bytes: it bounds memory, and keeps one chatty
-/// process from delaying the others.
-const BUDGET: usize = 4 << 20;
+/// Most output that is read for one transaction, bytes. It bounds memory, and how long other writes wait; and small
+/// steps are what a daemon gets somewhere with that is killed again and again.
+const ROUND: usize = 4 << 20;
+
+/// Most of it that is of one run: one chatty process does not delay the others.
+const SHARE: usize = 1 << 20;
 
 /// How long after a failed commit it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -49,9 +53,10 @@ impl Ingest {
         store: Store,
         registry: Arc<Registry>,
         degraded: Degraded,
+        litter: Litter,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (news, inbox) = channel();
-        let worker = Worker { store, registry, degraded, tails: BTreeMap::new() };
+        let worker = Worker { store, registry, degraded, litter, tails: BTreeMap::new(), last: None };
         let thread = std::thread::Builder::new().name("ingest".into()).spawn(move || worker.run(&inbox))?;
         Ok((Self { news }, thread))
     }
@@ -76,7 +81,10 @@ struct Worker {
     store: Store,
     registry: Arc<Registry>,
     degraded: Degraded,
+    litter: Litter,
     tails: BTreeMap<RunKey, Tail>,
+    /// The last one that was read; the next round begins behind it.
+    last: Option<RunKey>,
 }
 
 /// Where the thread stands in the journal of one run.
@@ -98,7 +106,9 @@ struct TailState {
 struct Reading {
     batch: IngestBatch,
     next: TailState,
-    /// There is more than the budget allowed.
+    /// Bytes of output that were read.
+    bytes: usize,
+    /// There is more than was allowed.
     more: bool,
     drained: bool,
 }
@@ -155,13 +165,31 @@ impl Worker {
         false
     }
 
-    /// One transaction with what all runs have.
+    /// The runs that have more, in turn: first those behind the last one that was read.
+    fn dirty(&self) -> Vec<RunKey> {
+        let (mut first, mut then): (Vec<RunKey>, Vec<RunKey>) = self
+            .tails
+            .iter()
+            .filter(|(_, t)| t.dirty)
+            .map(|(run, _)| *run)
+            .partition(|run| Some(*run) > self.last);
+        first.append(&mut then);
+        first
+    }
+
+    /// One transaction with what the runs have, as far as it fits.
     fn round(&mut self) -> Result<(), StoreError> {
-        let mut readings = Vec::new();
-        let dirty: Vec<RunKey> = self.tails.iter().filter(|(_, t)| t.dirty).map(|(run, _)| *run).collect();
-        for run in dirty {
-            match self.read(run) {
-                Ok(Some(reading)) => readings.push(reading),
+        let (mut readings, mut left) = (Vec::new(), ROUND);
+        for run in self.dirty() {
+            if left == 0 {
+                break;
+            }
+            match self.read(run, left.min(SHARE)) {
+                Ok(Some(reading)) => {
+                    left = left.saturating_sub(reading.bytes);
+                    self.last = Some(run);
+                    readings.push(reading);
+                }
                 Ok(None) => drop(self.tails.remove(&run)),
                 Err(error) => {
                     self.degraded.note::<(), _>(DEGRADED, &Err(&error));
@@ -188,7 +216,7 @@ impl Worker {
     }
 
     /// Reads on in one journal; `None` when its run is gone or wholly stored.
-    fn read(&mut self, run: RunKey) -> Result<Option<Reading>, StoreError> {
+    fn read(&mut self, run: RunKey, most: usize) -> Result<Option<Reading>, StoreError> {
         let Some(tail) = self.tails.get_mut(&run) else { return Ok(None) };
         let state = match tail.state.take() {
             Some(state) => state,
@@ -202,7 +230,7 @@ impl Worker {
                 Err(error) => return Err(error),
             },
         };
-        Ok(Some(read_journal(run, &tail.dir, state, tail.closed)))
+        Ok(Some(read_journal(run, &tail.dir, state, tail.closed, most)))
     }
 
     /// After the commit: the shim may forget, and whoever waits for lines is told.
@@ -222,7 +250,7 @@ impl Worker {
         let gone = matches!(answer, Ingested::RunGone);
         if gone || drained {
             self.tails.remove(&run);
-            remove_dir(&dir);
+            self.litter.put(dir);
         }
         let Some(entry) = self.registry.get(process) else { return };
         entry.handle.consumed(hostler_supervisor::RunKey(run.0), position);
@@ -260,7 +288,7 @@ fn take_batch(batch: &mut IngestBatch) -> IngestBatch {
     }
 }
 
-fn read_journal(run: RunKey, dir: &Path, state: TailState, closed: bool) -> Reading {
+fn read_journal(run: RunKey, dir: &Path, state: TailState, closed: bool, most: usize) -> Reading {
     let TailState { mut position, mut splitter } = state;
     let (mut rows, mut bytes, mut more) = (Rows::default(), 0, false);
     match Reader::open(dir, position) {
@@ -284,7 +312,7 @@ fn read_journal(run: RunKey, dir: &Path, state: TailState, closed: bool) -> Read
                     break;
                 }
             }
-            if bytes >= BUDGET {
+            if bytes >= most {
                 more = true;
                 break;
             }
@@ -305,7 +333,7 @@ fn read_journal(run: RunKey, dir: &Path, state: TailState, closed: bool) -> Read
         rows,
         drained,
     };
-    Reading { batch, next: TailState { position, splitter }, more, drained }
+    Reading { batch, next: TailState { position, splitter }, bytes, more, drained }
 }
 
 fn stream(stream: journal::Stream) -> Stream {
@@ -324,12 +352,4 @@ fn add_gap(rows: &mut Rows, time: Timestamp, gap: Gap) {
     let text = format!("[{} bytes of output in {} lines were lost here]", gap.bytes, gap.lines);
     let time = if time.0 == 0 { super::now() } else { time };
     rows.push(time, Stream::Stderr, RowFlags::GAP, text.as_bytes());
-}
-
-fn remove_dir(dir: &Path) {
-    if let Err(error) = std::fs::remove_dir_all(dir)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!(%error, dir = %dir.display(), "cannot remove a run's directory");
-    }
 }

@@ -12,6 +12,7 @@ mod health;
 pub(crate) mod home;
 mod ingest;
 mod instance;
+mod litter;
 mod logging;
 pub(crate) mod metrics;
 mod monitor;
@@ -25,6 +26,7 @@ mod resolve;
 pub(crate) mod service;
 mod shim_program;
 mod socket;
+pub(crate) mod trust;
 mod upkeep;
 
 pub(crate) use socket::reachable as socket_path;

@@ -8,7 +8,7 @@ use hostler_store::{NewRun, Project, RunReason, Store, StoreError};
 use hostler_supervisor::host::Cause;
 use hostler_supervisor::{Host, LaunchError, Program, RunKey};
 
-use super::backlog::{Backlog, RECORDS, RunNews, may_succeed_later};
+use super::backlog::{Backlog, RunNews, may_succeed_later};
 use super::degraded::Degraded;
 use super::home::Home;
 use super::ingest::Ingest;
@@ -29,7 +29,7 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     fn noted<T>(&self, outcome: Result<T, StoreError>) -> Option<T> {
-        self.degraded.note(RECORDS, &outcome);
+        self.backlog.note(&self.degraded, &outcome);
         outcome.ok()
     }
 
@@ -40,7 +40,7 @@ impl Recorder {
         if outcome.as_ref().is_err_and(may_succeed_later) {
             self.backlog.keep_run(key, news);
         }
-        self.degraded.note(RECORDS, &outcome);
+        self.backlog.note(&self.degraded, &outcome);
     }
 }
 
@@ -117,7 +117,7 @@ impl Host for Recorder {
                 if outcome.as_ref().is_err_and(may_succeed_later) {
                     self.backlog.keep_lifecycle(process, lifecycle);
                 }
-                self.degraded.note(RECORDS, &outcome);
+                self.backlog.note(&self.degraded, &outcome);
             }
         }
     }

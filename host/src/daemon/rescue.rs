@@ -60,9 +60,8 @@ fn found_processes(home: &Home) -> Vec<FoundProcess> {
     let mut runs: BTreeMap<ProcessId, BTreeMap<RunNo, String>> = BTreeMap::new();
     for entry in std::fs::read_dir(home.runs()).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let numbers = name.split_once('-').and_then(|(id, run)| Some((id.parse().ok()?, run.parse().ok()?)));
-        if let Some((id, run)) = numbers {
-            runs.entry(id).or_default().insert(RunNo(run), name);
+        if let Some((id, run)) = Home::parse_run_dir_name(&name) {
+            runs.entry(id).or_default().insert(run, name);
         }
     }
     runs.into_iter().filter_map(|(id, runs)| found_process(home, id, &runs)).collect()

@@ -153,14 +153,33 @@ fn environment(spec: &ProcessSpec, cwd: &Path) -> Result<BTreeMap<String, String
     env.insert("PWD".to_owned(), spec.cwd.clone());
     let profile = spec.env_profile.iter().flat_map(|p| profile_files(cwd, p)).filter(|f| f.exists());
     for file in profile.chain(spec.env_files.iter().map(PathBuf::from)) {
-        let text = std::fs::read_to_string(&file)
-            .map_err(|e| format!("the environment file {} cannot be read: {e}", file.display()))?;
-        let variables = hostler_model::dotenv::parse(&text)
-            .map_err(|e| format!("the environment file {}: {e}", file.display()))?;
-        env.extend(variables);
+        env.extend(read_variables(&file)?);
     }
     env.extend(spec.env.clone());
     Ok(env)
+}
+
+/// What `${NAME}` may mean in a file of this directory: the environment, and what its `.env` files say on top.
+///
+/// # Errors
+/// When one of them is not understood.
+pub(crate) fn variables(dir: &Path, profile: Option<&str>) -> Result<BTreeMap<String, String>, String> {
+    let mut all: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)))
+        .filter(|(n, _)| !n.starts_with("HOSTLER_"))
+        .collect();
+    let [plain, local, of_profile, of_profile_local] = profile_files(dir, profile.unwrap_or_default());
+    let of_profile = [of_profile, of_profile_local].into_iter().filter(|_| profile.is_some());
+    for file in [plain, local].into_iter().chain(of_profile).filter(|f| f.exists()) {
+        all.extend(read_variables(&file)?);
+    }
+    Ok(all)
+}
+
+fn read_variables(file: &Path) -> Result<Vec<(String, String)>, String> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| format!("the environment file {} cannot be read: {e}", file.display()))?;
+    hostler_model::dotenv::parse(&text).map_err(|e| format!("the environment file {}: {e}", file.display()))
 }
 
 fn profile_files(cwd: &Path, profile: &str) -> [PathBuf; 4] {

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     match words.as_slice() {
         ["run"] => run(),
         ["lines", count] => lines(number(count)),
+        ["noise", count] => noise(number(count)),
         ["count", ms] => count(number(ms), u64::MAX),
         ["count", ms, last, code] => {
             count(number(ms), number(last));
@@ -73,6 +74,20 @@ fn run() {
     println!("ready");
     loop {
         std::thread::park_timeout(Duration::from_secs(3600));
+    }
+}
+
+/// So many lines of 100 characters that nobody can compress by much.
+fn noise(count: u64) {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'0' + (state >> 58) as u8)
+    };
+    for _ in 0..count {
+        println!("{}", std::iter::repeat_with(&mut letter).take(100).collect::<String>());
     }
 }
 

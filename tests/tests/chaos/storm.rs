@@ -1,5 +1,6 @@
 //! Who kills, and who works meanwhile.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -146,8 +147,18 @@ impl<'a> Storm<'a> {
         self.shims += 1;
         let noted = || std::fs::read_to_string(dir.join("pid")).unwrap_or_default();
         wait_until("another shim, or the end of the run", || {
-            !dir.exists() || noted().split(' ').nth(2).is_some_and(|pid| pid != shim.to_string())
+            !dir.exists()
+                || noted().split(' ').nth(2).is_some_and(|pid| pid != shim.to_string())
+                || self.is_over(&name, &dir)
         });
+    }
+
+    /// Whether a run is over, although its output waits to be stored.
+    fn is_over(&self, name: &str, dir: &Path) -> bool {
+        let run = dir.file_name().and_then(|n| n.to_str()?.split_once('-')?.1.parse::<u64>().ok());
+        let info = self.env.cli(&["info", name, "--json"]);
+        let newest = if info.code == Some(0) { info.json()["runs"][0].clone() } else { Value::Null };
+        newest["run"].as_u64() > run || (newest["run"].as_u64() == run && newest["ended_at"].is_string())
     }
 
     /// Ends it; says what happened.

@@ -17,6 +17,7 @@ pub mod overview;
 pub mod plugin;
 pub mod process;
 pub mod schema;
+pub mod stack;
 pub mod time;
 pub mod view;
 

@@ -10,6 +10,9 @@ mod schema;
 mod settings;
 mod stack;
 
+#[cfg(test)]
+mod tests;
+
 pub use mistake::Mistake;
 pub use plan::{Change, Current, PlannedChange, plan};
 pub use read::{env_profile, read};

@@ -1,7 +1,7 @@
 //! Runs: each start of a process, to its end.
 
 use hostler_model::{Exit, Lifecycle, Pid, ProcessId, RunNo, Timestamp};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::StoreError;
 use crate::errors::is_crash;
@@ -201,6 +201,27 @@ impl Store {
             list(&mut statement, [], "runs", record)
         })
         .await
+    }
+
+    /// Whether the journal of a run is wholly in the store; `None` when the run is not there. For a thread of its own.
+    ///
+    /// # Panics
+    /// On a thread of an async runtime, which must not wait.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn run_is_drained_blocking(
+        &self,
+        process: ProcessId,
+        run: RunNo,
+    ) -> Result<Option<bool>, StoreError> {
+        self.read_blocking(move |conn| {
+            let sql = "SELECT drained FROM runs WHERE process_id = ?1 AND run = ?2";
+            Ok(conn
+                .prepare_cached(sql)?
+                .query_row([process.0, i64::from(run.0)], |row| row.get(0))
+                .optional()?)
+        })
     }
 
     /// Deletes the oldest runs of a process with their output, all but the newest `keep`, and answers those

@@ -98,6 +98,7 @@ pub(crate) enum Request {
     Kill { signal: Signal, reply: oneshot::Sender<Accepted> },
     Signal { signal: Signal, reply: oneshot::Sender<Accepted> },
     Breach { run: RunNo, cause: Cause },
+    Declare { spec: Box<ProcessSpec>, reply: oneshot::Sender<Accepted> },
     Consumed { run: RunKey, position: Position },
     Ready { run: RunNo, by: Ready },
     Checked { run: RunNo, health: Health },
@@ -152,6 +153,14 @@ impl ProcessHandle {
     pub async fn start(&self, spec: Option<ProcessSpec>, program: Option<Program>) -> Result<Accepted, Gone> {
         let (spec, program) = (spec.map(Box::new), program.map(Box::new));
         self.ask(|reply| Request::Start { spec, program, reply }).await
+    }
+
+    /// Has another declaration for runs from now on; what runs goes on.
+    ///
+    /// # Errors
+    /// When it is no longer supervised.
+    pub async fn declare(&self, spec: ProcessSpec) -> Result<Accepted, Gone> {
+        self.ask(|reply| Request::Declare { spec: Box::new(spec), reply }).await
     }
 
     /// Wants it to end.

@@ -229,7 +229,8 @@ fn show_group(group: &GroupView) {
     members(&group.members);
 }
 
-fn members(members: &[MemberView]) {
+/// Each member on a line.
+pub(super) fn members(members: &[MemberView]) {
     let rows: Vec<[String; 3]> = members
         .iter()
         .map(|m| {

@@ -12,3 +12,4 @@ pub(super) mod spec_args;
 pub(super) mod start;
 pub(super) mod stats;
 pub(super) mod stop;
+pub(super) mod up;

@@ -54,7 +54,8 @@ async fn tick(service: &Arc<Service>) {
     }
 }
 
-/// Keeps the stretches that are over since the last time; answers up to where.
+/// Keeps the stretches that are over since the last time; answers up to where. What cannot be written is tried again
+/// with the next one, as long as it is remembered.
 async fn keep(service: &Service, from: i64) -> i64 {
     let length = Resolution::TenSeconds.seconds();
     let (first, now) = (Resolution::TenSeconds.start_of(from), Resolution::TenSeconds.start_of(second()));
@@ -65,8 +66,12 @@ async fn keep(service: &Service, from: i64) -> i64 {
         if !points.is_empty() {
             let outcome = service.store.keep_usage(start, points).await;
             service.degraded.note(HISTORY, &outcome);
+            if outcome.is_err() {
+                return start;
+            }
         }
     }
+    service.degraded.healed(HISTORY);
     now
 }
 

@@ -135,18 +135,29 @@ impl Service {
     ) -> Result<MembersResult, ToolError> {
         let entry = self.group(client, request.project.as_deref(), &request.group).await?;
         let timeout = request.timeout_ms.map_or(DEFAULT, Duration::from_millis).min(LONGEST);
-        for process in self.members_of(&entry) {
+        self.start_members(client, &entry, request.wait_for, timeout, patience).await
+    }
+
+    /// Starts a group, and waits for it.
+    pub(super) async fn start_members(
+        &self,
+        client: &Client,
+        entry: &GroupEntry,
+        goal: Option<WaitFor>,
+        timeout: Duration,
+        patience: &Patience,
+    ) -> Result<MembersResult, ToolError> {
+        for process in self.members_of(entry) {
             let lifetime = process.handle.snapshot().spec.lifetime;
             self.set_owner(process.id, lifetime, client.owner).await;
             self.leases.grant(process.id, lifetime);
         }
         entry.start().await.map_err(gone)?;
-        let goal = request.wait_for;
         let reached = |shown: &Shown, now| reached(shown, goal, now);
-        let done = wait(&entry, timeout, patience, reached).await;
-        let mut result = self.members_result(&entry, done == Some(true));
+        let done = wait(entry, timeout, patience, reached).await;
+        let mut result = self.members_result(entry, done == Some(true));
         if done != Some(true) {
-            self.tell_last_lines(&entry, &mut result).await;
+            self.tell_last_lines(entry, &mut result).await;
         }
         result.note = match done {
             Some(true) => None,
@@ -179,6 +190,16 @@ impl Service {
             self.groups.remove(entry.id).await.map_err(store_error)?;
         }
         Ok(result)
+    }
+
+    /// Ends all members, in the order of the group.
+    pub(super) async fn end_members(&self, entry: &GroupEntry) {
+        let strategy = entry.shown().group.declared().stop_strategy;
+        let timeout = self.longest_stop(entry, strategy, None);
+        let patience = Patience { cut_short: tokio_util::sync::CancellationToken::new() };
+        if entry.stop(None, None).await.is_ok() {
+            wait(entry, timeout, &patience, all_rest).await;
+        }
     }
 
     fn longest_stop(&self, entry: &GroupEntry, strategy: StopStrategy, grace_ms: Option<u64>) -> Duration {

@@ -13,6 +13,7 @@ mod operate;
 mod overview;
 mod ports;
 mod readiness;
+mod stacks;
 mod stats;
 mod surroundings;
 mod views;

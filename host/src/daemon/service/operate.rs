@@ -90,6 +90,17 @@ impl Service {
         let spec = declare::new_spec(args, project, &client.search_path)?;
         wish.suits(&spec)?;
         let program = self.resolve(project, &spec)?;
+        let entry = self.insert(project, name, spec).await?;
+        Ok((entry, Redeclared { program: Some(program), ..Redeclared::default() }))
+    }
+
+    /// Records a process that is not started yet.
+    pub(super) async fn insert(
+        &self,
+        project: &Project,
+        name: ProcessName,
+        spec: ProcessSpec,
+    ) -> Result<Arc<Entry>, ToolError> {
         let lifecycle = Lifecycle::default();
         let new = NewProcess {
             project_id: project.id,
@@ -103,10 +114,10 @@ impl Service {
         let entry = self.adopt_entry(project.clone(), name, beginning);
         // A group may have been waiting for one of this name.
         self.groups.label();
-        Ok((entry, Redeclared { program: Some(program), ..Redeclared::default() }))
+        Ok(entry)
     }
 
-    fn resolve(&self, project: &Project, spec: &ProcessSpec) -> Result<Program, ToolError> {
+    pub(super) fn resolve(&self, project: &Project, spec: &ProcessSpec) -> Result<Program, ToolError> {
         resolve(&self.home, Path::new(&project.root), spec).map_err(|e| launch_error(&e.0))
     }
 
@@ -306,7 +317,7 @@ impl Service {
     }
 
     /// Forgets a process that is at rest.
-    async fn remove(&self, entry: &Entry) -> Result<(), ToolError> {
+    pub(super) async fn remove(&self, entry: &Entry) -> Result<(), ToolError> {
         let _declaring = self.declaring.lock().await;
         entry.handle.detach();
         self.registry.remove(entry.id);

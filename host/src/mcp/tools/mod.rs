@@ -5,6 +5,7 @@ mod health;
 mod lifecycle;
 mod logs;
 mod monitoring;
+mod stack;
 
 use std::sync::{Arc, LazyLock};
 
@@ -64,6 +65,7 @@ pub(crate) fn families() -> &'static [Family] {
             family("monitoring", monitoring::tools().into_iter().chain(health::tools()).collect()),
             family("logs", logs::tools()),
             family("groups", groups::tools()),
+            family("stack", stack::tools()),
         ]
     });
     &ALL

@@ -38,7 +38,7 @@ impl Effort {
 }
 
 fn damaged(what: &'static str) -> StoreError {
-    StoreError::Unreadable(format!("stored output is damaged: {what}"))
+    StoreError::Corrupt(format!("stored output: {what}"))
 }
 
 /// Packs a content.
@@ -63,7 +63,10 @@ fn unpack(blob: &[u8]) -> Result<Vec<u8>, StoreError> {
     let content = match header[0] {
         PLAIN => body.to_vec(),
         ZSTD => zstd::bulk::decompress(body, length).map_err(|_| damaged("it cannot be unpacked"))?,
-        _ => return Err(damaged("it is in a format that this build does not know")),
+        format => {
+            let text = format!("stored output is in format {format}, which this build does not know");
+            return Err(StoreError::Unreadable(text));
+        }
     };
     if content.len() == length { Ok(content) } else { Err(damaged("its length is another")) }
 }

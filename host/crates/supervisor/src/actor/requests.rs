@@ -27,6 +27,11 @@ impl<H: Host> Actor<H> {
                 self.asked = Cause::Start;
                 (reply, Some(Input::Start))
             }
+            Request::Declare { spec, reply } => {
+                self.declare(Some(spec));
+                self.publish();
+                (reply, None)
+            }
             Request::Stop { stop, reply } => (reply, Some(Input::Stop(stop))),
             Request::Restart { spec, stop, reply } => {
                 self.declare(spec);

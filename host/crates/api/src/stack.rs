@@ -1,0 +1,91 @@
+//! The declared stack: `hostler.toml` brought about.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::groups::MemberView;
+
+/// `apply_config`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ApplyConfig {
+    /// The file (default: hostler.toml of the project).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Only say what would change.
+    pub dry_run: bool,
+    /// Stop and forget all that came from the file.
+    pub down: bool,
+    /// Longest wait (default 30000, at most 55000); then done is false and the start goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+}
+
+/// What becomes of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Action {
+    /// It is declared and started.
+    Create,
+    /// It is declared anew, and a run begins anew.
+    Restart,
+    /// It is declared anew, and a run goes on.
+    Update,
+    /// It is ended and forgotten.
+    Remove,
+    /// It stays as it is.
+    Unchanged,
+}
+
+impl Action {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Restart => "restart",
+            Self::Update => "update",
+            Self::Remove => "remove",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// One line of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeView {
+    /// The process.
+    pub process: String,
+    /// What becomes of it.
+    pub action: Action,
+    /// What of its declaration changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+    /// What is executed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
+/// Answer of `apply_config`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApplyResult {
+    /// The file.
+    pub file: String,
+    /// Name of the project.
+    pub project: String,
+    /// The group of the whole stack.
+    pub group: String,
+    /// Whether the user trusts the file as it is.
+    pub trusted: bool,
+    /// The plan.
+    pub changes: Vec<ChangeView>,
+    /// Each process, once the plan was carried out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<MemberView>,
+    /// Whether all is as the file says.
+    pub done: bool,
+    /// What else is to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}

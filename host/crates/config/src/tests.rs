@@ -1,0 +1,143 @@
+//! Files as people write them, and what has to change for them.
+
+use std::collections::BTreeMap;
+
+use hostler_model::groups::Condition;
+use hostler_model::restart::RestartWhen;
+use hostler_model::spec::StopSpec;
+use hostler_model::{ProcessName, ProcessSpec, RestartPolicy};
+
+use crate::{Change, Current, Stack, plan, read};
+
+fn name(text: &str) -> ProcessName {
+    ProcessName::try_from(text.to_owned()).unwrap()
+}
+
+fn stack(text: &str) -> Stack {
+    let variables = BTreeMap::from([("PORT".to_owned(), "80".to_owned())]);
+    read(text, "/srv/shop", &variables).unwrap_or_else(|mistake| panic!("{mistake}"))
+}
+
+fn mistake(text: &str) -> String {
+    read(text, "/srv/shop", &BTreeMap::new()).unwrap_err().to_string()
+}
+
+#[test]
+fn templates_defaults_and_variables_are_filled_in() {
+    let stack = stack(
+        r#"
+        env_profile = "dev"
+        limits = { open_files = 100 }
+        [env]
+        URL = "http://localhost:${PORT}"
+        A = "file"
+        [defaults]
+        restart = { policy = "always", max_restarts = 9 }
+        [templates.node]
+        cwd = "app"
+        env = { A = "template", B = "template" }
+        restart = { policy = "on_failure" }
+        [processes.web]
+        command = "node server.js --url ${URL}"
+        extends = ["node"]
+        env = { B = "own" }
+        env_files = ["web.env"]
+        depends_on = { db = "ready" }
+        [processes.db]
+        command = "db"
+        [processes.tool]
+        command = "tool"
+        autostart = false
+        [groups.front]
+        members = ["web"]
+        "#,
+    );
+    let web = &stack.processes[&name("web")];
+    assert_eq!(web.args.command.as_deref(), Some("node server.js --url http://localhost:80"));
+    assert_eq!(web.args.cwd.as_deref(), Some("/srv/shop/app"));
+    let env = web.args.env.as_ref().unwrap();
+    assert_eq!((env["A"].as_str(), env["B"].as_str()), ("template", "own"));
+    assert_eq!(web.args.env_files.as_deref(), Some(&["/srv/shop/web.env".to_owned()][..]));
+    assert_eq!(web.args.env_profile.as_deref(), Some("dev"));
+    let restart = web.args.restart.unwrap();
+    assert_eq!((restart.policy, restart.max_restarts), (Some(RestartWhen::OnFailure), Some(9)));
+    assert_eq!(web.args.limits.unwrap().open_files, Some(100));
+    assert_eq!(web.depends_on, BTreeMap::from([(name("db"), Condition::Ready)]));
+
+    let members = |group: &hostler_model::Group| {
+        group.in_order().map(|m| m.process.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!((stack.whole.name().as_str(), members(&stack.whole)), ("shop", "db web".to_owned()));
+    assert_eq!(members(&stack.groups[0]), "db web", "what a member needs belongs to its group");
+}
+
+#[test]
+fn mistakes_are_told_with_their_place_and_the_nearest_right_word() {
+    insta::assert_snapshot!(mistake("[processes.web]\ncomand = \"x\"\n"), @r#"
+    line 2, column 1: unknown field `comand`, expected one of `args`, `cwd`, `env`, `env_files`, `env_profile`, `restart`, `health`, `log`, `limits`, `stop`, `lifetime`, `lease_ms`, `pty`, `no_new_privs`, `command`, `extends`, `depends_on`, `condition`, `delay_ms`, `autostart`; did you mean `command`?
+      |
+    2 | comand = "x"
+      | ^^^^^^
+    "#);
+    insta::assert_snapshot!(mistake("[processes.web]\ncommand = \"x\"\ndepends_on = [\"wbe2\"]\n[processes.web2]\ncommand = \"y\"\n"), @r#"
+    line 3, column 15: no process `wbe2` in this file; did you mean `web2`?
+      |
+    3 | depends_on = ["wbe2"]
+      |               ^^^^^^
+    "#);
+    for (text, wanted) in [
+        ("[processes.web]\ncommand = \"${PROT}\"", "line 2, column 11: the variable `PROT` is not set"),
+        ("[processes.web]\nextends = [\"x\"]\ncommand = \"y\"", "line 2, column 12: no template `x`"),
+        ("[processes.web]\npty = true", "line 1, column 12: `web` has no `command`"),
+        ("[processes.\"a b\"]\ncommand = \"x\"", "line 1, column 12: \"a b\" is not a valid name"),
+        ("[processes.a]\ncommand = \"x\"\ndepends_on = {a = \"helthy\"}", "did you mean `healthy`?"),
+        ("[processes.a]\ncommand = \"x\"\ndepends_on = 7", "names such as"),
+        ("[processes.a]\ncommand = \"x\"\nrestart = {policy = 7}", "line 3"),
+        ("[processes", "line 1"),
+        ("ü = 1", "line 1, column 1"),
+    ] {
+        let message = mistake(text);
+        assert!(message.contains(wanted), "{text}: {message}");
+    }
+}
+
+fn spec(args: &[&str]) -> ProcessSpec {
+    let text = serde_json::json!({
+        "command": "node", "args": args, "cwd": "/srv/shop", "search_path": "/usr/bin",
+        "restart": RestartPolicy::default(), "stop": StopSpec::default(),
+    });
+    serde_json::from_value(text).unwrap()
+}
+
+#[test]
+fn a_plan_changes_what_differs_and_removes_only_what_came_from_the_file() {
+    let current = |args: &[&str], from_file| Current { spec: spec(args), from_file };
+    let now = BTreeMap::from([
+        (name("same"), current(&["a"], true)),
+        (name("edited"), current(&["a"], true)),
+        (name("patient"), current(&["a"], true)),
+        (name("gone"), current(&["a"], true)),
+        (name("by-hand"), current(&["a"], false)),
+        (name("taken-over"), current(&["a"], false)),
+    ]);
+    let patient = ProcessSpec { stop: StopSpec { grace_ms: 1, ..StopSpec::default() }, ..spec(&["a"]) };
+    let elsewhere = ProcessSpec { search_path: "/opt/bin".into(), ..spec(&["a"]) };
+    let wanted = BTreeMap::from([
+        (name("same"), elsewhere),
+        (name("edited"), spec(&["b"])),
+        (name("patient"), patient),
+        (name("new"), spec(&[])),
+        (name("taken-over"), spec(&["a"])),
+    ]);
+    let changes = plan(&now, &wanted);
+    let told: Vec<String> = changes.iter().map(|c| format!("{} {:?}", c.process, c.change)).collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    edited Restart { fields: ["args"] }
+    new Create
+    patient Update { fields: ["stop"] }
+    same Unchanged
+    taken-over Unchanged
+    gone Remove
+    "#);
+    assert!(!changes.iter().any(|c| c.change == Change::Remove && c.process == name("by-hand")));
+}

@@ -1,0 +1,217 @@
+//! `hostler up`, `down` and `trust`
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+use hostler_api::stack::{Action, ApplyConfig, ApplyResult};
+
+use crate::cli::client::{Client, parse};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::render;
+use crate::daemon::home::Home;
+use crate::daemon::trust;
+
+const FILE_NAME: &str = "hostler.toml";
+/// How often a watched file is looked at.
+const LOOK: Duration = Duration::from_millis(300);
+/// The daemon answers a wait after this long at the latest.
+const LONGEST_MS: u64 = 55_000;
+
+#[derive(ClapArgs)]
+pub(in crate::cli) struct UpArgs {
+    /// The file (default: hostler.toml of the working directory, or of one above it)
+    file: Option<PathBuf>,
+    /// Only show what would change
+    #[arg(long)]
+    dry_run: bool,
+    /// Apply it again whenever it changes
+    #[arg(long)]
+    watch: bool,
+    /// Longest wait for the processes, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 120_000)]
+    timeout_ms: u64,
+    /// Print the tool's result
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(in crate::cli) struct DownArgs {
+    /// The file (default: hostler.toml of the working directory, or of one above it)
+    file: Option<PathBuf>,
+    /// Only show what would be stopped and forgotten
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the tool's result
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(in crate::cli) struct TrustArgs {
+    /// The file (default: hostler.toml of the working directory, or of one above it)
+    file: Option<PathBuf>,
+}
+
+pub(in crate::cli) fn up(args: UpArgs) -> Outcome {
+    let file = find(args.file.as_deref())?;
+    let mut last = modified(&file);
+    let outcome = up_once(&file, &args);
+    if !args.watch || args.dry_run {
+        return outcome;
+    }
+    report(outcome);
+    render::note("watching the file; Ctrl-C ends the watching, and the processes run on");
+    loop {
+        std::thread::park_timeout(LOOK);
+        let now = modified(&file);
+        // An editor may be between two writes.
+        if now.is_some() && now != last {
+            last = now;
+            report(up_once(&file, &args));
+        }
+    }
+}
+
+fn report(outcome: Outcome) {
+    if let Err(Failure { message, .. }) = outcome
+        && !message.is_empty()
+    {
+        render::note(&format!("hostler: {message}"));
+    }
+}
+
+fn modified(file: &Path) -> Option<(std::time::SystemTime, u64)> {
+    let meta = std::fs::metadata(file).ok()?;
+    Some((meta.modified().ok()?, meta.len()))
+}
+
+fn up_once(file: &Path, args: &UpArgs) -> Outcome {
+    let mut client = Client::connect()?;
+    let request = ApplyConfig { path: Some(shown(file)), dry_run: true, ..ApplyConfig::default() };
+    let planned = client.call("apply_config", &request)?.result;
+    let plan: ApplyResult = parse(planned.clone())?;
+    if !args.json {
+        show_plan(&plan);
+    } else if args.dry_run {
+        render::json(&planned);
+    }
+    if args.dry_run {
+        return Ok(());
+    }
+    if !plan.trusted {
+        ask_for_trust(file)?;
+    }
+    let deadline = std::time::Instant::now() + Duration::from_millis(args.timeout_ms);
+    loop {
+        let left = deadline.saturating_duration_since(std::time::Instant::now()).as_millis();
+        let left = u64::try_from(left).unwrap_or(u64::MAX);
+        let timeout_ms = Some(left.min(LONGEST_MS));
+        let request = ApplyConfig { dry_run: false, timeout_ms, ..request.clone() };
+        let applied = client.call("apply_config", &request)?.result;
+        let result: ApplyResult = parse(applied.clone())?;
+        let under_way = result.members.iter().any(|m| {
+            use hostler_api::groups::MemberStatus as S;
+            matches!(m.status, S::Starting | S::Waiting | S::Stopping | S::Backoff)
+        });
+        if !result.done && under_way && left > LONGEST_MS {
+            continue;
+        }
+        if args.json {
+            render::json(&applied);
+        } else {
+            super::group::members(&result.members);
+            result.note.iter().for_each(|note| render::note(note));
+        }
+        let nothing = result.members.is_empty();
+        return if result.done || nothing { Ok(()) } else { Err(Failure::failed("")) };
+    }
+}
+
+/// Without a terminal nobody is asked: the daemon refuses, and says what to do.
+fn ask_for_trust(file: &Path) -> Outcome {
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    print!("{} is new or has changed. Run what it says? [y/N] ", file.display());
+    let _ = std::io::stdout().flush();
+    let mut answer = String::new();
+    let _ = std::io::stdin().read_line(&mut answer);
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        return remember(file).map(drop);
+    }
+    Err(Failure::failed("nothing was changed"))
+}
+
+fn show_plan(plan: &ApplyResult) {
+    let rows: Vec<[String; 3]> = plan
+        .changes
+        .iter()
+        .map(|change| {
+            let detail = match (&change.action, &change.command) {
+                (Action::Create, Some(command)) => command.clone(),
+                _ if change.fields.is_empty() => String::new(),
+                _ => format!("changed: {}", change.fields.join(", ")),
+            };
+            [format!("  {}", change.process), change.action.as_str().to_owned(), detail]
+        })
+        .collect();
+    println!("{} ({})", plan.group, plan.file);
+    render::columns(&rows);
+    println!();
+}
+
+pub(in crate::cli) fn down(args: DownArgs) -> Outcome {
+    let file = find(args.file.as_deref()).or_else(|e| args.file.clone().map(absolute).ok_or(e))?;
+    let (path, dry_run) = (Some(shown(&file)), args.dry_run);
+    let request = ApplyConfig { path, dry_run, down: true, timeout_ms: None };
+    let result = Client::connect()?.call("apply_config", &request)?.result;
+    if args.json {
+        render::json(&result);
+        return Ok(());
+    }
+    let result: ApplyResult = parse(result)?;
+    for change in &result.changes {
+        println!("  {}  {}", change.process, if args.dry_run { "remove" } else { "removed" });
+    }
+    result.note.iter().for_each(|note| render::note(note));
+    Ok(())
+}
+
+pub(in crate::cli) fn trust(args: TrustArgs) -> Outcome {
+    let file = find(args.file.as_deref())?;
+    let digest = remember(&file)?;
+    println!("trusted {} (sha256 {digest}); `hostler up` runs it until it changes", file.display());
+    Ok(())
+}
+
+fn remember(file: &Path) -> Result<String, Failure> {
+    let cannot = |e: std::io::Error| Failure::failed(format!("{}: {e}", file.display()));
+    let content = std::fs::read(file).map_err(cannot)?;
+    let home = Home::find().map_err(Failure::unreachable)?;
+    trust::trust(&home, file, &content)
+        .map_err(|e| Failure::failed(format!("{} cannot be written: {e}", home.trusted().display())))
+}
+
+fn find(file: Option<&Path>) -> Result<PathBuf, Failure> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let found = match file {
+        Some(file) => Some(here.join(file)),
+        None => here.ancestors().map(|dir| dir.join(FILE_NAME)).find(|file| file.is_file()),
+    };
+    let found = found.and_then(|file| std::fs::canonicalize(file).ok());
+    found.filter(|file| file.is_file()).ok_or_else(|| {
+        let name = file.map_or_else(|| FILE_NAME.into(), |f| f.display().to_string());
+        Failure { message: format!("there is no {name} here"), code: 3 }
+    })
+}
+
+fn absolute(file: PathBuf) -> PathBuf {
+    std::path::absolute(&file).unwrap_or(file)
+}
+
+fn shown(file: &Path) -> String {
+    file.to_string_lossy().into_owned()
+}
