@@ -369,6 +369,8 @@ pub struct ClearLogs {
     pub before: Option<String>,
     /// Remove nothing, say what would go.
     pub dry_run: bool,
+    /// Yes to what a person would be asked before `all`.
+    pub confirm: bool,
     /// Project, when not the one of the client's directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,

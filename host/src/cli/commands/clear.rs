@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: Args) -> Outcome {
     let Args { process, all, before, dry_run, json } = args;
-    let request = ClearLogs { process, all, before, dry_run, project: None };
+    let request = ClearLogs { process, all, before, dry_run, confirm: true, project: None };
     let result = Client::connect()?.call("clear_logs", &request)?.result;
     if json {
         render::json(&result);

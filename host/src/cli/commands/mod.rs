@@ -4,6 +4,7 @@ pub(super) mod clear;
 pub(super) mod group;
 pub(super) mod health;
 mod health_args;
+pub(super) mod import;
 pub(super) mod info;
 pub(super) mod kill;
 pub(super) mod logs;
