@@ -44,6 +44,10 @@ snapshots: reference
 bench:
     bash .ci/bench.sh
 
+# Measure the store of the output: ingest, sealing, pages, searches, bytes on disk
+bench-logs:
+    cargo bench -p hostler-store
+
 # Kill daemons and shims at random for ten minutes (or so many seconds), and look whether anything is lost
 chaos SECONDS="600" SEED="1":
     cargo build --release -p hostler -p e2e

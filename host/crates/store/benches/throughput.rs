@@ -12,8 +12,8 @@ use std::time::Instant;
 use hostler_model::lines::Stream;
 use hostler_model::{Lifecycle, ProcessId, ProcessName, ProcessSpec, RestartPolicy, RunNo, Timestamp};
 use hostler_store::{
-    Carry, IngestBatch, JournalPosition, LogPoint, LogQuery, NewProcess, NewRun, Order, RowFlags, Rows,
-    RunKey, RunReason, Store,
+    Carry, IngestBatch, JournalPosition, LogPoint, LogQuery, Matcher, NewProcess, NewRun, Order, RowFlags,
+    Rows, RunKey, RunReason, Search, Store,
 };
 
 const BATCH: u64 = 4_000;
@@ -67,8 +67,9 @@ fn batch(run: RunKey, number: u64, rows: u64) -> IngestBatch {
     for n in 0..i64::try_from(rows).unwrap() {
         let stream = if n == 7 { Stream::Stderr } else { Stream::Stdout };
         let number = first + n;
+        let word = if number == 1_000_000 { "needle" } else { "cache miss" };
         let text = format!(
-            "{number:012} GET /api/items/{:08x} 200 in {} ms, cache miss, user agent curl/8.5.0 on linux x86_64 ........",
+            "{number:012} GET /api/items/{:08x} 200 in {} ms, {word}, user agent curl/8.5.0 on linux x86_64 ........",
             number.wrapping_mul(2_654_435_761) & 0xffff_ffff,
             number % 977
         );
@@ -110,10 +111,37 @@ fn main() {
         store.commit_ingest_blocking(vec![batch(run, BATCHES + number, 1)]).unwrap();
     }
     println!("batches of 1: {:.0} rows/s", 2_000.0 / start.elapsed().as_secs_f64());
+    let start = Instant::now();
+    while store.seal_step_blocking().unwrap() {}
+    println!("sealing: {:.0} rows/s", rows as f64 / start.elapsed().as_secs_f64());
     pages(&runtime, &store, process, rows);
+    searches(&store, process);
     println!("private memory of the store: {} KiB", private_kib().saturating_sub(before));
     println!("size: {} bytes for {rows} rows", runtime.block_on(store.store_size_bytes()).unwrap());
     runtime.block_on(store.shutdown());
+}
+
+fn searches(store: &Store, process: ProcessId) {
+    let text = |text: &str| Matcher::text(text, false).unwrap();
+    for (name, matcher, limit) in [
+        ("rare word", text("needle"), 100),
+        ("newest 100 of a common word", text("cache miss"), 100),
+        ("expression over everything", Matcher::regex("[x-z]{4}[0-9]q", true).unwrap(), 100),
+    ] {
+        let lines = LogQuery::newest(process, limit);
+        let search = Search { lines, matcher, fields: Vec::new(), context: 0 };
+        let start = Instant::now();
+        let found = store.search_blocking(&search, || false).unwrap();
+        let spent = start.elapsed().as_secs_f64();
+        println!(
+            "{name}: {} found, {:.1} ms; looked at {} MB ({:.2} GB/s), left out {} MB",
+            found.found.len(),
+            spent * 1e3,
+            found.scanned_bytes / 1_000_000,
+            found.scanned_bytes as f64 / spent / 1e9,
+            found.skipped_bytes / 1_000_000
+        );
+    }
 }
 
 fn pages(runtime: &tokio::runtime::Runtime, store: &Store, process: ProcessId, rows: u64) {
