@@ -20,8 +20,8 @@ const LIST_TOKENS: usize = 9_000;
 const ANSWER_TOKENS: usize = 2_500;
 const INSTRUCTIONS_CHARS: usize = 2_048;
 /// Tools begin with one of these words when they change something.
-const CHANGES: [&str; 9] =
-    ["apply_", "start_", "stop_", "restart_", "kill_", "clear_", "mark_", "create_", "add_"];
+const CHANGES: [&str; 10] =
+    ["start_", "stop_", "restart_", "kill_", "check_", "clear_", "mark_", "create_", "add_", "apply_"];
 
 /// An estimate on the safe side: four bytes a token. The vocabularies of current models (cl100k, o200k) need one for
 /// 4.2 to 4.3 bytes of these lists.
@@ -47,6 +47,7 @@ fn every_tool_is_described_in_full_and_in_few_words(era: Era) {
         "get_process_info",
         "get_process_stats",
         "get_system_stats",
+        "check_process_health",
         "get_logs",
         "tail_logs",
         "search_logs",

@@ -43,6 +43,8 @@ enum Command {
     Kill(commands::kill::Args),
     /// List processes
     Ps(commands::ps::Args),
+    /// Check the health of a process now, or show that of all
+    Health(commands::health::Args),
     /// Show all about one process
     Info(commands::info::Args),
     /// Show or follow the output of processes
@@ -104,6 +106,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Restart(args) => commands::restart::run(args),
         Command::Kill(args) => commands::kill::run(args),
         Command::Ps(args) => commands::ps::run(args),
+        Command::Health(args) => commands::health::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Logs(args) => commands::logs::run(args),
         Command::Errors(args) => commands::errors::run(args),

@@ -113,6 +113,9 @@ pub(super) fn info(info: &ProcessInfo) {
     if !p.ports.is_empty() {
         field("ports", p.ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", "));
     }
+    for check in &info.health {
+        field("health", format!("{} {}: {}", check.plugin, check.health, on_one_line(&check.message)));
+    }
     if let Some(files) = info.open_files {
         field("files", format!("{files} open"));
     }

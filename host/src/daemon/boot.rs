@@ -125,6 +125,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         errors,
         config,
         starts: Quota::default(),
+        checkers: Default::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),

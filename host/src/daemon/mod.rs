@@ -10,6 +10,7 @@ pub(crate) mod config;
 mod degraded;
 mod errors;
 mod groups;
+mod health;
 pub(crate) mod home;
 mod ingest;
 mod instance;

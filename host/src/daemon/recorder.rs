@@ -85,6 +85,7 @@ impl Host for Recorder {
                 Cause::Start => RunReason::Start,
                 Cause::Restart => RunReason::Restart,
                 Cause::Policy => RunReason::Policy,
+                Cause::Unhealthy => RunReason::Unhealthy,
             },
             now: run.at,
         };

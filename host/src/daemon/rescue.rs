@@ -111,6 +111,7 @@ fn lifecycle(run: RunNo, dir: &Path) -> Lifecycle {
             run,
             pid: Pid(file.pid),
             since: proc::started_at(file.start_ticks, super::now()),
+            ready: None,
         },
         (None, None) => State::Starting { run, since: super::now() },
     };

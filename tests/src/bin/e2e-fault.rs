@@ -1,8 +1,9 @@
 //! A program that does what programs do to their supervisors.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what the tests look at")]
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
@@ -45,6 +46,12 @@ fn main() -> ExitCode {
         ["family", members] => family(number(members)),
         ["branch"] => branch(),
         ["listen", port] => return listen(port),
+        ["listen", port, go] => {
+            wait_for_file(go);
+            return listen(port);
+        }
+        ["notify", go] => notify(go),
+        ["serve", port, ill] => return serve(port, ill),
         ["long", bytes] => long(number(bytes) as usize),
         ["garbage"] => garbage(),
         ["progress"] => progress(),
@@ -52,9 +59,7 @@ fn main() -> ExitCode {
         ["hog", mib, ms] => hog(number(mib) as usize, number(ms)),
         ["spin"] => spin(),
         ["flood", go] => {
-            while !std::path::Path::new(go).exists() {
-                pause(Duration::from_millis(5));
-            }
+            wait_for_file(go);
             flood();
         }
         ["variable", name] => println!("{name}={}", std::env::var(name).unwrap_or_default()),
@@ -251,6 +256,47 @@ fn listen(port: &str) -> ExitCode {
     };
     println!("listening on {}", listener.local_addr().map(|a| a.port()).unwrap_or(0));
     run();
+    ExitCode::SUCCESS
+}
+
+fn wait_for_file(go: &str) {
+    while !std::path::Path::new(go).exists() {
+        pause(Duration::from_millis(5));
+    }
+}
+
+/// Says that it is ready, as a service of systemd does, once a file is there.
+fn notify(go: &str) {
+    let socket = std::env::var("NOTIFY_SOCKET").unwrap_or_default();
+    println!("told of {socket}");
+    wait_for_file(go);
+    let sent = UnixDatagram::unbound().and_then(|from| from.send_to(b"STATUS=warm\nREADY=1", &socket));
+    println!("sent {sent:?}");
+    run();
+}
+
+/// A web server that is well until a file is there, which it removes when it starts. What the file says is the status
+/// that it answers.
+fn serve(port: &str, ill: &str) -> ExitCode {
+    let _ = std::fs::remove_file(ill);
+    let listener = match TcpListener::bind(("127.0.0.1", number(port) as u16)) {
+        Ok(listener) => listener,
+        Err(error) => {
+            eprintln!("cannot listen on port {port}: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    println!("listening on {}", listener.local_addr().map(|a| a.port()).unwrap_or(0));
+    for mut stream in listener.incoming().flatten() {
+        let mut reader = BufReader::new(&stream);
+        let mut line = String::new();
+        while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+            line.clear();
+        }
+        let status = std::fs::read_to_string(ill).unwrap_or_else(|_| "200 OK".to_owned());
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let _ = stream.write_all(answer.as_bytes());
+    }
     ExitCode::SUCCESS
 }
 

@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod error;
 pub mod errors;
 pub mod groups;
+pub mod health;
 pub mod logs;
 pub mod monitoring;
 pub mod overview;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use hostler_model::Stream;
+pub use hostler_model::health::OnUnhealthy;
 use hostler_model::restart::RestartWhen;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::errors::ErrorInShort;
+use crate::health::CheckView;
 use crate::view::{ExitView, ProcessView, RunView, Status};
 
 /// What a start waits for.
@@ -18,7 +20,7 @@ use crate::view::{ExitView, ProcessView, RunView, Status};
 pub enum WaitFor {
     /// The program was executed.
     Started,
-    /// Its checks say that it serves.
+    /// It serves: its health checks passed, or else it listens on a port, or sent READY=1.
     Ready,
     /// Its health checks pass.
     Healthy,
@@ -58,17 +60,9 @@ pub struct RestartArgs {
     /// Longest delay (default 30000).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backoff_max_ms: Option<u64>,
-}
-
-/// What to do with a process that its check calls unhealthy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum OnUnhealthy {
-    /// Only say so.
-    None,
-    /// Restart it.
-    Restart,
+    /// Time after a crash loop until it is tried again (default: never; 0 means never).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cooldown_ms: Option<u64>,
 }
 
 /// A health check by a plugin.
@@ -98,6 +92,23 @@ pub struct HealthArgs {
     /// What to do then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_unhealthy: Option<OnUnhealthy>,
+}
+
+impl HealthArgs {
+    /// A check by this plugin, everything else as usual.
+    #[must_use]
+    pub fn of(plugin: &str) -> Self {
+        Self {
+            plugin: plugin.to_owned(),
+            config: Map::new(),
+            interval_ms: None,
+            timeout_ms: None,
+            start_period_ms: None,
+            failure_threshold: None,
+            success_threshold: None,
+            on_unhealthy: None,
+        }
+    }
 }
 
 /// What is done with its output.
@@ -450,6 +461,12 @@ pub struct ProcessInfo {
     pub limits: Vec<LimitInForce>,
     /// Plugins in use.
     pub plugins: Vec<String>,
+    /// Its health checks as they were made last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub health: Vec<CheckView>,
+    /// Why it failed, when it is failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// Lines kept of its output.
     pub log_lines: u64,
 }

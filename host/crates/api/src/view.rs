@@ -116,6 +116,9 @@ pub struct ProcessView {
     /// `healthy`, `degraded`, `unhealthy` or `unknown`; absent without health checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<String>,
+    /// Whether something said in this run that it serves: its checks, a port, itself, or a line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ready: bool,
     /// Its group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,

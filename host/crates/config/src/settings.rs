@@ -174,6 +174,7 @@ impl Overlay for RestartArgs {
             window_ms: over.window_ms.or(self.window_ms),
             backoff_initial_ms: over.backoff_initial_ms.or(self.backoff_initial_ms),
             backoff_max_ms: over.backoff_max_ms.or(self.backoff_max_ms),
+            cooldown_ms: over.cooldown_ms.or(self.cooldown_ms),
         }
     }
 }

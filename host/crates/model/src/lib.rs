@@ -10,6 +10,7 @@ pub mod errors;
 pub mod event;
 pub mod exit;
 pub mod groups;
+pub mod health;
 pub mod ids;
 pub mod lifecycle;
 pub mod limits;

@@ -6,10 +6,11 @@
 //! ```text
 //!            Start                Launched
 //!  stopped ─────────► starting ─────────────► running ──── MainExited ───► ending ─── Closed ──┐
-//!     ▲                  │ LaunchFailed          │ Stop, Kill, Restart                         │
+//!     ▲                  │ LaunchFailed          │ Stop, Kill, Restart, Unhealthy              │
 //!     │                  ▼                       ▼                                             ▼
 //!     │               failed ◄── crash loop   stopping ── Closed ──► stopped | starting   policy decides:
-//!     │                                                                             exited | backoff | failed
+//!     │                  │ cool-down             └─ Closed, when it was unhealthy ──► exited | backoff | failed
+//!     │                  ▼ starting
 //!     └───────────────────────────── Stop, from any state ──────────────────────────────────────
 //! ```
 
@@ -17,193 +18,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::ids::{Generation, Pid, RunNo};
-use crate::restart::{Jitter, RestartHistory, RestartPolicy, Verdict};
-use crate::signal::Signal;
+use crate::restart::{RestartHistory, RestartPolicy, Verdict};
 use crate::spec::StopSpec;
 use crate::time::Timestamp;
 
-/// What somebody wants. Kept apart from what is: after a crash or a reboot the two are reconciled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Desired {
-    /// It should run, as far as its restart policy says.
-    Running,
-    /// It was stopped on purpose, and stays so.
-    Stopped,
-}
+mod state;
 
-/// What is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
-pub enum State {
-    /// At rest: never started, or stopped on purpose.
-    Stopped {
-        /// The end of the last run, if there was one.
-        last: Option<Exit>,
-    },
-    /// Its shim was asked to start it and has not answered yet.
-    Starting {
-        /// The run being started.
-        run: RunNo,
-        /// Since when.
-        since: Timestamp,
-    },
-    /// It runs.
-    Running {
-        /// The run.
-        run: RunNo,
-        /// The main process.
-        pid: Pid,
-        /// When it started.
-        since: Timestamp,
-    },
-    /// It was asked to end.
-    Stopping {
-        /// The run being ended.
-        run: RunNo,
-        /// The main process; none while the start is still under way.
-        pid: Option<Pid>,
-        /// When the run started.
-        since: Timestamp,
-        /// When SIGKILL follows.
-        deadline: Timestamp,
-        /// What was sent, or will be as soon as there is a process to send it to.
-        how: Ending,
-        /// What follows.
-        then: Then,
-        /// The end of the main process, once known; others of its tree may still live.
-        exit: Option<Exit>,
-    },
-    /// The main process ended by itself; what it left behind is being ended.
-    Ending {
-        /// The run.
-        run: RunNo,
-        /// When the run started.
-        since: Timestamp,
-        /// Its end.
-        exit: Exit,
-        /// What follows: the restart policy, or a start that was asked for meanwhile.
-        then: Then,
-    },
-    /// It ended, and waits for its next start.
-    Backoff {
-        /// When that will be.
-        until: Timestamp,
-        /// Which automatic start in a row it is, from 1.
-        attempt: u32,
-        /// Why it ended.
-        why: Failure,
-    },
-    /// It ended by itself and its policy asks for no restart.
-    Exited {
-        /// How.
-        exit: Exit,
-    },
-    /// It could not be started, or crashed too often; only a person or an agent starts it again.
-    Failed {
-        /// Why.
-        why: Failure,
-        /// Automatic restarts in the window, when it is a crash loop.
-        crash_loop: Option<u32>,
-    },
-}
-
-/// Why a run did not last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Failure {
-    /// The program could not be executed; the text says what and why.
-    Launch(String),
-    /// The run ended.
-    Exit(Exit),
-}
-
-/// How a run is ended on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ending {
-    /// A polite signal, and SIGKILL after the grace.
-    Stop(StopSpec),
-    /// This signal to the whole tree at once, and SIGKILL after [`KILL_GRACE_MS`] should it be another.
-    Kill(Signal),
-}
-
-/// Time until a run that could not be recorded is tried again, milliseconds.
-pub const NOT_BEGUN_RETRY_MS: u64 = 1_000;
-
-/// Time until SIGKILL after a terminating signal that was sent to a whole tree, milliseconds.
-pub const KILL_GRACE_MS: u64 = 10_000;
-
-impl Ending {
-    /// Time until SIGKILL, milliseconds.
-    #[must_use]
-    pub fn grace_ms(self) -> u64 {
-        match self {
-            Self::Stop(stop) => stop.grace_ms,
-            Self::Kill(Signal::KILL) => 0,
-            Self::Kill(_) => KILL_GRACE_MS,
-        }
-    }
-}
-
-/// What follows when a tree is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Then {
-    /// What the restart policy says.
-    Policy,
-    /// Nothing.
-    Rest,
-    /// The next run.
-    Start,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// Somebody wants it to run.
-    Start,
-    /// Somebody wants it to end.
-    Stop(StopSpec),
-    /// Somebody wants it to end and to start again.
-    Restart(StopSpec),
-    /// Somebody sends a terminating signal to the whole tree.
-    Kill(Signal),
-    /// The shim started the program.
-    Launched(Pid),
-    /// The program could not be started.
-    LaunchFailed(String),
-    /// The run could not even be recorded, so it was not begun: the disk is full, or the like.
-    NotBegun(String),
-    /// The main process ended.
-    MainExited(Exit),
-    /// No process of the tree is left and all its output is in the journal.
-    Closed,
-    /// The time of the timer that was asked for has come.
-    TimerElapsed,
-}
-
-/// What to do about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Start this run.
-    Launch(RunNo),
-    /// End the tree.
-    End(Ending),
-    /// Wake up at this time; replaces an earlier timer.
-    SetTimer(Timestamp),
-    /// Forget the timer.
-    ClearTimer,
-}
-
-/// Time and chance, handed in.
-#[derive(Debug, Clone, Copy)]
-pub struct Context {
-    /// Now.
-    pub now: Timestamp,
-    /// The draw for a backoff, should there be one.
-    pub jitter: Jitter,
-}
+pub use state::{
+    Action, Context, Desired, Ending, Failure, Input, KILL_GRACE_MS, NOT_BEGUN_RETRY_MS, Ready, State, Then,
+};
 
 /// One process: what is wanted, what is, and what is remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -248,6 +71,8 @@ impl Lifecycle {
             Input::Launched(pid) => self.on_launched(pid, ctx),
             Input::LaunchFailed(why) => self.on_launch_failed(why, policy, ctx),
             Input::NotBegun(why) => self.on_not_begun(why, ctx),
+            Input::Ready(run, by) => self.on_ready(run, by),
+            Input::Unhealthy { run, why, stop } => self.on_unhealthy(run, why, stop, ctx),
             Input::MainExited(exit) => self.on_main_exited(exit),
             Input::Closed => self.on_closed(policy, ctx),
             Input::TimerElapsed => self.on_timer(ctx),
@@ -280,7 +105,7 @@ impl Lifecycle {
                 self.state = stopping(run, None, since, how, next, ctx);
                 Vec::new()
             }
-            State::Running { run, pid, since } => {
+            State::Running { run, pid, since, .. } => {
                 let (run, pid, since) = (*run, Some(*pid), *since);
                 self.state = stopping(run, pid, since, how, next, ctx);
                 vec![Action::End(how)]
@@ -314,7 +139,7 @@ impl Lifecycle {
     fn on_launched(&mut self, pid: Pid, ctx: Context) -> Vec<Action> {
         match &mut self.state {
             State::Starting { run, .. } => {
-                self.state = State::Running { run: *run, pid, since: ctx.now };
+                self.state = State::Running { run: *run, pid, since: ctx.now, ready: None };
                 Vec::new()
             }
             State::Stopping { pid: slot @ None, how, since, deadline, .. } => {
@@ -322,6 +147,27 @@ impl Lifecycle {
                 *since = ctx.now;
                 *deadline = deadline_of(*how, ctx);
                 vec![Action::End(*how)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn on_ready(&mut self, of: RunNo, by: Ready) -> Vec<Action> {
+        if let State::Running { run, ready: ready @ None, .. } = &mut self.state
+            && *run == of
+        {
+            *ready = Some(by);
+        }
+        Vec::new()
+    }
+
+    /// What is said of another run, or comes while somebody else's wish is being carried out, changes nothing.
+    fn on_unhealthy(&mut self, of: RunNo, why: String, stop: StopSpec, ctx: Context) -> Vec<Action> {
+        match self.state {
+            State::Running { run, pid, since, .. } if run == of => {
+                let how = Ending::Stop(stop);
+                self.state = stopping(run, Some(pid), since, how, Then::Unhealthy(why), ctx);
+                vec![Action::End(how)]
             }
             _ => Vec::new(),
         }
@@ -337,11 +183,12 @@ impl Lifecycle {
             // A program that cannot be executed is a mistake to be told at once; but one that ran before may
             // just be being rebuilt, so its automatic restarts go on within their budget.
             State::Starting { .. } if self.restarts > 0 => {
-                let exit = Exit::unknown(ctx.now);
-                self.follow_policy(Failure::Launch(why), &exit, 0, policy, ctx)
+                let verdict =
+                    policy.decide(&Exit::unknown(ctx.now), 0, &mut self.history, ctx.now, ctx.jitter);
+                self.follow(verdict, Failure::Launch(why), policy, ctx)
             }
             State::Starting { .. } => {
-                self.state = State::Failed { why: Failure::Launch(why), crash_loop: None };
+                self.state = State::Failed { why: Failure::Launch(why), crash_loop: None, retry_at: None };
                 vec![Action::ClearTimer]
             }
             _ => Vec::new(),
@@ -361,7 +208,7 @@ impl Lifecycle {
             }
             State::Starting { run, .. } => {
                 self.last_run = RunNo(run.0 - 1);
-                self.state = State::Failed { why: Failure::Launch(why), crash_loop: None };
+                self.state = State::Failed { why: Failure::Launch(why), crash_loop: None, retry_at: None };
                 vec![Action::ClearTimer]
             }
             _ => Vec::new(),
@@ -384,6 +231,13 @@ impl Lifecycle {
             State::Stopping { then: Then::Start, .. } | State::Ending { then: Then::Start, .. } => {
                 self.launch_by_hand(ctx)
             }
+            State::Stopping { exit, since, then: Then::Unhealthy(why), .. } => {
+                let exit = exit.unwrap_or_else(|| Exit::unknown(ctx.now));
+                let (why, ran_ms) = (why.clone(), exit.at.ms_since(*since));
+                // That it is to be restarted when it is unhealthy is a wish of its own, whatever its policy says to ends.
+                let verdict = policy.grant(ran_ms, &mut self.history, ctx.now, ctx.jitter);
+                self.follow(verdict, Failure::Unhealthy { why, exit }, policy, ctx)
+            }
             State::Stopping { exit, .. } => {
                 let last = Some(exit.unwrap_or_else(|| Exit::unknown(ctx.now)));
                 self.state = State::Stopped { last };
@@ -395,12 +249,12 @@ impl Lifecycle {
             }
             State::Ending { exit, since, .. } => {
                 let (exit, ran_ms) = (*exit, exit.at.ms_since(*since));
-                self.follow_policy(Failure::Exit(exit), &exit, ran_ms, policy, ctx)
+                self.follow_policy(exit, ran_ms, policy, ctx)
             }
             // The shim is gone without a word about the main process.
             State::Running { since, .. } => {
                 let (exit, ran_ms) = (Exit::unknown(ctx.now), ctx.now.ms_since(*since));
-                self.follow_policy(Failure::Exit(exit), &exit, ran_ms, policy, ctx)
+                self.follow_policy(exit, ran_ms, policy, ctx)
             }
             _ => Vec::new(),
         }
@@ -409,30 +263,51 @@ impl Lifecycle {
     fn on_timer(&mut self, ctx: Context) -> Vec<Action> {
         match self.state {
             State::Backoff { until, .. } if ctx.now >= until => self.launch(ctx),
-            State::Backoff { until, .. } => vec![Action::SetTimer(until)],
+            State::Failed { retry_at: Some(at), .. } if ctx.now >= at => {
+                // It has cooled down: a new budget, and one more automatic restart.
+                self.history = RestartHistory::default();
+                self.restarts = self.restarts.saturating_add(1);
+                self.launch(ctx)
+            }
+            State::Backoff { until: at, .. } | State::Failed { retry_at: Some(at), .. } => {
+                vec![Action::SetTimer(at)]
+            }
             _ => Vec::new(),
         }
     }
 
     fn follow_policy(
         &mut self,
-        why: Failure,
-        exit: &Exit,
+        exit: Exit,
         ran_ms: u64,
         policy: &RestartPolicy,
         ctx: Context,
     ) -> Vec<Action> {
-        match policy.decide(exit, ran_ms, &mut self.history, ctx.now, ctx.jitter) {
+        let verdict = policy.decide(&exit, ran_ms, &mut self.history, ctx.now, ctx.jitter);
+        self.follow(verdict, Failure::Exit(exit), policy, ctx)
+    }
+
+    fn follow(
+        &mut self,
+        verdict: Verdict,
+        why: Failure,
+        policy: &RestartPolicy,
+        ctx: Context,
+    ) -> Vec<Action> {
+        match verdict {
             Verdict::Rest => {
                 self.state = match why {
                     Failure::Exit(exit) => State::Exited { exit },
-                    Failure::Launch(_) => State::Failed { why, crash_loop: None },
+                    Failure::Launch(_) | Failure::Unhealthy { .. } => {
+                        State::Failed { why, crash_loop: None, retry_at: None }
+                    }
                 };
                 vec![Action::ClearTimer]
             }
             Verdict::CrashLoop { restarts } => {
-                self.state = State::Failed { why, crash_loop: Some(restarts) };
-                vec![Action::ClearTimer]
+                let retry_at = policy.cooldown_ms.map(|ms| ctx.now.plus_ms(ms));
+                self.state = State::Failed { why, crash_loop: Some(restarts), retry_at };
+                vec![retry_at.map_or(Action::ClearTimer, Action::SetTimer)]
             }
             Verdict::RestartAfter { delay_ms } => {
                 self.restarts = self.restarts.saturating_add(1);
@@ -472,42 +347,22 @@ impl Lifecycle {
             State::Stopped { last } => *last,
             State::Stopping { exit, .. } => *exit,
             State::Ending { exit, .. } | State::Exited { exit } => Some(*exit),
-            State::Backoff { why: Failure::Exit(exit), .. }
-            | State::Failed { why: Failure::Exit(exit), .. } => Some(*exit),
+            State::Backoff { why: Failure::Exit(exit) | Failure::Unhealthy { exit, .. }, .. }
+            | State::Failed { why: Failure::Exit(exit) | Failure::Unhealthy { exit, .. }, .. } => Some(*exit),
             State::Starting { .. } | State::Running { .. } | State::Backoff { .. } | State::Failed { .. } => {
                 None
             }
         }
     }
-}
 
-impl State {
-    /// The run that has, or is about to have, living processes.
+    /// What its health checks saw, when that is why it is being ended, or waits for its next start.
     #[must_use]
-    pub fn live_run(&self) -> Option<RunNo> {
-        match self {
-            Self::Starting { run, .. }
-            | Self::Running { run, .. }
-            | Self::Stopping { run, .. }
-            | Self::Ending { run, .. } => Some(*run),
-            Self::Stopped { .. } | Self::Backoff { .. } | Self::Exited { .. } | Self::Failed { .. } => None,
-        }
-    }
-
-    /// The main process, while it lives.
-    #[must_use]
-    pub fn pid(&self) -> Option<Pid> {
-        match self {
-            Self::Running { pid, .. } => Some(*pid),
-            Self::Stopping { pid, exit: None, .. } => *pid,
+    pub fn unhealthy(&self) -> Option<&str> {
+        match &self.state {
+            State::Stopping { then: Then::Unhealthy(why), .. }
+            | State::Backoff { why: Failure::Unhealthy { why, .. }, .. } => Some(why),
             _ => None,
         }
-    }
-
-    /// Whether nothing will change without somebody's request: stopped, exited or failed.
-    #[must_use]
-    pub fn is_at_rest(&self) -> bool {
-        matches!(self, Self::Stopped { .. } | Self::Exited { .. } | Self::Failed { .. })
     }
 }
 

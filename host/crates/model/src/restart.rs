@@ -36,6 +36,9 @@ pub struct RestartPolicy {
     pub backoff_initial_ms: u64,
     /// Longest delay, milliseconds.
     pub backoff_max_ms: u64,
+    /// After a crash loop, this many milliseconds later it is tried again with a new budget; never without it.
+    #[serde(default)]
+    pub cooldown_ms: Option<u64>,
 }
 
 impl Default for RestartPolicy {
@@ -46,6 +49,7 @@ impl Default for RestartPolicy {
             window_ms: 60_000,
             backoff_initial_ms: 500,
             backoff_max_ms: 30_000,
+            cooldown_ms: None,
         }
     }
 }
@@ -100,9 +104,19 @@ impl RestartPolicy {
         now: Timestamp,
         jitter: Jitter,
     ) -> Verdict {
-        if !self.applies_to(exit) {
-            return Verdict::Rest;
-        }
+        if self.applies_to(exit) { self.grant(ran_ms, history, now, jitter) } else { Verdict::Rest }
+    }
+
+    /// A restart at `now` after a run that lasted `ran_ms`, if there is budget for it; counted in `history`. All
+    /// automatic restarts share one budget, whether the process ended by itself or was ended because it was
+    /// unhealthy.
+    pub fn grant(
+        &self,
+        ran_ms: u64,
+        history: &mut RestartHistory,
+        now: Timestamp,
+        jitter: Jitter,
+    ) -> Verdict {
         history.recent.retain(|at| now.ms_since(*at) < self.window_ms);
         if ran_ms >= self.window_ms {
             history.attempt = 0;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::health::CheckSpec;
 use crate::restart::RestartPolicy;
 use crate::signal::Signal;
 
@@ -29,6 +30,9 @@ pub struct ProcessSpec {
     pub env_profile: Option<String>,
     /// When to start it again by itself.
     pub restart: RestartPolicy,
+    /// Its health checks.
+    #[serde(default)]
+    pub health: Vec<CheckSpec>,
     /// How to end it.
     pub stop: StopSpec,
     /// What it may use.

@@ -29,6 +29,7 @@ fn spec() -> ProcessSpec {
         env_files: Vec::new(),
         env_profile: None,
         restart: RestartPolicy::default(),
+        health: Vec::new(),
         stop: Default::default(),
         limits: Default::default(),
         lifetime: Default::default(),

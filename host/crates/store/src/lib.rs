@@ -12,6 +12,7 @@ mod errors;
 mod events;
 mod filter;
 mod groups;
+mod health;
 mod ingest;
 mod job;
 mod lane;
@@ -49,6 +50,7 @@ pub use errors::{
 };
 pub use events::{Annotated, Annotations, LogEvent};
 pub use groups::GroupRecord;
+pub use health::{CheckRecord, CheckResult};
 pub use hostler_model::lines::Carry;
 pub use ingest::{IngestBatch, IngestState, Ingested, JournalPosition};
 pub use listing::{Listing, UnreadableRow};

@@ -33,6 +33,7 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { number: 5, name: "usage", sql: include_str!("../../../../migrations/0005_usage.sql") },
     Migration { number: 6, name: "groups", sql: include_str!("../../../../migrations/0006_groups.sql") },
     Migration { number: 7, name: "stacks", sql: include_str!("../../../../migrations/0007_stacks.sql") },
+    Migration { number: 8, name: "health", sql: include_str!("../../../../migrations/0008_health.sql") },
 ];
 
 /// The part of a step that is code.

@@ -24,6 +24,8 @@ pub enum RunReason {
     Restart,
     /// The restart policy asked for it.
     Policy,
+    /// The run before it was ended because it was unhealthy.
+    Unhealthy,
 }
 
 impl RunReason {
@@ -34,11 +36,14 @@ impl RunReason {
             Self::Start => "start",
             Self::Restart => "restart",
             Self::Policy => "policy",
+            Self::Unhealthy => "unhealthy",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Start, Self::Restart, Self::Policy].into_iter().find(|reason| reason.as_str() == text)
+        [Self::Start, Self::Restart, Self::Policy, Self::Unhealthy]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
     }
 }
 

@@ -60,6 +60,7 @@ pub(crate) fn spec() -> ProcessSpec {
         env_files: Vec::new(),
         env_profile: None,
         restart: RestartPolicy::default(),
+        health: Vec::new(),
         stop: StopSpec::default(),
         limits: Default::default(),
         lifetime: Default::default(),

@@ -7,7 +7,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_model::lifecycle::{Action, Context, Ending, Input, State};
+use hostler_model::health::Health;
+use hostler_model::lifecycle::{Action, Context, Ending, Input, Ready, State};
 use hostler_model::restart::Jitter;
 use hostler_model::{Cause as EndCause, Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
 use hostler_shim::adopt::MARK;
@@ -19,13 +20,15 @@ use hostler_shim::streams;
 use tokio::sync::{mpsc, watch};
 
 use crate::adopt::{self, Look, Takeover};
-use crate::handle::{Accepted, ProcessHandle, Request, RunFacts, Snapshot};
+use crate::handle::{ProcessHandle, Request, RunFacts, Snapshot};
 use crate::host::{Cause, Host, NewRun, Program, RunKey};
+use crate::notify::{self, Notify};
 use crate::orphan;
 use crate::run_lock;
 use crate::shim_client::{Received, ShimClient};
 use crate::shim_pool::ShimPool;
 
+mod requests;
 mod succession;
 
 /// The window of a pseudo terminal until somebody attaches to it.
@@ -74,6 +77,10 @@ struct Actor<H> {
     /// A successor was asked and has not answered.
     adopting: bool,
     timer: Option<tokio::time::Instant>,
+    /// Where the process says that it is ready, until it is.
+    notify: Option<Notify>,
+    /// What its health checks said last, and of which run.
+    checked: Option<(RunNo, Health)>,
     /// Whether the start of the newest run is on record.
     start_recorded: bool,
     /// The newest request that it should run.
@@ -95,8 +102,13 @@ pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> Pro
         closed: lifecycle.state.live_run().is_none(),
         ..RunFacts::default()
     };
-    let snapshot =
-        Snapshot { lifecycle: lifecycle.clone(), spec: spec.clone(), shim_pid: None, run: facts.clone() };
+    let snapshot = Snapshot {
+        lifecycle: lifecycle.clone(),
+        spec: spec.clone(),
+        shim_pid: None,
+        run: facts.clone(),
+        checked: None,
+    };
     let (requests_in, requests) = mpsc::unbounded_channel();
     let (snapshots, snapshots_out) = watch::channel(snapshot);
     let actor = Actor {
@@ -113,6 +125,8 @@ pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> Pro
         attempts: 0,
         adopting: false,
         timer: None,
+        notify: None,
+        checked: None,
         start_recorded: last_run.is_some_and(|run| run.started),
         asked: Cause::Start,
         resolved: None,
@@ -128,16 +142,20 @@ enum Happened {
     Request(Option<Request>),
     Shim(std::io::Result<Option<Received>>),
     Timer,
+    Notified,
 }
 
 impl<H: Host> Actor<H> {
     async fn run(mut self, this_boot: bool) {
         self.take_over(this_boot).await;
         loop {
+            // What a process says before it is known to run waits in its socket.
+            let running = self.life.state.running().is_some();
             let happened = tokio::select! {
                 request = self.requests.recv() => Happened::Request(request),
                 received = recv(&mut self.shim) => Happened::Shim(received),
                 () = until(self.timer) => Happened::Timer,
+                () = notified(self.notify.as_ref().filter(|_| running)) => Happened::Notified,
             };
             match happened {
                 Happened::Request(None | Some(Request::Detach)) => return,
@@ -152,61 +170,8 @@ impl<H: Host> Actor<H> {
                     self.timer = None;
                     self.apply(Input::TimerElapsed).await;
                 }
+                Happened::Notified => self.apply(Input::Ready(self.facts.run, Ready::Notified)).await,
             }
-        }
-    }
-
-    async fn on_request(&mut self, request: Request) {
-        let mut accepted = Accepted {
-            before: self.life.last_run,
-            was_at_rest: self.life.state.live_run().is_none(),
-            was_up: matches!(self.life.state, State::Starting { .. } | State::Running { .. }),
-            delivered: self.life.state.pid().is_some(),
-        };
-        let (reply, input) = match request {
-            Request::Start { spec, program, reply } => {
-                self.declare(spec);
-                self.resolved = program.map(|program| *program);
-                self.asked = Cause::Start;
-                (reply, Some(Input::Start))
-            }
-            Request::Declare { spec, reply } => {
-                self.declare(Some(spec));
-                self.publish();
-                (reply, None)
-            }
-            Request::Stop { stop, reply } => (reply, Some(Input::Stop(stop))),
-            Request::Restart { spec, stop, reply } => {
-                self.declare(spec);
-                self.asked = Cause::Restart;
-                (reply, Some(Input::Restart(stop)))
-            }
-            Request::Kill { signal, reply } => (reply, Some(Input::Kill(signal))),
-            Request::Signal { signal, reply } => {
-                let scope = if signal.is_job_control() { Scope::Tree } else { Scope::Main };
-                accepted.delivered &= self.command(&Command::Signal { signal: signal.number(), scope });
-                (reply, None)
-            }
-            Request::Breach { run, cause } => return self.on_breach(run, cause).await,
-            Request::Consumed { run, position } => {
-                if self.facts.key == Some(run) {
-                    self.command(&Command::Consumed(position));
-                }
-                return;
-            }
-            Request::Detach => return,
-        };
-        if let Some(input) = input {
-            self.apply(input).await;
-            self.resolved = None;
-        }
-        // Whoever asked may have gone meanwhile; the request stands.
-        let _ = reply.send(accepted);
-    }
-
-    fn declare(&mut self, spec: Option<Box<ProcessSpec>>) {
-        if let Some(spec) = spec {
-            self.spec = *spec;
         }
     }
 
@@ -341,8 +306,10 @@ impl<H: Host> Actor<H> {
 
     async fn take_over(&mut self, this_boot: bool) {
         let Some(run) = self.life.state.live_run() else {
-            if let State::Backoff { until, .. } = self.life.state {
-                self.set_timer(until);
+            if let State::Backoff { until: at, .. } | State::Failed { retry_at: Some(at), .. } =
+                self.life.state
+            {
+                self.set_timer(at);
             }
             return;
         };
@@ -351,8 +318,12 @@ impl<H: Host> Actor<H> {
         let look = adopt::look(&dir, starting, this_boot).await;
         let takeover = adopt::plan(&self.life, self.spec.lifetime, look.found(), this_boot, self.host.now());
         match (takeover, look) {
-            (Takeover::Attach, Look::Shim(shim)) => self.shim = Some(shim),
+            (Takeover::Attach, Look::Shim(shim)) => {
+                self.shim = Some(shim);
+                self.resume_notify(run, &dir);
+            }
             (Takeover::Adopt, Look::Orphan(main, lock)) => {
+                self.resume_notify(run, &dir);
                 if let Err(why) = self.adopt(&dir, main, lock) {
                     self.give_up(why).await;
                 }
@@ -382,7 +353,7 @@ impl<H: Host> Actor<H> {
             self.apply(Input::LaunchFailed("the daemon ended before it was started".into())).await;
             return;
         }
-        if let Err(input) = self.launch(run).await {
+        if let Err(input) = self.launch(run, false).await {
             self.apply(input).await;
         }
     }
@@ -403,6 +374,7 @@ impl<H: Host> Actor<H> {
 
     async fn step(&mut self, input: Input) -> Option<Input> {
         let (desired, generation) = (self.life.desired, self.life.generation);
+        let unhealthy = self.life.unhealthy().is_some();
         let context = Context { now: self.host.now(), jitter: jitter() };
         let actions = self.life.apply(input, &self.spec.restart, context);
         let launches = actions.iter().any(|a| matches!(a, Action::Launch(_)));
@@ -413,11 +385,14 @@ impl<H: Host> Actor<H> {
         let mut follow_up = None;
         for action in actions {
             match action {
-                Action::Launch(run) => follow_up = self.launch(run).await.err(),
+                Action::Launch(run) => follow_up = self.launch(run, unhealthy).await.err(),
                 Action::End(how) => self.end(how, how.grace_ms()),
                 Action::SetTimer(at) => self.set_timer(at),
                 Action::ClearTimer => self.timer = None,
             }
+        }
+        if !matches!(self.life.state, State::Starting { .. } | State::Running { ready: None, .. }) {
+            self.notify = None;
         }
         self.publish();
         if self.life.generation != generation && !launches {
@@ -427,8 +402,12 @@ impl<H: Host> Actor<H> {
     }
 
     /// Asks a shim to start the program. The answer comes as an event; an error is what to tell the lifecycle.
-    async fn launch(&mut self, run: RunNo) -> Result<(), Input> {
-        let cause = if self.life.restarts > 0 { Cause::Policy } else { self.asked };
+    async fn launch(&mut self, run: RunNo, unhealthy: bool) -> Result<(), Input> {
+        let cause = match self.life.restarts {
+            0 => self.asked,
+            _ if unhealthy => Cause::Unhealthy,
+            _ => Cause::Policy,
+        };
         self.facts = RunFacts { run, ..RunFacts::default() };
         self.start_recorded = false;
         let dir = self.host.run_dir(self.id, run);
@@ -463,6 +442,7 @@ impl<H: Host> Actor<H> {
         // By it the processes of the tree are found again should their shim be killed.
         program.env.retain(|(name, _)| name != MARK);
         program.env.push((MARK.into(), dir.clone().into()));
+        self.offer_notify(&dir, &mut program);
         let spec = LaunchSpec {
             cgroup: self.pool.cgroup_for(&dir),
             cgroup_limits: self.pool.cgroup_limits(&self.spec.limits),
@@ -520,12 +500,27 @@ impl<H: Host> Actor<H> {
         }
     }
 
+    /// A process without health checks can say itself that it is ready. A socket that it was declared with is its own
+    /// affair; the daemon's own is none of its.
+    fn offer_notify(&mut self, dir: &std::path::Path, program: &mut Program) {
+        if self.spec.env.contains_key(notify::VARIABLE) {
+            return;
+        }
+        program.env.retain(|(name, _)| name != notify::VARIABLE);
+        let offered = if self.spec.health.is_empty() { Notify::begin(dir) } else { None };
+        self.notify = offered.map(|(socket, path)| {
+            program.env.push((notify::VARIABLE.into(), path.into()));
+            socket
+        });
+    }
+
     fn publish(&self) {
         self.snapshots.send_replace(Snapshot {
             lifecycle: self.life.clone(),
             spec: self.spec.clone(),
             shim_pid: self.shim_pid,
             run: self.facts.clone(),
+            checked: self.checked.clone(),
         });
     }
 }
@@ -548,8 +543,16 @@ async fn until(timer: Option<tokio::time::Instant>) {
     }
 }
 
-/// A draw for the backoff. The standard library seeds its hash keys from the system's randomness.
-fn jitter() -> Jitter {
+async fn notified(notify: Option<&Notify>) {
+    match notify {
+        Some(notify) => notify.ready().await,
+        None => pending().await,
+    }
+}
+
+/// A draw for a backoff or an interval. The standard library seeds its hash keys from the system's randomness.
+#[must_use]
+pub fn jitter() -> Jitter {
     let draw = std::hash::RandomState::new().build_hasher().finish() % 1001;
     Jitter(u16::try_from(draw).unwrap_or(500))
 }

@@ -181,7 +181,7 @@ mod tests {
     fn every_state_has_its_takeover() {
         let run = RunNo(3);
         let starting = with(State::Starting { run, since: NOW });
-        let running = with(State::Running { run, pid: Pid(7), since: NOW });
+        let running = with(State::Running { run, pid: Pid(7), since: NOW, ready: None });
         let stopping = with(State::Stopping {
             run,
             pid: Some(Pid(7)),
@@ -229,7 +229,7 @@ mod tests {
         let states = [
             ("stopped", State::Stopped { last: None }),
             ("starting", State::Starting { run, since: NOW }),
-            ("running", State::Running { run, pid: Pid(7), since: NOW }),
+            ("running", State::Running { run, pid: Pid(7), since: NOW, ready: None }),
         ];
         let record = ExitRecord {
             outcome: exit_record::Outcome::Code(3),
@@ -293,7 +293,7 @@ running  nothing | over: exit unknown           | over: exit unknown, again
 
     #[test]
     fn after_a_restart_of_the_machine_what_should_run_is_started_again() {
-        let state = State::Running { run: RunNo(3), pid: Pid(7), since: NOW };
+        let state = State::Running { run: RunNo(3), pid: Pid(7), since: NOW, ready: None };
         let starts = |desired, lifetime| {
             let life = Lifecycle { desired, ..with(state.clone()) };
             let plans = [Found::Nothing, Found::Orphan].map(|found| plan(&life, lifetime, found, false, NOW));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hostler_model::health::Health;
+use hostler_model::lifecycle::Ready;
 use hostler_model::spec::StopSpec;
 use hostler_model::{Cause, Exit, Lifecycle, ProcessId, ProcessSpec, RunNo, Signal};
 use hostler_shim::journal::Position;
@@ -21,6 +23,8 @@ pub struct Snapshot {
     pub shim_pid: Option<i32>,
     /// What is known of the newest run. Its facts only grow, so whoever waits cannot miss one.
     pub run: RunFacts,
+    /// What its health checks said last, and of which run.
+    pub checked: Option<(RunNo, Health)>,
 }
 
 impl Snapshot {
@@ -29,6 +33,29 @@ impl Snapshot {
     pub fn roots(&self) -> Option<Roots> {
         let main = self.lifecycle.state.pid().map(|pid| pid.0);
         self.shim_pid.map(|shim| Roots { shim, main })
+    }
+
+    /// What its health checks say; `None` when it has none.
+    #[must_use]
+    pub fn health(&self) -> Option<Health> {
+        if self.spec.health.is_empty() {
+            return None;
+        }
+        let Some(running) = self.lifecycle.state.running() else { return Some(Health::at_rest()) };
+        let said = self.checked.as_ref().filter(|(run, _)| *run == running);
+        Some(said.map(|(_, health)| health.clone()).unwrap_or_default())
+    }
+
+    /// Whether this run serves.
+    #[must_use]
+    pub fn is_ready(&self, run: RunNo) -> bool {
+        self.lifecycle.state.ready(run).is_some()
+    }
+
+    /// Whether the checks of this run say that it works, well or not so well.
+    #[must_use]
+    pub fn is_healthy(&self, run: RunNo) -> bool {
+        self.lifecycle.state.running() == Some(run) && self.health().is_some_and(|h| h.status.is_success())
     }
 }
 
@@ -73,6 +100,9 @@ pub(crate) enum Request {
     Breach { run: RunNo, cause: Cause },
     Declare { spec: Box<ProcessSpec>, reply: oneshot::Sender<Accepted> },
     Consumed { run: RunKey, position: Position },
+    Ready { run: RunNo, by: Ready },
+    Checked { run: RunNo, health: Health },
+    Unhealthy { run: RunNo, why: String },
     Detach,
 }
 
@@ -177,13 +207,28 @@ impl ProcessHandle {
 
     /// Tells its shim that the journal is stored up to a position.
     pub fn consumed(&self, run: RunKey, position: Position) {
-        // An actor that is gone needs to know nothing.
-        let _ = self.requests.send(Request::Consumed { run, position });
+        self.tell(Request::Consumed { run, position });
+    }
+
+    /// Says that a run serves.
+    pub fn ready(&self, run: RunNo, by: Ready) {
+        self.tell(Request::Ready { run, by });
+    }
+
+    /// Says what the health checks of a run say together.
+    pub fn checked(&self, run: RunNo, health: Health) {
+        self.tell(Request::Checked { run, health });
+    }
+
+    /// Wants a run to be ended and started again for its health checks failed, as far as its restart policy has budget
+    /// for it.
+    pub fn unhealthy(&self, run: RunNo, why: String) {
+        self.tell(Request::Unhealthy { run, why });
     }
 
     /// Ends the actor and leaves the process running.
     pub fn detach(&self) {
-        let _ = self.requests.send(Request::Detach);
+        self.tell(Request::Detach);
     }
 
     /// Waits until a snapshot fulfils a condition; `None` after the timeout.
@@ -208,6 +253,11 @@ impl ProcessHandle {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Snapshot> {
         self.snapshots.clone()
+    }
+
+    /// An actor that is gone needs to know nothing.
+    fn tell(&self, request: Request) {
+        let _ = self.requests.send(request);
     }
 
     async fn ask(

@@ -38,6 +38,8 @@ pub enum Cause {
     Restart,
     /// Its restart policy.
     Policy,
+    /// Its restart policy, for its health checks failed.
+    Unhealthy,
 }
 
 /// A run about to begin.

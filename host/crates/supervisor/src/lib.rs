@@ -8,6 +8,7 @@ pub mod cgroup;
 pub mod group_limits;
 pub mod handle;
 pub mod host;
+mod notify;
 mod orphan;
 pub mod proc;
 mod run_lock;

@@ -3,6 +3,8 @@
 pub(super) mod clear;
 pub(super) mod errors;
 pub(super) mod group;
+pub(super) mod health;
+mod health_args;
 pub(super) mod import;
 pub(super) mod info;
 pub(super) mod kill;

@@ -37,6 +37,11 @@ pub(in crate::cli) struct Declaration {
     /// Restarts within the window before it counts as a crash loop
     #[arg(long, value_name = "N")]
     max_restarts: Option<u32>,
+    /// Time after a crash loop until it is tried again
+    #[arg(long, value_name = "MS")]
+    cooldown_ms: Option<u64>,
+    #[command(flatten)]
+    health: super::health_args::HealthOptions,
     /// Signal that asks it to end
     #[arg(long, value_name = "SIGNAL")]
     stop_signal: Option<String>,
@@ -118,6 +123,7 @@ impl Declaration {
                 When::Always => RestartWhen::Always,
             }),
             max_restarts: self.max_restarts,
+            cooldown_ms: self.cooldown_ms,
             ..RestartArgs::default()
         };
         let stop = StopArgs { signal: self.stop_signal.clone(), grace_ms: self.stop_grace_ms };
@@ -135,6 +141,7 @@ impl Declaration {
             env_profile: self.env_profile.clone(),
             group: self.group.clone(),
             restart: given(restart, |r| *r == RestartArgs::default()),
+            health: self.health.checks(),
             stop: given(stop, |s| *s == StopArgs::default()),
             limits: given(limits, |l| *l == LimitArgs::default()),
             lifetime: self.lease_ms.map(|_| LifetimeKind::Lease),

@@ -181,7 +181,7 @@ impl Watched {
         Seen {
             generation: snapshot.lifecycle.generation.0,
             phase: Phase::from(&snapshot.lifecycle),
-            health: Health::Unchecked,
+            health: snapshot.health().map_or(Health::Unchecked, |health| health.status.into()),
         }
     }
 

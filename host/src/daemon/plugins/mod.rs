@@ -70,13 +70,11 @@ impl std::fmt::Debug for Loaded {
 
 impl Loaded {
     /// A worker for one user of it.
-    #[allow(dead_code, reason = "whoever calls plugins asks for it")]
     pub(crate) fn instance(&self, surroundings: Arc<dyn Surroundings>) -> Instance {
         self.plugin.instance(surroundings)
     }
 
     /// What to assume when it has no answer.
-    #[allow(dead_code, reason = "health checks ask for it")]
     pub(crate) fn on_failure(&self) -> OnFailure {
         self.made_of().declaration.on_failure
     }

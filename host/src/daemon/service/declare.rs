@@ -9,7 +9,7 @@ use hostler_model::spec::{Lifetime, Limits, StopSpec};
 use hostler_model::{ProcessSpec, words};
 use hostler_store::Project;
 
-use super::not_configured;
+use super::checks;
 
 /// MAX_ARG_STRLEN of the kernel, bytes with the final NUL.
 const MAX_WORD: usize = 128 << 10;
@@ -35,6 +35,7 @@ pub(super) fn new_spec(
         env_files: Vec::new(),
         env_profile: None,
         restart: RestartPolicy::default(),
+        health: Vec::new(),
         stop: StopSpec::default(),
         limits: Limits::default(),
         lifetime: Lifetime::default(),
@@ -54,7 +55,6 @@ pub(super) fn changed_spec(
     args: &SpecArgs,
     project: &Project,
 ) -> Result<ProcessSpec, ToolError> {
-    refuse_unconfigured(args)?;
     if let Some(cwd) = &args.cwd {
         spec.cwd = absolute(Path::new(&project.root), cwd);
     }
@@ -94,6 +94,9 @@ pub(super) fn changed_spec(
             processes: limits.processes.or(spec.limits.processes),
         };
     }
+    if let Some(health) = &args.health {
+        spec.health = checks::declared(health)?;
+    }
     if let Some(log) = &args.log {
         spec.parsers.clone_from(&log.parsers);
     }
@@ -101,17 +104,6 @@ pub(super) fn changed_spec(
     spec.pty = args.pty.unwrap_or(spec.pty);
     spec.no_new_privs = args.no_new_privs.unwrap_or(spec.no_new_privs);
     Ok(spec)
-}
-
-/// What needs parts that are not there is refused rather than ignored.
-fn refuse_unconfigured(args: &SpecArgs) -> Result<(), ToolError> {
-    if let Some(check) = args.health.iter().flatten().next() {
-        return Err(not_configured(&format!(
-            "`health`: checks such as `{}` are not made yet; leave `health` out, and wait with `wait_for_log`",
-            check.plugin
-        )));
-    }
-    Ok(())
 }
 
 /// One text is a command line, unless there is a file of that very name.
@@ -191,6 +183,7 @@ fn restart_policy(base: RestartPolicy, args: &RestartArgs) -> RestartPolicy {
         window_ms: args.window_ms.unwrap_or(base.window_ms),
         backoff_initial_ms: args.backoff_initial_ms.unwrap_or(base.backoff_initial_ms),
         backoff_max_ms: args.backoff_max_ms.unwrap_or(base.backoff_max_ms),
+        cooldown_ms: args.cooldown_ms.or(base.cooldown_ms).filter(|ms| *ms > 0),
     }
 }
 

@@ -9,8 +9,9 @@ use hostler_api::process::{
     Detail, GetProcessInfo, LimitInForce, ListProcesses, ProcessInfo, ProcessList, TreeProcess,
 };
 use hostler_api::view::ProcessView;
-use hostler_model::ProcessId;
+use hostler_model::lifecycle::State;
 use hostler_model::spec::Limits;
+use hostler_model::{ProcessId, ProcessSpec};
 use hostler_supervisor::group_limits::Held;
 use hostler_supervisor::{Snapshot, proc};
 
@@ -95,6 +96,11 @@ impl Service {
         let runs = self.store.runs(entry.id, limit).await.map_err(store_error)?;
         let log_lines = self.store.count_rows(entry.id).await.map_err(store_error)?;
         let snapshot = entry.handle.snapshot();
+        let runs_now = snapshot.lifecycle.state.running().is_some();
+        let reports = self.health_reports(&entry).await;
+        let health = reports.iter().map(|report| super::health::check_view(report, runs_now)).collect();
+        let failed = matches!(snapshot.lifecycle.state, State::Failed { .. });
+        let evidence = if failed { Some(self.evidence(&entry, snapshot.run.run).await) } else { None };
         let page = [(entry.clone(), snapshot.clone())];
         let usage = self.usage(&page).await.remove(&entry.id);
         let details = tokio::task::spawn_blocking(move || (tree_view(usage.as_ref()), usage)).await;
@@ -108,7 +114,9 @@ impl Service {
             tree,
             open_files: usage.as_ref().map(|u| u.open_files),
             limits: limits_in_force(&snapshot.spec.limits, held),
-            plugins: Vec::new(),
+            plugins: plugins_in_use(&snapshot.spec),
+            health,
+            evidence,
             log_lines,
         })
     }
@@ -159,6 +167,15 @@ fn note(
     let scope = if request.all_projects { "no project".to_owned() } else { format!("project {project}") };
     let elsewhere = if request.all_projects { "" } else { "; `all_projects` shows those of other projects" };
     Some(format!("no processes in {scope}: {advice}{elsewhere}"))
+}
+
+/// Names of the plugins that work for a process.
+fn plugins_in_use(spec: &ProcessSpec) -> Vec<String> {
+    let checks = spec.health.iter().map(|check| &check.plugin);
+    let mut names: Vec<String> = checks.chain(&spec.parsers).cloned().collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// The tree as shown.

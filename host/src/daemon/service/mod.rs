@@ -1,11 +1,13 @@
 //! One function per operation of the API. Nothing here knows of MCP or of sockets.
 
+mod checks;
 mod declare;
 mod error_views;
 mod errors;
 mod evidence;
 mod group_views;
 mod groups;
+mod health;
 mod lifetimes;
 mod listing;
 mod logs;
@@ -14,6 +16,7 @@ mod logs_search;
 mod operate;
 mod overview;
 mod ports;
+mod readiness;
 mod stacks;
 mod stats;
 mod surroundings;
@@ -40,6 +43,7 @@ use super::config::ConfigFile;
 use super::degraded::Degraded;
 use super::errors::Errors;
 use super::groups::Groups;
+use super::health::Checkers;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::monitor::Monitor;
@@ -62,6 +66,7 @@ pub(crate) struct Service {
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) plugins: Plugins,
     pub(crate) errors: Errors,
+    pub(crate) checkers: Checkers,
     pub(crate) config: ConfigFile,
     /// Starts of all clients together.
     pub(crate) starts: Quota,

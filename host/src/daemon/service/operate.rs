@@ -44,9 +44,9 @@ impl Service {
         let declaring = self.declaring.lock().await;
         let (entry, Redeclared { spec, program, note }) = match self.registry.find(project.id, name.as_str())
         {
-            None => self.declare(client, &project, name, &request.spec).await?,
+            None => self.declare(client, &project, name, &request.spec, &wish).await?,
             Some(entry) => {
-                let redeclared = self.redeclare(client, &entry, &request.spec).await?;
+                let redeclared = self.redeclare(client, &entry, &request.spec, &wish).await?;
                 (entry, redeclared)
             }
         };
@@ -58,6 +58,7 @@ impl Service {
         self.set_owner(entry.id, lifetime, client.owner).await;
         self.leases.grant(entry.id, lifetime);
         let accepted = entry.handle.start(spec, program).await.map_err(gone)?;
+        self.follow_health(&entry);
         drop(declaring);
         let run = run_after(&accepted, &entry.handle.snapshot());
         self.await_start(&entry, run, &wish, note, patience).await
@@ -76,6 +77,7 @@ impl Service {
         project: &Project,
         name: ProcessName,
         args: &SpecArgs,
+        wish: &Wish,
     ) -> Result<(Arc<Entry>, Redeclared), ToolError> {
         if args.command.is_none() {
             let mut error = self.not_found(project, name.as_str());
@@ -86,6 +88,7 @@ impl Service {
         let of_project = all.iter().filter(|e| e.project.id == project.id).count();
         self.config.current().limits.room(of_project, all.len())?;
         let spec = declare::new_spec(args, project, &client.search_path)?;
+        wish.suits(&spec)?;
         let program = self.resolve(project, &spec)?;
         let entry = self.insert(project, name, spec).await?;
         Ok((entry, Redeclared { program: Some(program), ..Redeclared::default() }))
@@ -129,6 +132,7 @@ impl Service {
         let handle = actor::spawn(self.recorder(&project, &name), self.pool.clone(), beginning);
         let entry = Arc::new(Entry::new(id, project, name, handle));
         self.registry.insert(entry.clone());
+        self.follow_health(&entry);
         self.leases.grant(id, lifetime);
         entry
     }
@@ -139,6 +143,7 @@ impl Service {
         client: &Client,
         entry: &Entry,
         args: &SpecArgs,
+        wish: &Wish,
     ) -> Result<Redeclared, ToolError> {
         let Snapshot { lifecycle, spec: old, .. } = entry.handle.snapshot();
         let spec = if args.command.is_some() {
@@ -147,10 +152,12 @@ impl Service {
             declare::changed_spec(old.clone(), args, &entry.project)?
         };
         if let State::Starting { .. } | State::Running { .. } = lifecycle.state {
+            wish.suits(&old)?;
             // The PATH of another client is no wish for another declaration.
             let same = spec == ProcessSpec { search_path: spec.search_path.clone(), ..old };
             return Ok(Redeclared { note: Some(already_running(same).to_owned()), ..Redeclared::default() });
         }
+        wish.suits(&spec)?;
         let program = self.resolve(&entry.project, &spec)?;
         let changed = spec != old;
         if changed {
@@ -177,6 +184,7 @@ impl Service {
         let declaring = self.declaring.lock().await;
         let old = entry.handle.snapshot().spec;
         let spec = declare::changed_spec(old.clone(), &request.spec, &entry.project)?;
+        wish.suits(&spec)?;
         // Looked at before the old run is ended: a restart that cannot work must not stop what does.
         self.resolve(&entry.project, &spec)?;
         if let Some(group) = group {
@@ -188,6 +196,7 @@ impl Service {
         self.set_owner(entry.id, spec.lifetime, client.owner).await;
         self.leases.grant(entry.id, spec.lifetime);
         let accepted = entry.handle.restart(Some(spec), old.stop).await.map_err(gone)?;
+        self.follow_health(&entry);
         drop(declaring);
         let run = accepted.before.next();
         self.await_start(&entry, run, &wish, None, patience).await
@@ -211,7 +220,7 @@ impl Service {
             Waited::Done | Waited::NotYet => None,
         };
         let note = match waited {
-            Waited::NotYet => Some(not_yet(entry)),
+            Waited::NotYet => Some(wish.in_vain(entry)),
             Waited::Done | Waited::Failed => note,
         };
         let process = views::process_view(entry, &entry.handle.snapshot(), None);
@@ -314,6 +323,7 @@ impl Service {
         self.registry.remove(entry.id);
         self.leases.grant(entry.id, Lifetime::Persistent);
         self.monitor.forget(entry.id);
+        self.checkers.forget(entry.id);
         match self.store.remove_process(entry.id).await {
             Ok(_) => Ok(()),
             Err(StoreError::NotFound(_)) => Ok(()),
@@ -355,12 +365,4 @@ fn run_after(accepted: &hostler_supervisor::handle::Accepted, snapshot: &Snapsho
 fn launch_error(why: &str) -> ToolError {
     let kind = if why.starts_with("not allowed") { ErrorKind::Forbidden } else { ErrorKind::InvalidInput };
     ToolError::new(kind, why)
-}
-
-fn not_yet(entry: &Entry) -> String {
-    format!(
-        "what was waited for has not happened yet; the process goes on. Wait on with tail_logs \
-         {{\"process\": \"{}\", \"follow\": true}}, or look with get_process_info",
-        entry.name
-    )
 }

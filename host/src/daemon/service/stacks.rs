@@ -194,7 +194,9 @@ impl Service {
             (Change::Restart { .. } | Change::Update { .. }, Some(entry), Some(spec)) => {
                 let _declaring = self.declaring.lock().await;
                 self.store.update_spec(entry.id, spec, crate::daemon::now()).await.map_err(store_error)?;
-                entry.handle.declare(spec.clone()).await.map(drop).map_err(gone)
+                entry.handle.declare(spec.clone()).await.map_err(gone)?;
+                self.follow_health(&entry);
+                Ok(())
             }
             (Change::Remove, Some(entry), _) => self.remove(&entry).await,
             _ => Ok(()),

@@ -20,7 +20,6 @@ struct Watched {
 
 impl Service {
     /// For the instances of plugins that work for a process.
-    #[allow(dead_code, reason = "health checks ask for it")]
     pub(crate) fn surroundings(&self, entry: &Arc<Entry>) -> Arc<dyn Surroundings> {
         let (home, monitor) = (self.home.clone(), self.monitor.clone());
         Arc::new(Watched { home, entry: entry.clone(), monitor })

@@ -2,6 +2,7 @@
 
 use hostler_api::time::rfc3339;
 use hostler_api::view::{ExitView, ProcessView, RunView, Status};
+use hostler_model::health::{Health, Status as HealthStatus};
 use hostler_model::lifecycle::{Failure, State, Then};
 use hostler_model::{Lifecycle, ProcessSpec, Timestamp};
 use hostler_store::{RunReason, RunRecord};
@@ -21,13 +22,14 @@ pub(super) fn process_view(entry: &Entry, snapshot: &Snapshot, usage: Option<&Us
         name: entry.name.to_string(),
         project: entry.project.name.clone(),
         status: status(&life.state),
-        status_reason: reason(life, now),
+        status_reason: reason(life, now).or_else(|| ailment(snapshot)),
         pid: life.state.pid().map(|p| p.0),
         started_at: started.map(rfc3339),
         uptime_ms: started.map(|at| now.ms_since(at)),
         exit: life.last_exit().as_ref().map(ExitView::from),
         restarts: life.restarts,
-        health: None,
+        health: snapshot.health().map(|health| health.status.to_string()),
+        ready: life.state.ready(life.last_run).is_some(),
         group: entry.group().map(String::from),
         command: snapshot.spec.command.clone(),
         args: snapshot.spec.args.clone(),
@@ -65,7 +67,13 @@ pub(super) fn reason(life: &Lifecycle, now: Timestamp) -> Option<String> {
         State::Stopped { last: None } | State::Starting { .. } | State::Running { .. } => None,
         State::Stopped { last: Some(exit) } => Some(format!("stopped on request; {exit}")),
         State::Stopping { deadline, then, .. } => {
-            let next = if *then == Then::Start { "; it starts again afterwards" } else { "" };
+            let next = match then {
+                Then::Start => "; it starts again afterwards".to_owned(),
+                Then::Unhealthy(why) => {
+                    format!(", because it is unhealthy ({why}); its policy decides what follows")
+                }
+                Then::Policy | Then::Rest => String::new(),
+            };
             Some(match deadline.ms_since(now) {
                 0 => format!("being killed{next}"),
                 left => format!("asked to end; killed in {left} ms{next}"),
@@ -76,12 +84,18 @@ pub(super) fn reason(life: &Lifecycle, now: Timestamp) -> Option<String> {
             Some(format!("{}; restart {attempt} in {} ms", failure(why), until.ms_since(now)))
         }
         State::Exited { exit } => Some(exit.to_string()),
-        State::Failed { why, crash_loop: Some(restarts) } => Some(format!(
-            "crash loop: ended {} times within the window, last with {}; start_process or restart_process tries again",
-            restarts + 1,
-            failure(why)
-        )),
-        State::Failed { why, crash_loop: None } => Some(failure(why)),
+        State::Failed { why, crash_loop: Some(restarts), retry_at } => {
+            let cooled = retry_at
+                .map(|at| format!(", and its policy does in {} ms", at.ms_since(now)))
+                .unwrap_or_default();
+            Some(format!(
+                "crash loop: ended {} times within the window, last with {}; start_process or restart_process tries \
+                 again{cooled}",
+                restarts + 1,
+                failure(why)
+            ))
+        }
+        State::Failed { why, crash_loop: None, .. } => Some(failure(why)),
     }
 }
 
@@ -89,7 +103,15 @@ fn failure(why: &Failure) -> String {
     match why {
         Failure::Launch(text) => text.clone(),
         Failure::Exit(exit) => exit.to_string(),
+        Failure::Unhealthy { why, .. } => format!("unhealthy ({why})"),
     }
+}
+
+/// What its health checks complain of, while it runs.
+fn ailment(snapshot: &Snapshot) -> Option<String> {
+    snapshot.lifecycle.state.running()?;
+    let Health { status, reason, .. } = snapshot.health()?;
+    reason.filter(|_| status != HealthStatus::Healthy).map(|reason| format!("{status}: {reason}"))
 }
 
 /// The view of a run.
@@ -98,6 +120,7 @@ pub(super) fn run_view(run: &RunRecord) -> RunView {
         RunReason::Start => "started on request",
         RunReason::Restart => "restarted on request",
         RunReason::Policy => "restarted by its policy",
+        RunReason::Unhealthy => "restarted because it was unhealthy",
     };
     let cause = || run.exit.as_ref()?.cause.map(|cause| cause.to_string());
     let note = run.end_note.clone().or_else(cause).map(|note| format!("; {note}")).unwrap_or_default();

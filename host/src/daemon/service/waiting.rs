@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use hostler_api::ToolError;
 use hostler_api::process::{WaitArgs, WaitFor};
+use hostler_model::ProcessSpec;
+use hostler_model::lifecycle::Ready;
 use hostler_model::{ProcessId, RunNo};
 use hostler_store::{LogPoint, LogQuery, Order, Store};
 use hostler_supervisor::Snapshot;
 use regex::Regex;
 use tokio::time::Instant;
 
-use super::{Patience, gone, not_configured, store_error};
+use super::readiness::{NOTHING_SAID_SO, watch_ports};
+use super::{Patience, gone, store_error};
 use crate::daemon::registry::Entry;
 
 /// No call takes longer: some clients give up after 60 s.
@@ -35,7 +38,12 @@ enum Goal {
     Settled,
     Started,
     Exited,
-    Line(Regex),
+    /// It serves.
+    Ready,
+    /// Its checks say that it works.
+    Healthy,
+    /// It wrote this line; and its checks say that it works, if that was wished for as well.
+    Line(Regex, bool),
 }
 
 /// How a wait ended.
@@ -60,18 +68,52 @@ impl Wish {
             (Some(_), Some(WaitFor::Exited)) => {
                 return Err(ToolError::invalid("give either `wait_for: exited` or `wait_for_log`, not both"));
             }
-            (Some(pattern), _) => Goal::Line(pattern_of("wait_for_log", pattern)?),
+            (Some(pattern), wait_for) => {
+                Goal::Line(pattern_of("wait_for_log", pattern)?, wait_for == Some(WaitFor::Healthy))
+            }
             (None, None) => Goal::Settled,
             (None, Some(WaitFor::Started)) => Goal::Started,
             (None, Some(WaitFor::Exited)) => Goal::Exited,
-            (None, Some(WaitFor::Ready | WaitFor::Healthy)) => {
-                return Err(not_configured(
-                    "`wait_for: ready` and `healthy` need a health check, and none is configured; use \
-                     `wait_for: started` or `exited`, or `wait_for_log` with a line that says it is ready",
-                ));
-            }
+            (None, Some(WaitFor::Ready)) => Goal::Ready,
+            (None, Some(WaitFor::Healthy)) => Goal::Healthy,
         };
         Ok(Self { goal, timeout })
+    }
+
+    /// Checks that it can come true for a process of this declaration.
+    ///
+    /// # Errors
+    /// When nothing could ever say so.
+    pub(super) fn suits(&self, spec: &ProcessSpec) -> Result<(), ToolError> {
+        match self.goal {
+            Goal::Healthy | Goal::Line(_, true) if spec.health.is_empty() => Err(ToolError::invalid(
+                "`wait_for: healthy` needs health checks, and there are none: declare one, such as \
+                 `health: [{\"plugin\": \"http\", \"config\": {\"url\": \"http://localhost:8080/\"}}]`, or wait for `ready` (a \
+                 listening port or READY=1), `started` or `exited`, or with `wait_for_log`",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// What to say to who waited in vain.
+    pub(super) fn in_vain(&self, entry: &Entry) -> String {
+        let snapshot = entry.handle.snapshot();
+        let health = snapshot.health();
+        match (&self.goal, health) {
+            (Goal::Ready, None) => format!("not ready yet; the process goes on: {NOTHING_SAID_SO}"),
+            (Goal::Ready | Goal::Healthy | Goal::Line(_, true), Some(health)) => format!(
+                "not so yet; the process goes on, and its health is {}{}. check_process_health {{\"process\": \"{}\"}} \
+                 makes its checks now",
+                health.status,
+                health.reason.map(|reason| format!(" ({reason})")).unwrap_or_default(),
+                entry.name
+            ),
+            _ => format!(
+                "what was waited for has not happened yet; the process goes on. Wait on with tail_logs {{\"process\": \
+                 \"{}\", \"follow\": true}}, or look with get_process_info",
+                entry.name
+            ),
+        }
     }
 
     /// Waits for it in a run.
@@ -110,9 +152,20 @@ impl Wish {
                 let ended = entry.handle.wait(left, over).await.map_err(gone)?;
                 Ok(if ended.is_some() { Waited::Done } else { Waited::NotYet })
             }
-            Goal::Line(pattern) => {
+            Goal::Ready => wait_ready(entry, run, deadline).await,
+            Goal::Healthy => wait_snapshot(entry, run, deadline, |s| s.is_healthy(run)).await,
+            Goal::Line(pattern, healthy) => {
                 let line = LineWait { store, entry, run, pattern, deadline };
-                line.wait().await
+                let waited = line.wait().await?;
+                if waited == Waited::Done {
+                    entry.handle.ready(run, Ready::Line);
+                    // Who is told that it serves also finds it said of the process. It may be over by now.
+                    wait_snapshot(entry, run, deadline, |s| s.is_ready(run)).await?;
+                }
+                if *healthy && waited == Waited::Done {
+                    return wait_snapshot(entry, run, deadline, |s| s.is_healthy(run)).await;
+                }
+                Ok(waited)
             }
         }
     }
@@ -126,6 +179,35 @@ impl Wish {
             Some(_) => Waited::Failed,
         })
     }
+}
+
+/// Waits until a run serves.
+async fn wait_ready(entry: &Entry, run: RunNo, deadline: Instant) -> Result<Waited, ToolError> {
+    let ready = wait_snapshot(entry, run, deadline, |s| s.is_ready(run));
+    if !entry.handle.snapshot().spec.health.is_empty() {
+        return ready.await;
+    }
+    tokio::select! {
+        waited = ready => waited,
+        () = watch_ports(entry, run) => Ok(Waited::NotYet),
+    }
+}
+
+/// Waits until a snapshot of a run that goes on fulfils a condition.
+async fn wait_snapshot(
+    entry: &Entry,
+    run: RunNo,
+    deadline: Instant,
+    holds: impl Fn(&Snapshot) -> bool,
+) -> Result<Waited, ToolError> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let over = |s: &Snapshot| s.run.run > run || s.run.exit.is_some() || s.run.is_over();
+    let found = entry.handle.wait(left, |s| holds(s) || over(s)).await.map_err(gone)?;
+    Ok(match found {
+        None => Waited::NotYet,
+        Some(s) if holds(&s) => Waited::Done,
+        Some(_) => Waited::Failed,
+    })
 }
 
 /// A wait for a line of one run.

@@ -2,6 +2,7 @@
 
 mod errors;
 mod groups;
+mod health;
 mod lifecycle;
 mod logs;
 mod monitoring;
@@ -62,7 +63,7 @@ pub(crate) fn families() -> &'static [Family] {
         let family = |name, tools| Family { name, tools };
         vec![
             family("lifecycle", lifecycle::tools()),
-            family("monitoring", monitoring::tools()),
+            family("monitoring", monitoring::tools().into_iter().chain(health::tools()).collect()),
             family("logs", logs::tools()),
             family("errors", errors::tools()),
             family("groups", groups::tools()),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::standing::{Gate, gate, standings};
 use super::{Group, StopStrategy};
+use crate::health::Status;
 use crate::ids::ProcessName;
 use crate::lifecycle::{Failure, Lifecycle, State, Then};
 use crate::time::Timestamp;
@@ -24,6 +25,17 @@ pub enum Health {
     Degraded,
     /// They fail.
     Unhealthy,
+}
+
+impl From<Status> for Health {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Healthy => Self::Healthy,
+            Status::Unknown => Self::Unknown,
+            Status::Degraded => Self::Degraded,
+            Status::Unhealthy => Self::Unhealthy,
+        }
+    }
 }
 
 /// What a member does, as far as its group is concerned.
@@ -66,18 +78,20 @@ impl From<&Lifecycle> for Phase {
         let told = |why: &Failure| match why {
             Failure::Launch(text) => text.clone(),
             Failure::Exit(exit) => exit.to_string(),
+            Failure::Unhealthy { why, .. } => format!("unhealthy ({why})"),
         };
         match &life.state {
             State::Stopped { .. } => Self::Down,
             State::Starting { .. } => Self::Starting,
             State::Running { since, .. } => Self::Up { since: *since },
-            State::Stopping { .. } => Self::Ending { on_request: true },
+            State::Stopping { then, .. } => Self::Ending { on_request: !matches!(then, Then::Unhealthy(_)) },
             State::Ending { then, .. } => Self::Ending { on_request: *then != Then::Policy },
             State::Backoff { why, .. } => Self::Backoff(told(why)),
             State::Exited { exit } if exit.is_success() => Self::Completed,
             State::Exited { exit } => Self::Failed(exit.to_string()),
-            State::Failed { why, crash_loop: None } => Self::Failed(told(why)),
-            State::Failed { why, crash_loop: Some(_) } => {
+            State::Failed { why, retry_at: Some(_), .. } => Self::Backoff(told(why)),
+            State::Failed { why, crash_loop: None, .. } => Self::Failed(told(why)),
+            State::Failed { why, crash_loop: Some(_), .. } => {
                 Self::Failed(format!("crash loop, last with {}", told(why)))
             }
         }

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::exit::Outcome;
-use crate::restart::RestartWhen;
+use crate::restart::{Jitter, RestartWhen};
+use crate::signal::Signal;
 
 const STOP: StopSpec = StopSpec { signal: Signal::TERM, grace_ms: 1_000 };
 
@@ -137,6 +138,91 @@ fn a_run_that_cannot_be_recorded_is_told_to_who_asked_and_tried_again_for_the_po
     assert_eq!(life.restarts, 1);
 }
 
+fn unhealthy(run: u32) -> Input {
+    Input::Unhealthy { run: RunNo(run), why: "http: GET / answered 503".into(), stop: STOP }
+}
+
+#[test]
+fn a_crash_and_an_unhealthy_run_count_in_one_budget_and_the_reason_stays() {
+    let policy = RestartPolicy { when: RestartWhen::OnFailure, max_restarts: 2, ..RestartPolicy::default() };
+    let mut life = running(&policy);
+    life.apply(Input::MainExited(exit(1, 1_000)), &policy, ctx(1_000));
+    life.apply(Input::Closed, &policy, ctx(1_000));
+    life.apply(Input::TimerElapsed, &policy, ctx(2_000));
+    life.apply(Input::Launched(Pid(8)), &policy, ctx(2_000));
+    assert_eq!(life.apply(unhealthy(1), &policy, ctx(3_000)), [], "news of an earlier run");
+    assert_eq!(life.apply(unhealthy(2), &policy, ctx(3_000)), [Action::End(Ending::Stop(STOP))]);
+    assert_eq!(life.unhealthy(), Some("http: GET / answered 503"));
+    assert_eq!(life.desired, Desired::Running);
+    // It ends politely, and is started again all the same.
+    life.apply(Input::MainExited(exit(0, 3_100)), &policy, ctx(3_100));
+    let until = Timestamp(0).plus_ms(3_100 + 1_000);
+    assert_eq!(life.apply(Input::Closed, &policy, ctx(3_100)), [Action::SetTimer(until)]);
+    life.apply(Input::TimerElapsed, &policy, ctx(5_000));
+    life.apply(Input::Launched(Pid(9)), &policy, ctx(5_000));
+    assert_eq!(life.restarts, 2);
+    life.apply(unhealthy(3), &policy, ctx(6_000));
+    life.apply(Input::MainExited(exit(0, 6_100)), &policy, ctx(6_100));
+    life.apply(Input::Closed, &policy, ctx(6_100));
+    assert!(
+        matches!(&life.state, State::Failed { crash_loop: Some(2), why: Failure::Unhealthy { .. }, .. }),
+        "{:?}",
+        life.state
+    );
+}
+
+#[test]
+fn a_stop_while_an_unhealthy_run_is_ended_is_not_lost() {
+    let policy = always();
+    let mut life = running(&policy);
+    life.apply(unhealthy(1), &policy, ctx(10));
+    life.apply(Input::Stop(STOP), &policy, ctx(11));
+    life.apply(unhealthy(1), &policy, ctx(12));
+    life.apply(Input::MainExited(exit(0, 13)), &policy, ctx(13));
+    life.apply(Input::Closed, &policy, ctx(13));
+    assert!(matches!(life.state, State::Stopped { .. }), "{:?}", life.state);
+}
+
+#[test]
+fn after_a_time_to_cool_down_a_crash_loop_is_tried_again_with_a_new_budget() {
+    let policy = RestartPolicy { max_restarts: 0, cooldown_ms: Some(60_000), ..always() };
+    let mut life = running(&policy);
+    life.apply(Input::MainExited(exit(1, 10)), &policy, ctx(10));
+    let retry_at = Timestamp(0).plus_ms(60_010);
+    assert_eq!(life.apply(Input::Closed, &policy, ctx(10)), [Action::SetTimer(retry_at)]);
+    assert!(matches!(life.state, State::Failed { crash_loop: Some(0), .. }) && !life.state.is_at_rest());
+    assert_eq!(life.apply(Input::TimerElapsed, &policy, ctx(50)), [Action::SetTimer(retry_at)], "too early");
+    let actions = life.apply(Input::TimerElapsed, &policy, ctx(60_010));
+    assert_eq!(actions, [Action::ClearTimer, Action::Launch(RunNo(2))]);
+    assert_eq!(life.restarts, 1);
+}
+
+#[test]
+fn a_run_is_ready_once_and_an_earlier_one_cannot_make_it_so() {
+    let policy = always();
+    let mut life = running(&policy);
+    let generation = life.generation;
+    life.apply(Input::Ready(RunNo(0), Ready::Notified), &policy, ctx(2));
+    assert_eq!((life.state.ready(RunNo(1)), life.generation), (None, generation));
+    life.apply(Input::Ready(RunNo(1), Ready::Port(80)), &policy, ctx(2));
+    life.apply(Input::Ready(RunNo(1), Ready::Notified), &policy, ctx(3));
+    assert_eq!(
+        (life.state.ready(RunNo(1)), life.generation),
+        (Some(Ready::Port(80)), Generation(generation.0 + 1))
+    );
+}
+
+/// Declared by a daemon that knew neither readiness nor cool-downs.
+#[test]
+fn earlier_records_are_read() {
+    let text = r#"{"desired":"running","state":{"status":"running","run":3,"pid":7,"since":5},"last_run":3,
+        "restarts":0,"history":{"recent":[],"attempt":0},"generation":4}"#;
+    let life: Lifecycle = serde_json::from_str(text).unwrap();
+    assert_eq!(life.state.ready(RunNo(3)), None);
+    let text = r#"{"status":"failed","why":{"launch":"gone"},"crash_loop":null}"#;
+    assert!(serde_json::from_str::<State>(text).unwrap().is_at_rest());
+}
+
 #[test]
 fn it_survives_its_own_serialization() {
     let life = running(&always());
@@ -158,6 +244,8 @@ enum Step {
     Stop,
     Restart,
     Kill,
+    Ready,
+    Unhealthy,
     ShimAnswers { ok: bool },
     ProcessEnds { code: i32 },
     TreeGone,
@@ -171,6 +259,8 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Stop),
         Just(Step::Restart),
         Just(Step::Kill),
+        Just(Step::Ready),
+        Just(Step::Unhealthy),
         any::<bool>().prop_map(|ok| Step::ShimAnswers { ok }),
         (0..2).prop_map(|code| Step::ProcessEnds { code }),
         Just(Step::TreeGone),
@@ -196,6 +286,9 @@ impl World {
             Step::Stop => Input::Stop(STOP),
             Step::Restart => Input::Restart(STOP),
             Step::Kill => Input::Kill(Signal::KILL),
+            // Of the newest run, which may be over: news may come late.
+            Step::Ready => Input::Ready(self.life.last_run, Ready::Checks),
+            Step::Unhealthy => unhealthy(self.life.last_run.0),
             Step::ShimAnswers { ok } => {
                 let Some(run) = self.shim.launching.take() else {
                     return Ok(());
@@ -273,9 +366,10 @@ impl World {
         if let State::Stopping { pid: Some(_), .. } = state {
             prop_assert!(self.shim.told_to_end, "stopping, and nobody told the shim");
         }
-        if let State::Backoff { until, .. } = state {
-            prop_assert_eq!(self.timer, Some(*until), "backoff without a timer");
+        if let State::Backoff { until, .. } | State::Failed { retry_at: Some(until), .. } = state {
+            prop_assert_eq!(self.timer, Some(*until), "it waits without a timer");
         }
+        prop_assert!(self.life.history.recent.len() <= self.policy.max_restarts as usize);
         if self.life.desired == Desired::Stopped {
             let comes_back =
                 matches!(state, State::Running { .. } | State::Starting { .. } | State::Backoff { .. });
@@ -291,9 +385,14 @@ proptest! {
     /// Whatever happens in whatever order: never two runs at once, never a stop that nobody carries out,
     /// never a backoff that nobody wakes, and what was stopped on purpose does not come back.
     #[test]
-    fn random_histories_keep_the_invariants(steps in prop::collection::vec(step(), 0..80), when in 0..3) {
+    fn random_histories_keep_the_invariants(
+        steps in prop::collection::vec(step(), 0..80),
+        when in 0..3,
+        max_restarts in 0_u32..6,
+        cooldown_ms in prop::option::of(1_u64..60_000),
+    ) {
         let when = [RestartWhen::Never, RestartWhen::OnFailure, RestartWhen::Always][when as usize];
-        let policy = RestartPolicy { when, ..RestartPolicy::default() };
+        let policy = RestartPolicy { when, max_restarts, cooldown_ms, ..RestartPolicy::default() };
         let mut world = World { life: Lifecycle::default(), policy, shim: ToyShim::default(), main_ended: false, disk_full: false, timer: None, now: 0 };
         for step in steps {
             world.play(step)?;
