@@ -48,6 +48,8 @@ fn every_tool_is_described_in_full_and_in_few_words(era: Era) {
         "get_system_stats",
         "get_logs",
         "tail_logs",
+        "search_logs",
+        "clear_logs",
     ] {
         assert!(names.contains(&name), "{name} is missing: {names:?}");
     }

@@ -45,8 +45,12 @@ enum Command {
     Ps(commands::ps::Args),
     /// Show all about one process
     Info(commands::info::Args),
-    /// Show or follow the output of a process
+    /// Show or follow the output of processes
     Logs(commands::logs::Args),
+    /// Find lines in the output of a process, or of all
+    Search(commands::search::Args),
+    /// Remove kept output
+    Clear(commands::clear::Args),
     /// Show what a process used over time, or what the machine uses now
     Stats(commands::stats::Args),
     /// Make all be as a hostler.toml says
@@ -96,6 +100,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Ps(args) => commands::ps::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Logs(args) => commands::logs::run(args),
+        Command::Search(args) => commands::search::run(args),
+        Command::Clear(args) => commands::clear::run(args),
         Command::Stats(args) => commands::stats::run(args),
         Command::Top(args) => top::run(args),
         Command::Up(args) => commands::up::up(args),

@@ -150,6 +150,30 @@ pub(super) fn log_line(line: &LogRecord) -> String {
     format!("{time} {} {}", if is_error { 'E' } else { ' ' }, line.message)
 }
 
+/// The same, with the parsed fields behind it when they are wanted.
+pub(super) fn log_line_with(line: &LogRecord, fields: bool) -> String {
+    let mut text = log_line(line);
+    for (name, value) in line.fields.iter().filter(|_| fields) {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        text.push_str(&format!(" {name}={value}"));
+    }
+    text
+}
+
+/// The name of a process before its lines, each in a colour of its own on a terminal.
+pub(super) fn log_name(name: &str, number: usize, width: usize) -> String {
+    const COLOURS: [&str; 6] = ["36", "33", "32", "35", "34", "96"];
+    if is_terminal() {
+        return format!("\x1b[{}m{name:<width$}\x1b[0m ", COLOURS[number % COLOURS.len()]);
+    }
+    format!("{name:<width$} ")
+}
+
+/// A line of the result.
+pub(super) fn line(text: &str) {
+    println!("{text}");
+}
+
 fn coloured(status: Status) -> String {
     let colour = match status {
         Status::Running => "32",

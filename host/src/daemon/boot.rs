@@ -92,14 +92,14 @@ async fn main(home: &Home) -> Result<(), String> {
         degraded.remark(note);
     }
     let config = ConfigFile::open(home.config(), degraded.clone());
+    let upkeep = Upkeep::start(store.clone(), config.clone(), degraded.clone())
+        .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
     let backlog = Backlog::default();
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
     let (litter, litter_thread) =
         Litter::start(home, store.clone()).map_err(|e| format!("cannot start the cleaning: {e}"))?;
     let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter)
         .map_err(|e| format!("cannot start the ingest: {e}"))?;
-    let upkeep = Upkeep::start(store.clone(), degraded.clone())
-        .map_err(|e| format!("cannot start the upkeep of the store: {e}"))?;
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::degraded::Degraded;
 use super::plugins::declaration::Declaration;
 use super::quota::Limits;
+use super::upkeep::LogsConfig;
 
 /// What may stand in `config.toml`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -21,6 +22,8 @@ use super::quota::Limits;
 pub(crate) struct Config {
     /// `[plugins.NAME]`.
     pub(crate) plugins: BTreeMap<String, Declaration>,
+    /// `[logs]`.
+    pub(crate) logs: LogsConfig,
     /// `[limits]`.
     pub(crate) limits: Limits,
 }

@@ -1,6 +1,7 @@
 //! The log tools.
 
 use hostler_model::Stream;
+use hostler_model::event::Severity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -36,6 +37,35 @@ pub enum Level {
     Error,
     #[allow(missing_docs, reason = "the usual names")]
     Fatal,
+}
+
+impl Level {
+    /// The level of a severity number of OpenTelemetry; none when it is not known.
+    #[must_use]
+    pub fn of(severity: Severity) -> Option<Self> {
+        Some(match severity.number() {
+            1..=4 => Self::Trace,
+            5..=8 => Self::Debug,
+            9..=12 => Self::Info,
+            13..=16 => Self::Warn,
+            17..=20 => Self::Error,
+            21..=24 => Self::Fatal,
+            _ => return None,
+        })
+    }
+
+    /// The least severity of this level.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Trace => Severity::TRACE,
+            Self::Debug => Severity::DEBUG,
+            Self::Info => Severity::INFO,
+            Self::Warn => Severity::WARN,
+            Self::Error => Severity::ERROR,
+            Self::Fatal => Severity::FATAL,
+        }
+    }
 }
 
 /// Which end first.
@@ -208,4 +238,149 @@ pub struct LogTail {
     /// What else to know, and the next call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// How a query is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum SearchMode {
+    /// As it stands.
+    #[default]
+    Text,
+    /// As a regular expression.
+    Regex,
+}
+
+/// `search_logs`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SearchLogs {
+    /// What lines contain.
+    pub query: String,
+    /// text (default) or regex.
+    pub mode: SearchMode,
+    /// Default false.
+    pub case_sensitive: bool,
+    /// Name, project/name or id; without it, all of the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// A group, in place of a process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Which output (default both).
+    pub stream: StreamFilter,
+    /// Only lines of this level and above; needs a log parser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_level: Option<Level>,
+    /// As in get_logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// As in get_logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Only this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<u32>,
+    /// Parsed fields, such as {"status": ">=500"}: = != < <= > >=.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub field_filters: Map<String, Value>,
+    /// Lines shown before and after each match (at most 20).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<u32>,
+    /// Templates with counts in place of lines.
+    pub summarize: bool,
+    /// At most this many matches (default 50, at most 1000), newest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// next_cursor of the answer before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Cut longer lines here (default 2000).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_line_chars: Option<u32>,
+    /// Project, when not the one of the client's directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+}
+
+/// A line that was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LogMatch {
+    /// The line.
+    #[serde(flatten)]
+    pub line: LogRecord,
+    /// Lines before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<LogRecord>,
+    /// Lines behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<LogRecord>,
+}
+
+/// What many lines have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogTemplate {
+    /// The lines, `<*>` where they differ.
+    pub template: String,
+    /// How many lines.
+    pub count: u64,
+    /// One of them.
+    pub example: String,
+}
+
+/// Answer of `search_logs`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LogSearch {
+    /// The newest matches, newest first.
+    pub matches: Vec<LogMatch>,
+    /// With summarize: what they say, the most frequent first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub templates: Option<Vec<LogTemplate>>,
+    /// How many lines match.
+    pub total: u64,
+    /// False: there are at least `total`, the rest was not looked at.
+    pub total_exact: bool,
+    /// Bytes of text that were looked at; what filters ruled out is not among them.
+    pub scanned_bytes: u64,
+    /// How long it took.
+    pub elapsed_ms: u64,
+    /// Where to go on with older matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    /// Whether matches were left out.
+    pub truncated: bool,
+    /// What was left out, and the next call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// `clear_logs`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ClearLogs {
+    /// Name, project/name or id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// Those of all processes of the project, in place of `process`.
+    pub all: bool,
+    /// Only lines before this time (RFC 3339) or age ("7d").
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// Remove nothing, say what would go.
+    pub dry_run: bool,
+    /// Project, when not the one of the client's directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+}
+
+/// Answer of `clear_logs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogsCleared {
+    /// How many lines.
+    pub removed_lines: u64,
+    /// Bytes that the store can use for what comes next.
+    pub freed_bytes: u64,
+    /// Whether nothing was removed, only counted.
+    pub dry_run: bool,
 }

@@ -17,6 +17,7 @@ pub mod nearest;
 pub mod restart;
 pub mod signal;
 pub mod spec;
+pub mod templates;
 pub mod text;
 pub mod time;
 pub mod usage;

@@ -47,6 +47,11 @@ impl NewChunk {
             .collect()
     }
 
+    /// How long its blob is.
+    pub(crate) fn data_len(&self) -> usize {
+        self.data.len()
+    }
+
     /// How many rows it has.
     pub(crate) fn rows(&self) -> i64 {
         self.rows
@@ -126,15 +131,22 @@ pub(crate) struct Candidate {
     pub(crate) id: i64,
 }
 
+impl Candidate {
+    /// The rows of its blob.
+    pub(crate) fn decode(&self, data: &[u8]) -> Result<Rows, StoreError> {
+        let rows = codec::rows::decode(data)?;
+        if rows.len() as i64 == self.last_seq - self.first_seq + 1 {
+            Ok(rows)
+        } else {
+            Err(StoreError::Unreadable("a chunk of output has another number of lines".to_owned()))
+        }
+    }
+}
+
 /// The lines of a chunk.
 pub(crate) fn load(conn: &Connection, candidate: &Candidate) -> Result<Rows, StoreError> {
-    let rows = conn
-        .prepare_cached("SELECT data FROM log_data WHERE id = ?1")?
-        .query_row([candidate.id], |row| Ok(codec::rows::decode(row.get_ref(0)?.as_blob()?)))??;
-    if rows.len() as i64 != candidate.last_seq - candidate.first_seq + 1 {
-        return Err(StoreError::Unreadable("a chunk of output has another number of lines".to_owned()));
-    }
-    Ok(rows)
+    conn.prepare_cached("SELECT data FROM log_data WHERE id = ?1")?
+        .query_row([candidate.id], |row| Ok(candidate.decode(row.get_ref(0)?.as_blob()?)))?
 }
 
 fn stream_bit(stream: Stream) -> i64 {

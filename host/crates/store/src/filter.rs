@@ -51,10 +51,8 @@ pub(crate) fn build(text: &[u8]) -> Vec<u8> {
 
 /// Sequences that must all be in a text, from pieces that must all be in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(dead_code, reason = "searches use it, the next thing that is built on this")]
 pub(crate) struct Needles(Vec<usize>);
 
-#[allow(dead_code, reason = "searches use it, the next thing that is built on this")]
 impl Needles {
     /// Those of the pieces.
     pub(crate) fn of<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {

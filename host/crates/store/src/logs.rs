@@ -121,7 +121,7 @@ impl LogQuery {
     }
 
     /// Whether a row has the right stream and time.
-    fn wants(&self, row: &RowRef<'_>) -> bool {
+    pub(crate) fn wants(&self, row: &RowRef<'_>) -> bool {
         self.stream.is_none_or(|stream| row.stream == stream)
             && (self.min_time()..=self.max_time()).contains(&row.time.0)
     }
@@ -172,7 +172,7 @@ impl Store {
     }
 }
 
-fn runs_sql(order: Order) -> String {
+pub(crate) fn runs_sql(order: Order) -> String {
     format!(
         "SELECT id, run FROM runs WHERE process_id = ?1 AND run BETWEEN ?2 AND ?3 ORDER BY run {}",
         order.sql()
@@ -277,7 +277,7 @@ fn until_full(
     Ok(true)
 }
 
-fn log_row(
+pub(crate) fn log_row(
     (run_key, run): (RunKey, RunNo),
     seq: u64,
     row: &RowRef<'_>,

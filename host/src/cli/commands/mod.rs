@@ -1,11 +1,15 @@
 //! One file per command.
 
+pub(super) mod clear;
 pub(super) mod group;
 pub(super) mod info;
 pub(super) mod kill;
 pub(super) mod logs;
+mod logs_export;
+mod logs_follow;
 pub(super) mod ps;
 pub(super) mod restart;
+pub(super) mod search;
 pub(super) mod spec_args;
 pub(super) mod start;
 pub(super) mod stats;

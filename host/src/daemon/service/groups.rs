@@ -214,7 +214,7 @@ impl Service {
         Duration::from_millis(ms).saturating_add(AFTER_GRACE).min(LONGEST)
     }
 
-    fn members_of(&self, entry: &GroupEntry) -> Vec<Arc<Entry>> {
+    pub(super) fn members_of(&self, entry: &GroupEntry) -> Vec<Arc<Entry>> {
         let group = entry.shown().group;
         group
             .members()

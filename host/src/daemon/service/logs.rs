@@ -1,22 +1,27 @@
 //! Reading output: pages of it, its tail, and what is newer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_api::ToolError;
-use hostler_api::logs::{GetLogs, LogFormat, LogPage, LogRecord, LogTail, Order, StreamFilter, TailLogs};
+use hostler_api::logs::{
+    GetLogs, Level, LogFormat, LogPage, LogRecord, LogTail, Order, StreamFilter, TailLogs,
+};
 use hostler_api::time::{parse_instant, rfc3339, time_of_day};
+use hostler_model::event::Severity;
 use hostler_model::text::{clip, readable};
-use hostler_model::{RunNo, Stream, Timestamp};
+use hostler_model::{ProcessId, RunNo, Stream, Timestamp};
 use hostler_store::{LogPoint, LogQuery, LogRow};
 use regex::Regex;
 use tokio::time::Instant;
 
+use super::logs_places::{Places, cursor, parse_cursor};
 use super::waiting::{LONGEST, new_lines, pattern_of};
-use super::{Client, Patience, Service, not_configured, store_error};
+use super::{Client, Patience, Service, store_error};
 use crate::daemon::registry::Entry;
 
 /// An answer has at most about this many characters of output.
-const ANSWER_CHARS: usize = 10_000;
+pub(super) const ANSWER_CHARS: usize = 10_000;
 /// One line is cut here, unless the call says otherwise.
 const LINE_CHARS: u32 = 2_000;
 const MAX_LINE_CHARS: u32 = 256 * 1024;
@@ -33,32 +38,36 @@ impl Service {
     /// # Errors
     /// When an argument is wrong or there is no such process.
     pub(crate) async fn logs(&self, client: &Client, request: GetLogs) -> Result<LogPage, ToolError> {
-        if request.min_level.is_some() {
-            return Err(not_configured(
-                "`min_level`: no log parser is configured, so lines have no level; leave it out",
-            ));
-        }
-        let entry = self.logged(client, &request.project, &request.process, &request.group).await?;
+        let entries = self.logged(client, &request.project, &request.process, &request.group).await?;
         let form = Form::of(request.format, request.max_line_chars);
         let limit = request.limit.unwrap_or(DEFAULT_LINES).clamp(1, MAX_LINES) as usize;
-        let query = query(&entry, &request, limit)?;
-        entry.caught_up().await;
+        let places = Places::read(request.cursor.as_deref(), &entries)?;
+        let query = query(&request, limit)?;
+        let mut pages = Vec::new();
+        for entry in &entries {
+            entry.caught_up().await;
+            let mut query = LogQuery { process_id: entry.id, ..query.clone() };
+            if request.cursor.is_some() {
+                let Some(place) = places.0.get(&entry.id) else { continue };
+                match query.order {
+                    hostler_store::Order::Asc => query.after = Some(*place),
+                    hostler_store::Order::Desc => query.before = Some(*place),
+                }
+            }
+            pages.push((Arc::clone(entry), self.store.logs(query).await.map_err(store_error)?));
+        }
         let newest_first = query.order == hostler_store::Order::Desc;
-        let page = self.store.logs(query).await.map_err(store_error)?;
-        let shown = form.fitting(&page.rows);
-        let cut = shown < page.rows.len();
-        let truncated = page.more || cut;
-        let last = page.rows[..shown].last();
-        let next_cursor = last.filter(|_| truncated).map(|row| cursor(row.point()));
+        let (mut rows, next) = merge(pages, newest_first, limit, form);
+        let next_cursor = next.text(entries.len() == 1);
+        let truncated = next_cursor.is_some();
         // Without an order it is a tail: the newest, as they are read, oldest first.
-        let as_tail = newest_first && request.order.is_none();
-        let mut rows: Vec<&LogRow> = page.rows[..shown].iter().collect();
-        if as_tail {
+        if newest_first && request.order.is_none() {
             rows.reverse();
         }
-        let note = page_note(&entry, &request, truncated, next_cursor.as_deref(), rows.is_empty());
+        let note = page_note(&request, truncated, next_cursor.as_deref(), rows.is_empty());
         let count = rows.len() as u32;
-        let (lines, text) = render(&entry, &rows, form);
+        let rows: Vec<(&Entry, &LogRow)> = rows.iter().map(|(entry, row)| (&**entry, row)).collect();
+        let (lines, text) = render(&rows, form, entries.len() > 1);
         let note = self.degraded.with_note(note);
         Ok(LogPage { lines, text, count, next_cursor, truncated, note })
     }
@@ -74,14 +83,19 @@ impl Service {
         patience: &Patience,
     ) -> Result<LogTail, ToolError> {
         let pattern = request.until_pattern.as_deref().map(|p| pattern_of("until_pattern", p)).transpose()?;
-        let entry = self.logged(client, &request.project, &request.process, &request.group).await?;
+        let entries = self.logged(client, &request.project, &request.process, &request.group).await?;
+        let [entry] = &entries[..] else {
+            return Err(ToolError::invalid(
+                "tail_logs follows one process: give `process`; get_logs and search_logs take a `group`",
+            ));
+        };
         let lines = request.lines.unwrap_or(DEFAULT_TAIL).clamp(1, MAX_LINES) as usize;
         let wait = request.wait_ms.map_or(DEFAULT_WAIT, Duration::from_millis).min(LONGEST);
         entry.caught_up().await;
         let form = Form::of(request.format, request.max_line_chars);
         let waits = request.follow || pattern.is_some();
         let wait = if waits { wait } else { Duration::ZERO };
-        let wanted = Wanted { entry: &entry, form, lines, pattern, wait };
+        let wanted = Wanted { entry, form, lines, pattern, wait };
         match &request.cursor {
             Some(text) => self.newer(&wanted, parse_cursor(text)?, patience).await,
             None => self.newest(&wanted, request.follow, patience).await,
@@ -153,16 +167,20 @@ impl Service {
         }
     }
 
-    async fn logged(
+    /// The process that was named, or the members of the group.
+    pub(super) async fn logged(
         &self,
         client: &Client,
         project: &Option<String>,
         process: &Option<String>,
         group: &Option<String>,
-    ) -> Result<std::sync::Arc<Entry>, ToolError> {
+    ) -> Result<Vec<Arc<Entry>>, ToolError> {
         match (process, group) {
-            (Some(process), None) => self.entry(client, project.as_deref(), process).await,
-            (None, Some(_)) => Err(not_configured("`group`: groups are not configured; give `process`")),
+            (Some(process), None) => Ok(vec![self.entry(client, project.as_deref(), process).await?]),
+            (None, Some(group)) => {
+                let group = self.group(client, project.as_deref(), group).await?;
+                Ok(self.members_of(&group))
+            }
             (Some(_), Some(_)) => Err(ToolError::invalid("give either `process` or `group`, not both")),
             (None, None) => {
                 Err(ToolError::invalid("the argument `process` is missing: name, project/name or id"))
@@ -171,12 +189,53 @@ impl Service {
     }
 }
 
-fn query(entry: &Entry, request: &GetLogs, limit: usize) -> Result<LogQuery, ToolError> {
+/// Rows of several processes in one order of time, as many as are wanted and fit, and where to go on.
+fn merge(
+    pages: Vec<(Arc<Entry>, hostler_store::LogPage)>,
+    newest_first: bool,
+    limit: usize,
+    form: Form,
+) -> (Vec<(Arc<Entry>, LogRow)>, Places) {
+    let (mut merged, mut used, mut next) = (Vec::new(), 0, Places::default());
+    let mut left: Vec<_> = pages
+        .into_iter()
+        .map(|(entry, page)| (entry, page.rows.into_iter().peekable(), page.more, None))
+        .collect();
+    while merged.len() < limit {
+        let heads = left.iter_mut().filter_map(|(entry, rows, _, last)| {
+            let time = rows.peek()?.time;
+            Some((if newest_first { -time.0 } else { time.0 }, entry, rows, last))
+        });
+        let Some((_, entry, rows, last)) = heads.min_by_key(|(time, ..)| *time) else { break };
+        let cost = rows.peek().map_or(0, |row| form.cost(row));
+        if used > 0 && used + cost > ANSWER_CHARS {
+            break;
+        }
+        used += cost;
+        let Some(row) = rows.next() else { break };
+        *last = Some(row.point());
+        merged.push((Arc::clone(entry), row));
+    }
+    for (entry, mut rows, more, last) in left {
+        let place = match (last, rows.peek()) {
+            (Some(last), Some(_)) => Some(last),
+            (Some(last), None) => more.then_some(last),
+            // None of its rows was shown: on at its first one, this one included.
+            (None, Some(row)) if newest_first => Some(LogPoint { seq: row.seq + 1, ..row.point() }),
+            (None, Some(row)) => Some(LogPoint { seq: row.seq - 1, ..row.point() }),
+            (None, None) => None,
+        };
+        next.0.extend(place.map(|place| (entry.id, place)));
+    }
+    (merged, next)
+}
+
+/// The filters of a request, for a process that is filled in later.
+fn query(request: &GetLogs, limit: usize) -> Result<LogQuery, ToolError> {
     let now = crate::daemon::now();
     let time = |field: &str, text: &Option<String>| -> Result<Option<Timestamp>, ToolError> {
         text.as_deref().map(|t| parse_instant(field, t, now)).transpose()
     };
-    let point = request.cursor.as_deref().map(parse_cursor).transpose()?;
     let ascending = request.order == Some(Order::Asc);
     Ok(LogQuery {
         run: request.run.map(RunNo),
@@ -185,13 +244,12 @@ fn query(entry: &Entry, request: &GetLogs, limit: usize) -> Result<LogQuery, Too
             StreamFilter::Stderr => Some(Stream::Stderr),
             StreamFilter::Both => None,
         },
+        min_level: request.min_level.map_or(Severity::UNKNOWN, Level::severity),
         since: time("since", &request.since)?,
         until: time("until", &request.until)?,
-        after: point.filter(|_| ascending),
-        before: point.filter(|_| !ascending),
         order: if ascending { hostler_store::Order::Asc } else { hostler_store::Order::Desc },
         max_bytes: READ_BYTES,
-        ..LogQuery::newest(entry.id, limit)
+        ..LogQuery::newest(ProcessId(0), limit)
     })
 }
 
@@ -214,59 +272,81 @@ impl Wanted<'_> {
 
 /// How lines are shown.
 #[derive(Clone, Copy)]
-struct Form {
+pub(super) struct Form {
     format: LogFormat,
     line_chars: usize,
 }
 
 impl Form {
-    fn of(format: LogFormat, line_chars: Option<u32>) -> Self {
+    pub(super) fn of(format: LogFormat, line_chars: Option<u32>) -> Self {
         let line_chars = line_chars.unwrap_or(LINE_CHARS).clamp(1, MAX_LINE_CHARS);
         Self { format, line_chars: line_chars as usize }
     }
 
     /// How many of the rows fit into one answer; at least one.
     fn fitting(self, rows: &[LogRow]) -> usize {
-        // What a line costs beside its text: time and mark, or the keys of a record.
-        let overhead = if self.format == LogFormat::Text { 16 } else { 120 };
         let mut used = 0;
         let fitting = rows.iter().take_while(|row| {
             let first = used == 0;
-            used += row.raw.len().min(self.line_chars) + overhead;
+            used += self.cost(row);
             first || used <= ANSWER_CHARS
         });
         fitting.count()
     }
 
+    /// About how many characters of an answer a line takes: its text, and time and mark or the keys of a record.
+    pub(super) fn cost(self, row: &LogRow) -> usize {
+        let overhead = if self.format == LogFormat::Text { 16 } else { 120 };
+        row.raw.len().min(self.line_chars) + overhead
+    }
+
     fn message(self, row: &LogRow) -> String {
         clip(readable(&row.raw), self.line_chars)
     }
-}
 
-fn render(entry: &Entry, rows: &[&LogRow], form: Form) -> (Option<Vec<LogRecord>>, Option<String>) {
-    match form.format {
-        LogFormat::Records => {
-            let process = entry.full_name();
-            (Some(rows.iter().map(|r| record(&process, r, form)).collect()), None)
-        }
-        LogFormat::Text => {
-            let lines: Vec<String> = rows.iter().map(|r| text_line(r, form)).collect();
-            (None, Some(lines.join("\n")))
+    /// What a parser found the line to say; the text of each line where an event has many.
+    fn parsed(self, row: &LogRow) -> String {
+        match &row.event {
+            Some(event) if event.last_seq == row.seq => {
+                clip(readable(event.message.as_bytes()), self.line_chars)
+            }
+            Some(_) | None => self.message(row),
         }
     }
 }
 
-fn record(process: &str, row: &LogRow, form: Form) -> LogRecord {
+/// The rows as they are asked for; `named`: as text, each with its process.
+fn render(rows: &[(&Entry, &LogRow)], form: Form, named: bool) -> (Option<Vec<LogRecord>>, Option<String>) {
+    match form.format {
+        LogFormat::Records => {
+            let records = rows.iter().map(|(entry, row)| record(&entry.full_name(), row, form));
+            (Some(records.collect()), None)
+        }
+        LogFormat::Text => {
+            let line = |(entry, row): &(&Entry, &LogRow)| {
+                if named { format!("{} {}", entry.name, text_line(row, form)) } else { text_line(row, form) }
+            };
+            (None, Some(rows.iter().map(line).collect::<Vec<_>>().join("\n")))
+        }
+    }
+}
+
+pub(super) fn record(process: &str, row: &LogRow, form: Form) -> LogRecord {
     LogRecord {
         seq: row.seq,
         run: row.run.0,
         time: rfc3339(row.time),
         process: process.to_owned(),
         stream: row.stream,
-        level: None,
-        message: form.message(row),
+        level: Level::of(row.level),
+        message: form.parsed(row),
         continued: row.flags.is_continued(),
-        fields: serde_json::Map::new(),
+        fields: row
+            .event
+            .iter()
+            .flat_map(|e| &e.fields)
+            .map(|(k, v)| (k.clone(), v.clone().into()))
+            .collect(),
     }
 }
 
@@ -284,7 +364,8 @@ fn tail(
     truncated: bool,
     live: bool,
 ) -> LogTail {
-    let (lines, text) = render(entry, rows, form);
+    let rows: Vec<(&Entry, &LogRow)> = rows.iter().map(|row| (entry, *row)).collect();
+    let (lines, text) = render(&rows, form, false);
     let cursor = cursor(newest);
     let note = if !done && !live && !truncated {
         Some(format!("`{}` has ended, so no more lines will come; get_process_info says how", entry.name))
@@ -299,13 +380,11 @@ fn tail(
     LogTail { lines, text, count: rows.len() as u32, cursor, done, live, truncated, note }
 }
 
-fn page_note(
-    entry: &Entry,
-    request: &GetLogs,
-    truncated: bool,
-    next: Option<&str>,
-    empty: bool,
-) -> Option<String> {
+fn page_note(request: &GetLogs, truncated: bool, next: Option<&str>, empty: bool) -> Option<String> {
+    let (kind, name) = match (&request.process, &request.group) {
+        (None, Some(group)) => ("group", group.as_str()),
+        (process, _) => ("process", process.as_deref().unwrap_or_default()),
+    };
     if let (true, Some(next)) = (truncated, next) {
         let which = match request.order {
             Some(Order::Asc) => "newer",
@@ -317,32 +396,18 @@ fn page_note(
             None => "",
         };
         return Some(format!(
-            "there are {which} lines; the next page is get_logs {{\"process\": \"{}\", \"cursor\": \"{next}\"{order}}}, with the same filters",
-            entry.name
+            "there are {which} lines; the next page is get_logs {{\"{kind}\": \"{name}\", \"cursor\": \"{next}\"{order}}}, with the same filters"
         ));
     }
     let filtered = request.since.is_some()
         || request.until.is_some()
         || request.run.is_some()
         || request.cursor.is_some()
+        || request.min_level.is_some()
         || request.stream != StreamFilter::Both;
     match (empty, filtered) {
         (true, true) => Some("no line matches".to_owned()),
-        (true, false) => Some(format!("`{}` has written nothing yet", entry.name)),
+        (true, false) => Some(format!("`{name}` has written nothing yet")),
         (false, _) => None,
     }
-}
-
-/// A place in the output of a process: `RUN.SEQ`.
-fn cursor(point: LogPoint) -> String {
-    format!("{}.{}", point.run, point.seq)
-}
-
-fn parse_cursor(text: &str) -> Result<LogPoint, ToolError> {
-    let parts = text.split_once('.').and_then(|(run, seq)| Some((run.parse().ok()?, seq.parse().ok()?)));
-    parts.map(|(run, seq)| LogPoint { run: RunNo(run), seq }).ok_or_else(|| {
-        ToolError::invalid(format!(
-            "`cursor`: {text:?} is not a cursor of get_logs or tail_logs; leave it out to begin with the newest lines"
-        ))
-    })
 }

@@ -7,6 +7,8 @@ mod groups;
 mod lifetimes;
 mod listing;
 mod logs;
+mod logs_places;
+mod logs_search;
 mod operate;
 mod overview;
 mod ports;

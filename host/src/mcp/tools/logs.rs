@@ -1,8 +1,10 @@
 //! Reading output.
 
-use hostler_api::logs::{LogPage, LogRecord, LogTail};
+use hostler_api::logs::{LogPage, LogRecord, LogSearch, LogTail, LogsCleared};
 
-use super::{InWords, READS, ToolDef, tool};
+use super::{Hints, InWords, READS, ToolDef, tool};
+
+const CLEARS: Hints = Hints { read_only: false, destructive: true, idempotent: true };
 
 pub(super) fn tools() -> Vec<ToolDef> {
     vec![
@@ -22,6 +24,25 @@ pub(super) fn tools() -> Vec<ToolDef> {
              `until_pattern` for a line that matches. Use it to watch a process without reading the same lines twice.",
             READS,
             |service, client, request, patience| async move { service.tail(&client, request, &patience).await },
+        ),
+        tool(
+            "search_logs",
+            "Search logs",
+            "Finds lines in kept output, newest first, over all runs of a process, or of all processes: by text or \
+             regular expression, level, time and parsed fields. `summarize: true` tells what the lines have in \
+             common, with counts: begin with it when there are many.",
+            READS,
+            |service, client, request, patience| async move {
+                service.search_logs(&client, request, &patience).await
+            },
+        ),
+        tool(
+            "clear_logs",
+            "Clear logs",
+            "Removes kept output of a process, or of all, older than `before` or all of it. `dry_run` tells how much \
+             that is.",
+            CLEARS,
+            |service, client, request, _| async move { service.clear_logs(&client, request).await },
         ),
     ]
 }
@@ -65,5 +86,17 @@ impl InWords for LogTail {
         ];
         facts.extend(self.note.iter().map(|n| ("note", n.clone())));
         in_words(self.text.as_ref(), self.lines.as_ref(), &facts)
+    }
+}
+
+impl InWords for LogSearch {
+    fn words(&self) -> Option<String> {
+        None
+    }
+}
+
+impl InWords for LogsCleared {
+    fn words(&self) -> Option<String> {
+        None
     }
 }
