@@ -13,6 +13,7 @@ in_both_eras!(
     names_are_completed,
     a_change_is_told_to_who_subscribed,
     many_changes_are_told_together,
+    groups_are_resources,
 );
 
 fn read(mcp: &mut Mcp, uri: &str) -> Value {
@@ -210,6 +211,30 @@ fn a_change_is_told_to_who_subscribed(era: Era) {
     let late = std::iter::from_fn(|| mcp.next_message(Duration::from_millis(700)));
     let late: Vec<Value> = late.filter(|m| m["method"] == "notifications/resources/updated").collect();
     assert_eq!(late, Vec::<Value>::new());
+}
+
+fn groups_are_resources(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    mcp.start("web", &env.fault(), &["run"]);
+    subscribe(&mut mcp, era, &["groups://list", "metrics://summary"]);
+    mcp.done("create_group", json!({"name": "stack", "members": [{"process": "web"}]}));
+    told_of(&mut mcp, "groups://list");
+    told_of(&mut mcp, "metrics://summary");
+    assert_eq!(read(&mut mcp, "groups://list")["groups"][0]["members"][0]["process"], "web");
+    assert_eq!(read(&mut mcp, "groups://stack")["name"], "stack");
+    let error = mcp.request("resources/read", json!({"uri": "groups://stcak"}))["error"].clone();
+    assert!(error["data"]["uri"] == "groups://stcak", "{error}");
+    let reference = json!({"type": "ref/resource", "uri": "groups://{group}"});
+    let completed = mcp.request(
+        "completion/complete",
+        json!({"ref": reference, "argument": {"name": "group", "value": "s"}}),
+    );
+    assert_eq!(completed["result"]["completion"]["values"], json!(["stack"]), "{completed}");
+    let text =
+        mcp.request("prompts/get", json!({"name": "troubleshoot_group", "arguments": {"group": "stack"}}));
+    let text = text["result"]["messages"][0]["content"]["text"].as_str().unwrap_or_else(|| panic!("{text}"));
+    assert!(text.contains("\"web\"") && text.contains("start_group {\"group\":\"stack\""), "{text}");
 }
 
 fn many_changes_are_told_together(era: Era) {

@@ -25,11 +25,19 @@ pub(super) struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Start it in the background, if it does not run
-    Start,
+    Start {
+        /// Serve MCP over HTTP too, at this port of 127.0.0.1 (0: any)
+        #[arg(long, value_name = "PORT")]
+        http: Option<u16>,
+    },
     /// End it; processes run on, and the next daemon takes them over
     Stop,
     /// End it and start it again, for example after an upgrade; processes run on
-    Restart,
+    Restart {
+        /// Serve MCP over HTTP too, at this port of 127.0.0.1 (0: any)
+        #[arg(long, value_name = "PORT")]
+        http: Option<u16>,
+    },
     /// Show whether it runs, and how it is
     Status {
         /// Print it as JSON
@@ -43,32 +51,41 @@ enum Command {
         /// Leave the session and directory of whoever started it
         #[arg(long, hide = true)]
         detach: bool,
+        /// Serve MCP over HTTP too, at this port of 127.0.0.1 (0: any)
+        #[arg(long, value_name = "PORT")]
+        http: Option<u16>,
     },
 }
 
 pub(super) fn run(args: Args) -> Outcome {
     let home = Home::find().map_err(Failure::unreachable)?;
     match args.command {
-        Command::Start => {
-            start(&home)?;
+        Command::Start { http } => {
+            start(&home, http)?;
             status(&home, false)
         }
         Command::Stop => stop(&home).map(|was_running| {
             println!("{}", if was_running { "stopped; processes run on" } else { "it was not running" });
         }),
-        Command::Restart => {
+        Command::Restart { http } => {
             stop(&home)?;
-            start(&home)?;
+            start(&home, http)?;
             status(&home, false)
         }
         Command::Status { json } => status(&home, json),
         Command::Install => super::daemon_install::run(&home),
-        Command::Run { detach } => be_the_daemon(&home, detach),
+        Command::Run { detach, http } => be_the_daemon(&home, detach, http),
     }
 }
 
-fn start(home: &Home) -> Outcome {
-    if Client::connect_if_running(home).is_some() { Ok(()) } else { launch::start_daemon(home) }
+fn start(home: &Home, http: Option<u16>) -> Outcome {
+    let Some(mut client) = Client::connect_if_running(home) else { return launch::start_daemon(home, http) };
+    let Some(port) = http else { return Ok(()) };
+    let status: DaemonStatus = parse(client.request(STATUS_METHOD, json!({}))?)?;
+    if status.http.is_some_and(|url| port == 0 || url.contains(&format!(":{port}/"))) {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("the daemon runs without it; `hostler daemon restart --http {port}`")))
 }
 
 /// Ends the daemon; whether one was running.
@@ -109,6 +126,9 @@ fn status(home: &Home, as_json: bool) -> Outcome {
     println!("running (pid {}, version {})", status.pid, status.version);
     println!("  home       {}", status.home);
     println!("  socket     {}", status.socket);
+    if let Some(url) = &status.http {
+        println!("  http       {url}");
+    }
     println!("  processes  {} declared, {} running", status.processes, status.running);
     for problem in &status.degraded {
         println!("  degraded   {problem}");
@@ -116,13 +136,13 @@ fn status(home: &Home, as_json: bool) -> Outcome {
     Ok(())
 }
 
-fn be_the_daemon(home: &Home, detach: bool) -> Outcome {
+fn be_the_daemon(home: &Home, detach: bool, http: Option<u16>) -> Outcome {
     if detach {
         // A leader of a group cannot leave it; whoever started us made sure that we are none.
         let _ = rustix::process::setsid();
         let _ = std::env::set_current_dir("/");
     }
-    boot::run(home).map_err(|error| {
+    boot::run(home, http).map_err(|error| {
         if detach {
             boot::report(&error);
         }

@@ -37,7 +37,7 @@ pub(super) fn connect_selecting(
         Err(lost) => lost,
     };
     for _ in 0..TRIES {
-        start_daemon(home)?;
+        start_daemon(home, None)?;
         match introduce(home, client, selection) {
             Ok(stream) => return Ok(stream),
             Err(error) => lost = error,
@@ -98,12 +98,13 @@ fn read_welcome(stream: &mut UnixStream) -> std::io::Result<Welcome> {
 }
 
 /// Starts a daemon in the background and waits until clients can connect.
-pub(super) fn start_daemon(home: &Home) -> Result<(), Failure> {
+/// The port, where one is given, is where it serves HTTP.
+pub(super) fn start_daemon(home: &Home, http: Option<u16>) -> Result<(), Failure> {
     let failed = |what: &str| {
         Failure::unreachable(format!("the daemon did not start: {what} (its log: {})", home.log().display()))
     };
     for _ in 0..TRIES {
-        let text = run_detached(home).map_err(|e| failed(&e.to_string()))?;
+        let text = run_detached(home, http).map_err(|e| failed(&e.to_string()))?;
         match text.trim() {
             READY => return Ok(()),
             // Killed before it could say anything: nothing that another one could not do.
@@ -126,9 +127,10 @@ pub(super) fn own_program() -> std::io::Result<PathBuf> {
 }
 
 /// Starts a daemon and answers its report: [`READY`], or why it ended, or nothing.
-fn run_detached(home: &Home) -> std::io::Result<String> {
+fn run_detached(home: &Home, http: Option<u16>) -> std::io::Result<String> {
     let mut child = Command::new(own_program()?)
         .args(["daemon", "run", "--detach"])
+        .args(http.map(|port| format!("--http={port}")))
         .env(crate::daemon::home::VARIABLE, home.root())
         .env(crate::daemon::home::POLICY_VARIABLE, home.policy())
         .stdin(Stdio::null())

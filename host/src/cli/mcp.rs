@@ -80,6 +80,13 @@ struct Envelope<'a> {
     params: Option<&'a RawValue>,
 }
 
+/// What a client does not wait for any more.
+#[derive(Deserialize)]
+struct Cancelled<'a> {
+    #[serde(borrow, rename = "requestId")]
+    request_id: &'a RawValue,
+}
+
 /// What a subscription is about.
 #[derive(Deserialize)]
 struct Subscription {
@@ -177,6 +184,11 @@ impl Pump {
             match method {
                 "initialize" => self.initialize = Some(line.clone()),
                 "notifications/initialized" => self.initialized = Some(line.clone()),
+                // It gets no answer.
+                "notifications/cancelled" => {
+                    let cancelled = params.and_then(|p| serde_json::from_str::<Cancelled<'_>>(p.get()).ok());
+                    let _ = cancelled.map(|c| self.in_flight.remove(c.request_id.get()));
+                }
                 "resources/subscribe" => self.subscribed.extend(about().map(|s| s.uri)),
                 "resources/unsubscribe" => drop(about().map(|s| self.subscribed.remove(&s.uri))),
                 _ => {}

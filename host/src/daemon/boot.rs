@@ -27,6 +27,7 @@ use super::registry::Registry;
 use super::service::{Leases, Service, Sessions, lifetimes_watch};
 use super::upkeep::Upkeep;
 use super::{logging, rescue, shim_program, socket};
+use crate::mcp::http::HttpConfig;
 
 /// How long connections may take to end at a shutdown.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -42,7 +43,7 @@ pub(crate) const READY: &str = "ready";
 ///
 /// # Errors
 /// Why it could not start, for whoever started it.
-pub(crate) fn run(home: &Home) -> Result<(), String> {
+pub(crate) fn run(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     home.create().map_err(|e| format!("cannot use {}: {e}", home.root().display()))?;
     let Some(_instance) = become_the_daemon(home)? else {
         report(READY);
@@ -57,7 +58,7 @@ pub(crate) fn run(home: &Home) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|e| format!("cannot start the runtime: {e}"))?;
-    let outcome = runtime.block_on(main(home));
+    let outcome = runtime.block_on(main(home, http_port));
     runtime.shutdown_timeout(DRAIN);
     outcome
 }
@@ -82,7 +83,7 @@ fn become_the_daemon(home: &Home) -> Result<Option<Instance>, String> {
     }
 }
 
-async fn main(home: &Home) -> Result<(), String> {
+async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     let started = Instant::now();
     let shim = shim_program::unpack(home).map_err(|e| format!("cannot unpack the shim: {e}"))?;
     let (store, damage) = rescue::open(home).await?;
@@ -118,6 +119,7 @@ async fn main(home: &Home) -> Result<(), String> {
         sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),
         stop_requested: tokio::sync::Notify::new(),
+        http: std::sync::OnceLock::new(),
         started,
     });
     take_over(&service).await?;
@@ -125,8 +127,8 @@ async fn main(home: &Home) -> Result<(), String> {
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
     tracing::info!(pid = std::process::id(), elapsed = ?started.elapsed(), "ready");
-    report(READY);
-    serve(&service, listener).await;
+    let http = service.config.current().http.clone();
+    serve(&service, listener, &http, http_port.or(http.port)).await;
     tracing::info!("shutting down; processes run on");
     service.groups.shutdown().await;
     for entry in service.registry.all() {
@@ -143,7 +145,7 @@ async fn main(home: &Home) -> Result<(), String> {
     Ok(())
 }
 
-async fn serve(service: &Arc<Service>, listener: UnixListener) {
+async fn serve(service: &Arc<Service>, listener: UnixListener, http: &HttpConfig, port: Option<u16>) {
     let shutdown = CancellationToken::new();
     let connections = TaskTracker::new();
     let leases = tokio::spawn(lifetimes_watch(service.leases.clone(), Arc::downgrade(service)));
@@ -151,6 +153,12 @@ async fn serve(service: &Arc<Service>, listener: UnixListener) {
     let guarding = tokio::spawn(monitor::guard(Arc::downgrade(service)));
     let accepting =
         tokio::spawn(socket::serve(listener, service.clone(), shutdown.clone(), connections.clone()));
+    if let Some(port) = port {
+        let outcome = crate::mcp::http::start(service, http, port, &shutdown, &connections).await;
+        service.degraded.note("MCP is not served over HTTP", &outcome);
+        let _ = outcome.map(|url| service.http.set(url));
+    }
+    report(READY);
     told_to_end(service).await;
     shutdown.cancel();
     leases.abort();

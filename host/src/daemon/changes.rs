@@ -7,12 +7,18 @@ use tokio::sync::watch;
 pub(crate) enum Topic {
     /// Processes came or went.
     Processes,
+    /// Groups came, went, or were declared anew.
+    Groups,
+    /// What processes use was looked at.
+    Metrics,
 }
 
 /// One counter for each topic.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     processes: watch::Sender<u64>,
+    groups: watch::Sender<u64>,
+    metrics: watch::Sender<u64>,
 }
 
 impl Changes {
@@ -29,6 +35,8 @@ impl Changes {
     fn counter(&self, topic: Topic) -> &watch::Sender<u64> {
         match topic {
             Topic::Processes => &self.processes,
+            Topic::Groups => &self.groups,
+            Topic::Metrics => &self.metrics,
         }
     }
 }

@@ -15,6 +15,7 @@ use super::degraded::Degraded;
 use super::plugins::declaration::Declaration;
 use super::quota::Limits;
 use super::upkeep::LogsConfig;
+use crate::mcp::http::HttpConfig;
 
 /// What may stand in `config.toml`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -22,6 +23,8 @@ use super::upkeep::LogsConfig;
 pub(crate) struct Config {
     /// `[plugins.NAME]`.
     pub(crate) plugins: BTreeMap<String, Declaration>,
+    /// `[http]`.
+    pub(crate) http: HttpConfig,
     /// `[logs]`.
     pub(crate) logs: LogsConfig,
     /// `[limits]`.

@@ -97,6 +97,11 @@ impl Home {
         self.root.join("hostler.db")
     }
 
+    /// The token of clients over HTTP.
+    pub(crate) fn http_token(&self) -> PathBuf {
+        self.root.join("http-token")
+    }
+
     /// The files of projects that the user trusts.
     pub(crate) fn trusted(&self) -> PathBuf {
         self.root.join("trusted")

@@ -1,5 +1,6 @@
 //! Carrying out a call of a tool: apart from others, watched, and told to hurry when nobody waits for it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use hostler_api::{ErrorKind, ToolError};
@@ -43,14 +44,7 @@ impl Server {
             }
             () = tell_progress(&tool.tool.name, context) => task.await,
         };
-        outcome.unwrap_or_else(|panicked| {
-            tracing::error!(tool = %tool.tool.name, %panicked, "a call panicked");
-            Err(ToolError::internal(format!(
-                "{} failed inside the daemon, which runs on; its log has more ({})",
-                tool.tool.name,
-                self.service.home.log().display()
-            )))
-        })
+        survived(&tool.tool.name, &self.service.home.log(), outcome)
     }
 
     pub(super) fn unknown_tool(&self, name: &str) -> ToolError {
@@ -71,6 +65,21 @@ impl Server {
             format!("no tool `{shown}`; {hint}There are: {}", names.join(", ")),
         )
     }
+}
+
+/// What became of a call. One that panicked costs its own answer, and is told as a failure.
+fn survived(
+    tool: &str,
+    log: &Path,
+    outcome: Result<Result<Answer, ToolError>, tokio::task::JoinError>,
+) -> Result<Answer, ToolError> {
+    outcome.unwrap_or_else(|panicked| {
+        tracing::error!(tool, %panicked, "a call panicked");
+        Err(ToolError::internal(format!(
+            "{tool} failed inside the daemon, which runs on; its log has more ({})",
+            log.display()
+        )))
+    })
 }
 
 /// Says every now and then that the call is still at work, to a client that asked for it. Never ends otherwise.
@@ -103,4 +112,21 @@ pub(super) fn failure(error: &ToolError) -> CallToolResult {
     meta.insert("hostler/error".to_owned(), serde_json::to_value(error.kind).unwrap_or_default());
     result.meta = Some(meta);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_costs_its_own_answer_only() {
+        let panicking = tokio::spawn(async { panic!("a tool that panics, for a test") });
+        let error = survived("get_logs", Path::new("/x/daemon.log"), panicking.await).err().unwrap();
+        assert_eq!(error.kind, ErrorKind::Internal);
+        assert!(
+            error.message.contains("get_logs") && error.message.contains("/x/daemon.log"),
+            "{}",
+            error.message
+        );
+    }
 }

@@ -1,21 +1,28 @@
 //! Completing the arguments of prompts and of resource templates from what lives.
 
+use std::sync::Arc;
+
 use rmcp::model::{CompleteRequestParams, CompleteResult, CompletionInfo, ErrorData};
 
+use serde_json::json;
+
+use super::tools;
 use crate::daemon::service::{Client, Service};
 
 /// `completion/complete`.
 ///
 /// # Errors
 /// When there are no such names to complete.
-pub(super) fn complete(
-    service: &Service,
-    client: &Client,
+pub(super) async fn complete(
+    service: &Arc<Service>,
+    client: &Arc<Client>,
     request: &CompleteRequestParams,
 ) -> Result<CompleteResult, ErrorData> {
     let argument = &request.argument;
     let known = match argument.name.as_str() {
         "process" => service.process_names_for(client, &argument.value),
+        "group" => service.group_names(client),
+        "error_id" => error_ids(service, client).await,
         other => {
             let shown: String = other.chars().take(100).collect();
             return Err(ErrorData::invalid_params(
@@ -31,6 +38,14 @@ pub(super) fn complete(
     CompletionInfo::with_pagination(values, Some(total), more)
         .map(CompleteResult::new)
         .map_err(|e| ErrorData::internal_error(e, None))
+}
+
+/// The newest errors that are not resolved.
+async fn error_ids(service: &Arc<Service>, client: &Arc<Client>) -> Vec<String> {
+    let arguments = json!({"resolved": false, "limit": 100});
+    let answer = tools::structured("get_errors", service, client, arguments).await.unwrap_or_default();
+    let errors = answer["errors"].as_array().cloned().unwrap_or_default();
+    errors.iter().filter_map(|error| error["id"].as_str().map(str::to_owned)).collect()
 }
 
 /// Those that begin as was typed, then those that contain it.

@@ -2,6 +2,8 @@
 
 mod calls;
 mod completion;
+mod consent;
+pub(crate) mod http;
 mod prompts;
 mod reference;
 mod resources;

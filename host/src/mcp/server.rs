@@ -15,6 +15,7 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::consent::{self, Consent};
 use super::subscriptions::{self, Subscriptions};
 use super::tools::{self, ToolDef};
 use super::{calls, completion, prompts, resources};
@@ -98,11 +99,17 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let outcome = match self.tools.iter().find(|t| t.tool.name == request.name) {
-            Some(tool) => self.run(tool, request.arguments.unwrap_or_default(), &context).await,
-            None => Err(self.unknown_tool(&request.name)),
+        let Some(tool) = self.tools.iter().find(|t| t.tool.name == request.name) else {
+            return Ok(calls::failure(&self.unknown_tool(&request.name)).into());
         };
-        Ok(match outcome {
+        let arguments = request.arguments.unwrap_or_default();
+        let responses = request.input_responses.as_ref();
+        match consent::sought(&tool.tool.name, &arguments, responses, &context).await {
+            Ok(Consent::Given) => {}
+            Ok(Consent::Ask(question)) => return Ok((*question).into()),
+            Err(refusal) => return Ok(calls::failure(&refusal).into()),
+        }
+        Ok(match self.run(tool, arguments, &context).await {
             Ok(answer) => calls::success(answer),
             Err(error) => calls::failure(&error),
         }
@@ -187,7 +194,7 @@ impl ServerHandler for Server {
         request: CompleteRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        completion::complete(&self.service, &self.client, &request)
+        completion::complete(&self.service, &self.client, &request).await
     }
 
     async fn on_custom_request(

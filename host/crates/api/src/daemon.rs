@@ -14,6 +14,9 @@ pub struct DaemonStatus {
     pub socket: String,
     /// Directory of all its state.
     pub home: String,
+    /// Where MCP is served over HTTP, and the file of the token, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
     /// Time since its start.
     pub uptime_ms: u64,
     /// Processes declared.

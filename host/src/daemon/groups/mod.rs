@@ -12,6 +12,7 @@ use hostler_store::{GroupRecord, Project, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
+use super::changes::Topic;
 use super::degraded::Degraded;
 use super::registry::Registry;
 use actor::{Actor, Command};
@@ -163,6 +164,7 @@ impl Groups {
 
     /// Tells each process which group it is in: the oldest one, when there are several.
     pub(crate) fn label(&self) {
+        self.registry.changes.tell(Topic::Groups);
         let groups = self.all();
         for process in self.registry.all() {
             let group = groups.iter().find_map(|g| {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use hostler_model::usage::Resolution;
 
 use super::Target;
+use crate::daemon::changes::Topic;
 use crate::daemon::service::Service;
 
 /// Between two looks while somebody watches.
@@ -52,6 +53,7 @@ async fn tick(service: &Arc<Service>) {
     if let Err(error) = looked.await {
         tracing::error!(%error, "looking at the processes failed");
     }
+    service.registry.changes.tell(Topic::Metrics);
 }
 
 /// Keeps the stretches that are over since the last time; answers up to where. What cannot be written is tried again

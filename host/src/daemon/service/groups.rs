@@ -262,6 +262,36 @@ impl Service {
         view(&entry.project, &group, status, health, members.collect())
     }
 
+    /// The names of the groups of the client's project, in their order.
+    pub(crate) fn group_names(&self, client: &Client) -> Vec<String> {
+        let groups = self.groups.all();
+        let own = groups.iter().filter(|g| g.project.id == client.project.id);
+        let mut names: Vec<String> = own.map(|g| g.shown().group.name().to_string()).collect();
+        names.sort();
+        names
+    }
+
+    /// The names of the members of a group of the client's project.
+    pub(crate) fn members(&self, client: &Client, group: &str) -> Vec<String> {
+        let found = self.groups.find(client.project.id, group);
+        let shown = found.map(|entry| entry.shown());
+        shown.iter().flat_map(|s| s.group.members()).map(|m| m.process.to_string()).collect()
+    }
+
+    /// The view of the group of this name in the client's project.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn group_named(&self, client: &Client, group: &str) -> Result<GroupView, ToolError> {
+        match self.groups.find(client.project.id, group) {
+            Some(entry) => Ok(self.group_view(&entry)),
+            None => Err(ToolError::new(
+                ErrorKind::NotFound,
+                format!("no group `{group}` in project {}; create_group makes one", client.project.name),
+            )),
+        }
+    }
+
     /// All groups of a project, or of all.
     ///
     /// # Errors

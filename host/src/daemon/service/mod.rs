@@ -67,6 +67,8 @@ pub(crate) struct Service {
     pub(crate) declaring: tokio::sync::Mutex<()>,
     /// A client asked the daemon to end.
     pub(crate) stop_requested: tokio::sync::Notify,
+    /// Where it serves HTTP, once it does.
+    pub(crate) http: std::sync::OnceLock<String>,
     pub(crate) started: Instant,
 }
 
@@ -237,6 +239,7 @@ impl Service {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             socket: self.home.socket().display().to_string(),
             home: self.home.root().display().to_string(),
+            http: self.http.get().cloned(),
             uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             processes: all.len(),
             running: all.iter().filter(|e| e.handle.snapshot().lifecycle.state.pid().is_some()).count(),

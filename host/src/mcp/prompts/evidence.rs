@@ -51,6 +51,8 @@ impl<'a> Evidence<'a> {
     /// # Errors
     /// When there is no such group.
     pub(super) async fn members(&mut self, group: &str) -> Result<Vec<ProcessView>, ToolError> {
+        // Says clearly when there is none.
+        self.service.group_named(self.client, group)?;
         let arguments = json!({"group": group});
         let answer = self.ask("list_processes", &arguments).await?;
         let views = answer.structured["processes"].as_array().into_iter().flatten().map(view_of).collect();

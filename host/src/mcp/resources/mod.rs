@@ -2,6 +2,8 @@
 
 pub(super) mod watch;
 
+use std::sync::Arc;
+
 use hostler_api::{ErrorKind, ToolError};
 use rmcp::model::{
     CacheScope, ErrorData, ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource,
@@ -10,6 +12,7 @@ use rmcp::model::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::tools;
 use crate::daemon::service::{Client, Service};
 
 const JSON: &str = "application/json";
@@ -29,26 +32,34 @@ pub(super) enum Target {
     Process(String),
     RecentLogs,
     Logs(String),
+    Errors,
+    Error(String),
+    Groups,
+    Group(String),
     Health,
     Metrics,
 }
 
 /// The resources that are always there: URI, name, what it is.
-const FIXED: [(&str, &str, &str); 4] = [
+const FIXED: [(&str, &str, &str); 6] = [
     ("processes://list", "processes", "All processes of this project: status, pid, ports, CPU, memory"),
     ("logs://recent", "recent logs", "The newest lines of all processes of this project"),
+    ("errors://latest", "errors", "The newest unresolved errors, grouped"),
+    ("groups://list", "groups", "All groups of this project, and how their members stand"),
     ("health://status", "health", "Which processes are well, and which are not"),
     ("metrics://summary", "metrics", "CPU and memory of each process, and the daemon itself"),
 ];
 
 /// The templates: URI, name, what it is.
-const TEMPLATES: [(&str, &str, &str); 2] = [
+const TEMPLATES: [(&str, &str, &str); 4] = [
     (
         "processes://{process}",
         "process",
         "All about one process: state, declaration, past runs, tree, limits",
     ),
     ("logs://{process}", "logs", "The newest lines of one process"),
+    ("errors://{error_id}", "error", "One group of errors, with its occurrences"),
+    ("groups://{group}", "group", "One group and its members"),
 ];
 
 /// All of them, for the documentation.
@@ -69,6 +80,10 @@ impl Target {
             ("processes", _) => Some(Self::Process(rest)),
             ("logs", "recent") => Some(Self::RecentLogs),
             ("logs", _) => Some(Self::Logs(rest)),
+            ("errors", "latest") => Some(Self::Errors),
+            ("errors", _) => Some(Self::Error(rest)),
+            ("groups", "list") => Some(Self::Groups),
+            ("groups", _) => Some(Self::Group(rest)),
             ("health", "status") => Some(Self::Health),
             ("metrics", "summary") => Some(Self::Metrics),
             _ => None,
@@ -79,21 +94,37 @@ impl Target {
     pub(super) fn process(&self) -> Option<&str> {
         match self {
             Self::Process(name) | Self::Logs(name) => Some(name),
-            Self::Processes | Self::RecentLogs | Self::Health | Self::Metrics => None,
+            Self::Processes
+            | Self::RecentLogs
+            | Self::Errors
+            | Self::Error(_)
+            | Self::Groups
+            | Self::Group(_)
+            | Self::Health
+            | Self::Metrics => None,
         }
     }
 
     /// Whether there is something to read now.
     pub(super) fn exists(&self, service: &Service, client: &Client) -> bool {
-        self.process().is_none_or(|name| service.lookup(client, name).is_some())
+        match self {
+            Self::Group(name) => service.group_names(client).contains(name),
+            _ => self.process().is_none_or(|name| service.lookup(client, name).is_some()),
+        }
     }
 
-    async fn content(&self, service: &Service, client: &Client) -> Result<Value, ToolError> {
+    async fn content(&self, service: &Arc<Service>, client: &Arc<Client>) -> Result<Value, ToolError> {
         match self {
             Self::Processes => to_json(service.overview(client).await?),
             Self::Process(name) => to_json(service.info(client, named(name)?).await?),
             Self::RecentLogs => to_json(service.recent_logs(client).await?),
             Self::Logs(name) => to_json(service.logs(client, records(name)?).await?),
+            Self::Errors => tools::structured("get_latest_errors", service, client, json!({})).await,
+            Self::Error(id) => {
+                tools::structured("get_errors", service, client, json!({"error_id": id})).await
+            }
+            Self::Groups => to_json(service.list_groups(client, None, false).await?),
+            Self::Group(name) => to_json(service.group_named(client, name)?),
             Self::Health => to_json(service.health_overview(client).await?),
             Self::Metrics => to_json(service.metrics_summary(client).await?),
         }
@@ -118,8 +149,8 @@ fn to_json(value: impl Serialize) -> Result<Value, ToolError> {
 
 /// `resources/read`.
 pub(super) async fn read(
-    service: &Service,
-    client: &Client,
+    service: &Arc<Service>,
+    client: &Arc<Client>,
     uri: &str,
 ) -> Result<ReadResourceResult, ErrorData> {
     let target = Target::parse(uri).ok_or_else(|| not_found(uri, &unknown(uri)))?;
@@ -164,7 +195,13 @@ pub(super) async fn list(
             ),
         ]
     };
-    let all: Vec<Resource> = fixed.into_iter().chain(names.iter().flat_map(of_process)).collect();
+    let of_group = |name: &String| {
+        resource(&format!("groups://{name}"), name, &format!("The group {name} and its members"))
+    };
+    let groups = service.group_names(client);
+    let of_processes = names.iter().flat_map(of_process);
+    let all: Vec<Resource> =
+        fixed.into_iter().chain(of_processes).chain(groups.iter().map(of_group)).collect();
     let start = match cursor {
         None => 0,
         // A resource that went away meanwhile had a place in the order of names: the next page begins there.
@@ -184,10 +221,10 @@ pub(super) async fn list(
     Ok(result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
 }
 
-/// Whether a resource of a process comes after the one that a cursor names.
+/// Whether a resource of a process or group comes after the one that a cursor names. Groups come last.
 fn follows(resource: &Resource, cursor: &str) -> bool {
-    let name = |uri: &str| uri.split_once("://").map(|(_, name)| name.to_owned());
-    !FIXED.iter().any(|(uri, ..)| *uri == resource.uri) && name(&resource.uri) > name(cursor)
+    let place = |uri: &str| uri.split_once("://").map(|(scheme, name)| (scheme == "groups", name.to_owned()));
+    !FIXED.iter().any(|(uri, ..)| *uri == resource.uri) && place(&resource.uri) > place(cursor)
 }
 
 /// `resources/templates/list`.

@@ -50,7 +50,9 @@ enum Woke {
 impl Watch {
     /// Sees changes from now on.
     pub(in crate::mcp) fn new(service: Arc<Service>, client: Arc<Client>, subject: Subject) -> Self {
-        let topics = vec![(Topic::Processes, service.registry.changes.subscribe(Topic::Processes))];
+        let topics = topics_of(&subject);
+        let topics =
+            topics.iter().map(|topic| (*topic, service.registry.changes.subscribe(*topic))).collect();
         let mut watch = Self { service, client, subject, topics, entries: BTreeMap::new() };
         watch.refresh();
         watch
@@ -59,7 +61,8 @@ impl Watch {
     /// Waits for the next change. What changed while nobody waited counts as one.
     pub(in crate::mcp) async fn changed(&mut self) {
         match self.next().await {
-            Woke::Topic(Topic::Processes) => self.refresh(),
+            Woke::Topic(Topic::Processes | Topic::Groups) => self.refresh(),
+            Woke::Topic(Topic::Metrics) => {}
             Woke::Process => {}
             Woke::Gone(id) => drop(self.entries.remove(&id)),
         }
@@ -86,18 +89,34 @@ impl Watch {
 
     /// Looks at processes that came, and no longer at those that went.
     fn refresh(&mut self) {
+        let (service, client) = (&self.service, &self.client);
         let wanted = match &self.subject {
             Subject::List => Vec::new(),
+            Subject::Resource(Target::Group(group)) => {
+                let members = service.members(client, group);
+                service
+                    .entries(client)
+                    .into_iter()
+                    .filter(|e| members.contains(&e.name.to_string()))
+                    .collect()
+            }
             Subject::Resource(target) => match target.process() {
-                Some(name) => self.service.lookup(&self.client, name).into_iter().collect(),
-                None => self.service.entries(&self.client),
+                Some(name) => service.lookup(client, name).into_iter().collect(),
+                None => service.entries(client),
             },
         };
         let (snapshots, logs) = match &self.subject {
             Subject::Resource(Target::RecentLogs | Target::Logs(_)) => (false, true),
-            Subject::Resource(Target::Processes | Target::Process(_) | Target::Health | Target::Metrics) => {
-                (true, false)
-            }
+            // Errors are found in what is written, and in how a process ended.
+            Subject::Resource(Target::Errors | Target::Error(_)) => (true, true),
+            Subject::Resource(
+                Target::Processes
+                | Target::Process(_)
+                | Target::Groups
+                | Target::Group(_)
+                | Target::Health
+                | Target::Metrics,
+            ) => (true, false),
             Subject::List => (false, false),
         };
         self.entries.retain(|id, _| wanted.iter().any(|entry| entry.id == *id));
@@ -107,6 +126,24 @@ impl Watch {
                 logs: logs.then(|| entry.logs.subscribe()),
             });
         }
+    }
+}
+
+fn topics_of(subject: &Subject) -> &'static [Topic] {
+    match subject {
+        Subject::Resource(Target::Groups | Target::Group(_)) | Subject::List => {
+            &[Topic::Processes, Topic::Groups]
+        }
+        Subject::Resource(Target::Metrics) => &[Topic::Processes, Topic::Metrics],
+        Subject::Resource(
+            Target::Processes
+            | Target::Process(_)
+            | Target::RecentLogs
+            | Target::Logs(_)
+            | Target::Errors
+            | Target::Error(_)
+            | Target::Health,
+        ) => &[Topic::Processes],
     }
 }
 

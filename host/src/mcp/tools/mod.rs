@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use futures_util::future::BoxFuture;
 use hostler_api::connection::Selection;
 use hostler_api::schema::{Said, outline, schema_of, shown};
-use hostler_api::{ToolError, arguments};
+use hostler_api::{ErrorKind, ToolError, arguments};
 use hostler_model::nearest::nearest;
 use rmcp::model::{Tool, ToolAnnotations};
 use rmcp::schemars::JsonSchema;
@@ -105,6 +105,19 @@ pub(super) async fn ask(
         arguments: arguments.as_object().cloned().unwrap_or_default(),
     };
     (def.run)(call).await
+}
+
+/// The structured answer of a tool by its name, to the daemon itself.
+pub(super) async fn structured(
+    name: &str,
+    service: &Arc<Service>,
+    client: &Arc<Client>,
+    arguments: Value,
+) -> Result<Value, ToolError> {
+    match families().iter().flat_map(|f| &f.tools).find(|t| t.tool.name == name) {
+        Some(def) => Ok(ask(def, service, client, &arguments).await?.structured),
+        None => Err(ToolError::new(ErrorKind::NotConfigured, format!("there is no {name}"))),
+    }
 }
 
 /// The tools of a selection, in their order.
