@@ -59,6 +59,8 @@ enum Command {
     Down(commands::up::DownArgs),
     /// Trust a hostler.toml as it is now
     Trust(commands::up::TrustArgs),
+    /// Write a hostler.toml from a Procfile, package.json, pm2's or supervisord's file
+    Import(commands::import::Args),
     /// Print the JSON schema of hostler.toml
     #[command(hide = true)]
     Schema,
@@ -107,6 +109,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Up(args) => commands::up::up(args),
         Command::Down(args) => commands::up::down(args),
         Command::Trust(args) => commands::up::trust(args),
+        Command::Import(args) => commands::import::run(args),
         Command::Schema => {
             println!("{:#}", hostler_config::schema());
             Ok(())

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O: the text, the variables and what runs now are arguments.
 
+mod import;
 mod interpolate;
 mod mistake;
 mod plan;
@@ -13,6 +14,7 @@ mod stack;
 #[cfg(test)]
 mod tests;
 
+pub use import::{Imported, NotImported, import};
 pub use mistake::Mistake;
 pub use plan::{Change, Current, PlannedChange, plan};
 pub use read::{env_profile, read};

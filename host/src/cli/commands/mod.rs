@@ -2,6 +2,7 @@
 
 pub(super) mod clear;
 pub(super) mod group;
+pub(super) mod import;
 pub(super) mod info;
 pub(super) mod kill;
 pub(super) mod logs;
