@@ -25,6 +25,9 @@ const YOUNG: Duration = Duration::from_secs(15);
 /// After a walk over a tree's pages comes a pause of so many times its length: at most a thousandth of a core for each.
 const PAGES_PAUSE: u32 = 1000;
 
+/// A tree that sleeps is read anew after this: memory may go from it without it.
+const LOOKED_THROUGH: Duration = Duration::from_secs(60);
+
 /// What a tree uses.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Usage {
@@ -63,6 +66,8 @@ pub(super) struct Tracked {
     before: Option<Counters>,
     pages: Pages,
     looks: VecDeque<(i64, Point)>,
+    /// When all of it was read last.
+    looked_through: Option<Instant>,
     pub(super) latest: Option<Usage>,
 }
 
@@ -77,6 +82,7 @@ impl Tracked {
             before: None,
             pages: Pages::default(),
             looks: VecDeque::new(),
+            looked_through: None,
             latest: None,
         }
     }
@@ -97,8 +103,12 @@ impl Tracked {
         {
             return usage.clone();
         }
-        let tree = self.roots.tree();
         let group = self.group.as_deref().map(cgroup::usage).unwrap_or_default();
+        if let Some(usage) = self.asleep(group) {
+            return usage;
+        }
+        self.looked_through = Some(Instant::now());
+        let tree = self.roots.tree();
         let now = self.count(&tree, group);
         let memory = group.memory_bytes.unwrap_or_else(|| self.pages.memory(&tree));
         let gauges = [memory, tree.iter().map(|p| p.threads).sum(), open_files(&tree)];
@@ -117,6 +127,22 @@ impl Tracked {
         };
         self.latest = Some(usage.clone());
         usage
+    }
+
+    /// A tree that has used no CPU at all since the last look is as it was: its group tells that in one read.
+    fn asleep(&mut self, group: GroupUsage) -> Option<Usage> {
+        let (before, latest) = (self.before?, self.latest.as_ref()?);
+        let is_due = self.looked_through?.elapsed() > LOOKED_THROUGH;
+        if is_due || group.cpu_us? != before.cpu_us || latest.tree.is_empty() {
+            return None;
+        }
+        let usage = Usage { cpu_percent: 0.0, ..latest.clone() };
+        let now = Counters { at: Instant::now(), ..before };
+        let point = self.point(&usage.tree, now, [usage.memory_bytes, usage.threads, usage.open_files]);
+        self.before = Some(now);
+        self.remember(point);
+        self.latest = Some(usage.clone());
+        Some(usage)
     }
 
     fn count(&self, tree: &[Process], group: GroupUsage) -> Counters {
