@@ -154,6 +154,8 @@ impl Env {
         let mut command = Command::new(program);
         command
             .env("HOSTLER_HOME", self.home())
+            // Compiling plugins anew for each test would take longer than the tests.
+            .env("HOSTLER_PLUGIN_CODE", built("hostler").with_file_name("plugin-code"))
             .env_remove("HOSTLER_POLICY_FILE")
             .env(MARK, &self.root)
             .current_dir(self.project());

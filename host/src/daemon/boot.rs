@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::annotate::Annotate;
 use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
@@ -99,8 +100,13 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     tokio::spawn(backlog.clone().work_off(store.clone(), degraded.clone()));
     let (litter, litter_thread) =
         Litter::start(home, store.clone()).map_err(|e| format!("cannot start the cleaning: {e}"))?;
-    let (ingest, ingest_thread) = Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter)
-        .map_err(|e| format!("cannot start the ingest: {e}"))?;
+    let plugins = Plugins::new(config.clone(), &home.plugin_code());
+    let (annotate, annotate_thread) =
+        Annotate::start(store.clone(), registry.clone(), plugins.clone(), degraded.clone())
+            .map_err(|e| format!("cannot start the parsers: {e}"))?;
+    let (ingest, ingest_thread) =
+        Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter, annotate.clone())
+            .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
@@ -112,7 +118,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         degraded: degraded.clone(),
         backlog: backlog.clone(),
         monitor: Arc::new(Monitor::new(home.clone())),
-        plugins: Plugins::new(config.clone(), &home.plugin_code()),
+        plugins,
         config,
         starts: Quota::default(),
         checkers: Default::default(),
@@ -124,6 +130,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         started,
     });
     take_over(&service).await?;
+    annotate.catch_up();
     service.groups.resume().await.map_err(|e| format!("cannot read the groups: {e}"))?;
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
@@ -138,7 +145,8 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     ingest.stop();
     let _ = tokio::task::spawn_blocking(move || {
         upkeep.stop();
-        ingest_thread.join().and_then(|()| litter_thread.join())
+        // The parsers and the cleaning end when there is no ingest that could tell of anything.
+        ingest_thread.join().and_then(|()| annotate_thread.join()).and_then(|()| litter_thread.join())
     })
     .await;
     store.shutdown().await;

@@ -9,6 +9,9 @@ use hostler_model::{ProcessId, RunNo};
 /// The variable that moves all state, policy included.
 pub(crate) const VARIABLE: &str = "HOSTLER_HOME";
 
+/// Names another directory for the machine code of plugins.
+pub(crate) const CODE_VARIABLE: &str = "HOSTLER_PLUGIN_CODE";
+
 /// Set by a client for the daemon that it starts: where the client looked for the policy.
 pub(crate) const POLICY_VARIABLE: &str = "HOSTLER_POLICY_FILE";
 
@@ -111,9 +114,10 @@ impl Home {
         self.root.join("bin")
     }
 
-    /// Machine code of plugins.
+    /// Machine code of plugins. It is the same for all homes, so several can share it.
     pub(crate) fn plugin_code(&self) -> PathBuf {
-        self.root.join("plugin-code")
+        let shared = std::env::var_os(CODE_VARIABLE).map(PathBuf::from).filter(|path| path.is_absolute());
+        shared.unwrap_or_else(|| self.root.join("plugin-code"))
     }
 
     pub(crate) fn policy(&self) -> &Path {

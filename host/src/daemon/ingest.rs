@@ -15,6 +15,7 @@ use hostler_store::{
     IngestBatch, Ingested, JournalPosition, LogPoint, RowFlags, Rows, RunKey, Store, StoreError,
 };
 
+use super::annotate::Annotate;
 use super::degraded::Degraded;
 use super::litter::Litter;
 use super::registry::Registry;
@@ -54,9 +55,11 @@ impl Ingest {
         registry: Arc<Registry>,
         degraded: Degraded,
         litter: Litter,
+        annotate: Annotate,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (news, inbox) = channel();
-        let worker = Worker { store, registry, degraded, litter, tails: BTreeMap::new(), last: None };
+        let worker =
+            Worker { store, registry, degraded, litter, annotate, tails: BTreeMap::new(), last: None };
         let thread = std::thread::Builder::new().name("ingest".into()).spawn(move || worker.run(&inbox))?;
         Ok((Self { news }, thread))
     }
@@ -82,6 +85,8 @@ struct Worker {
     registry: Arc<Registry>,
     degraded: Degraded,
     litter: Litter,
+    /// Who looks at the lines when they are stored.
+    annotate: Annotate,
     tails: BTreeMap<RunKey, Tail>,
     /// The last one that was read; the next round begins behind it.
     last: Option<RunKey>,
@@ -251,6 +256,11 @@ impl Worker {
         if gone || drained {
             self.tails.remove(&run);
             self.litter.put(dir);
+        }
+        if drained {
+            self.annotate.closed(run);
+        } else if let Ingested::Stored { rows: Some(_) } = answer {
+            self.annotate.grew(run);
         }
         let Some(entry) = self.registry.get(process) else { return };
         entry.handle.consumed(hostler_supervisor::RunKey(run.0), position);

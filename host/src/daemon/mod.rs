@@ -2,6 +2,7 @@
 //! operation of the API; the rest are the parts.
 
 mod activity;
+mod annotate;
 mod backlog;
 pub(crate) mod boot;
 pub(crate) mod changes;

@@ -15,6 +15,9 @@ use super::changes::{Changes, Topic};
 /// How long the last lines of a process that just ended may take to be stored.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// How long who asks for levels and fields waits for the newest ones.
+const PARSING: Duration = Duration::from_millis(300);
+
 /// One process.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -35,6 +38,8 @@ pub(crate) struct Entry {
 pub(crate) struct LogMark {
     /// The newest stored line.
     pub(crate) newest: Option<LogPoint>,
+    /// The newest line that the parsers have seen, and all before it.
+    pub(crate) annotated: Option<LogPoint>,
     /// The newest run whose journal is stored whole.
     pub(crate) drained: Option<RunKey>,
 }
@@ -71,6 +76,14 @@ impl Entry {
         if self.is_behind() {
             let _ = tokio::time::timeout(DRAIN, logs.wait_for(|mark| self.lacks(mark).is_none())).await;
         }
+    }
+
+    /// Waits a moment until the parsers have seen the lines that are there. It is no failure when they have not: what
+    /// may be the beginning of a stack trace waits for more, and old lines are caught up with after a start.
+    pub(crate) async fn annotated(&self) {
+        let newest = self.logs.borrow().newest;
+        let mut logs = self.logs.subscribe();
+        let _ = tokio::time::timeout(PARSING, logs.wait_for(|mark| mark.annotated >= newest)).await;
     }
 
     fn is_behind(&self) -> bool {

@@ -4,6 +4,7 @@
 //! That is what lets every policy be tested over thousands of random histories in milliseconds.
 
 pub mod bucket;
+pub mod chain;
 pub mod dotenv;
 pub mod errors;
 pub mod event;

@@ -36,6 +36,7 @@ mod sessions;
 mod sql;
 mod stacks;
 mod store;
+mod unannotated;
 mod usage;
 mod writer;
 

@@ -67,10 +67,10 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
         return Err(Failure { message, code: 2 });
     }
     if args.summary {
-        let each = args.processes.iter();
-        return each
-            .map(|process| search::summary(process, stream(&args.stream), args.since.clone(), args.json))
-            .collect();
+        let mut each = args.processes.iter();
+        return each.try_for_each(|process| {
+            search::summary(process, stream(&args.stream), args.since.clone(), args.json)
+        });
     }
     let mut client = Client::connect()?;
     if let Some(path) = &args.export {

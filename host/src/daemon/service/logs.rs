@@ -46,6 +46,9 @@ impl Service {
         let mut pages = Vec::new();
         for entry in &entries {
             entry.caught_up().await;
+            if request.min_level.is_some() || request.format == LogFormat::Records {
+                entry.annotated().await;
+            }
             let mut query = LogQuery { process_id: entry.id, ..query.clone() };
             if request.cursor.is_some() {
                 let Some(place) = places.0.get(&entry.id) else { continue };

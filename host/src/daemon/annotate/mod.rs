@@ -1,0 +1,148 @@
+//! What parsers make of stored lines: level, message, fields, and which lines belong together.
+//!
+//! It follows the ingest at its own pace, on a thread of its own with less priority: no parser delays a line, and a
+//! line that nobody understood is there as it was written. Each run has a worker as long as there is something to do
+//! for it; they take turns, so that a parser that computes for long delays its own run only.
+
+mod events;
+mod parsers;
+mod window;
+mod worker;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hostler_model::ProcessId;
+use hostler_store::{LogPoint, RunKey, Store, StoreError};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use self::worker::{Task, Worker};
+use super::degraded::Degraded;
+use super::plugins::Plugins;
+use super::registry::Registry;
+
+/// How much less it may compute than others when the machine is busy, as `nice` counts.
+const NICENESS: i32 = 5;
+/// How long after a failure of the database it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+const DEGRADED: &str = "lines are stored but not parsed";
+
+/// The way to the workers.
+#[derive(Debug, Clone)]
+pub(crate) struct Annotate {
+    news: UnboundedSender<News>,
+}
+
+#[derive(Debug)]
+enum News {
+    Lines(RunKey, Task),
+    CatchUp,
+}
+
+/// What a worker needs.
+struct Parts {
+    store: Store,
+    registry: Arc<Registry>,
+    plugins: Plugins,
+    degraded: Degraded,
+}
+
+impl Annotate {
+    /// Starts the thread. It ends when nobody can tell it of lines any more; what is not done then is done by the next
+    /// daemon.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn start(
+        store: Store,
+        registry: Arc<Registry>,
+        plugins: Plugins,
+        degraded: Degraded,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (news, inbox) = mpsc::unbounded_channel();
+        let parts = Arc::new(Parts { store, registry, plugins, degraded });
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(2).build()?;
+        let thread = std::thread::Builder::new().name("annotate".into()).spawn(move || {
+            yield_to_others();
+            runtime.block_on(manage(&parts, inbox));
+            runtime.shutdown_background();
+        })?;
+        Ok((Self { news }, thread))
+    }
+
+    /// There are more lines of a run.
+    pub(crate) fn grew(&self, run: RunKey) {
+        let _ = self.news.send(News::Lines(run, Task::Grew));
+    }
+
+    /// All lines of a run are there.
+    pub(crate) fn closed(&self, run: RunKey) {
+        let _ = self.news.send(News::Lines(run, Task::Closed));
+    }
+
+    /// All processes are known: what an earlier daemon left can be done.
+    pub(crate) fn catch_up(self) {
+        let _ = self.news.send(News::CatchUp);
+    }
+}
+
+impl Parts {
+    /// Notes a failure of the database, and waits until it is worth another try.
+    async fn failed(&self, error: &StoreError) {
+        self.degraded.note::<(), _>(DEGRADED, &Err(error));
+        tokio::time::sleep(RETRY).await;
+    }
+
+    /// Tells how far the lines of a process are known.
+    fn publish(&self, process: ProcessId, point: LogPoint) {
+        self.degraded.note(DEGRADED, &Ok::<(), &str>(()));
+        if let Some(entry) = self.registry.get(process) {
+            entry.logs.send_modify(|mark| mark.annotated = mark.annotated.max(Some(point)));
+        }
+    }
+}
+
+/// Gives each run with news a worker.
+async fn manage(parts: &Arc<Parts>, mut inbox: UnboundedReceiver<News>) {
+    let mut workers: HashMap<RunKey, mpsc::Sender<Task>> = HashMap::new();
+    while let Some(news) = inbox.recv().await {
+        match news {
+            News::Lines(run, task) => tell(parts, &mut workers, run, task),
+            News::CatchUp => match parts.store.unannotated_runs().await {
+                Ok(runs) => runs.into_iter().for_each(|run| tell(parts, &mut workers, run, Task::Grew)),
+                Err(error) => parts.degraded.note::<(), _>(DEGRADED, &Err(error)),
+            },
+        }
+        workers.retain(|_, worker| !worker.is_closed());
+    }
+}
+
+fn tell(parts: &Arc<Parts>, workers: &mut HashMap<RunKey, mpsc::Sender<Task>>, run: RunKey, task: Task) {
+    // Two places: that there is more needs to be said once, and that it was all must not be lost.
+    let told = workers.get(&run).map(|worker| match task {
+        Task::Grew if worker.capacity() < 2 => Ok(()),
+        task => worker.try_send(task),
+    });
+    match told {
+        Some(Ok(()) | Err(TrySendError::Full(_))) => {}
+        Some(Err(TrySendError::Closed(_))) | None => {
+            let (sender, tasks) = mpsc::channel(2);
+            let _ = sender.try_send(task);
+            workers.insert(run, sender);
+            tokio::spawn(Worker::run(Arc::clone(parts), run, tasks));
+        }
+    }
+}
+
+/// What is made here is wanted soon; what others do is wanted at once.
+fn yield_to_others() {
+    let thread = rustix::thread::gettid();
+    if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
+        tracing::debug!(%error, "the parsers have the priority of all others");
+    }
+}

@@ -1,0 +1,206 @@
+//! One run on its way through the parsers: reads what is stored, asks, and commits events together with how far it is.
+//! Killed at any instant, it begins again at the last commit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_model::{Event, ProcessId, RunNo, Severity, Stream};
+use hostler_store::{Annotated, Annotations, LogPoint, LogQuery, Order, RunKey, StoreError};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::Parts;
+use super::parsers::{Parsers, names};
+use super::window::Window;
+use hostler_model::chain::cut;
+
+/// Lines and bytes that are read at once.
+const BATCH_LINES: usize = 4_096;
+const BATCH_BYTES: usize = 1 << 20;
+/// Lines and bytes that wait to be understood at most; then they are taken as they are.
+const MAX_LINES: usize = 2 * BATCH_LINES;
+const MAX_BYTES: usize = 4 << 20;
+/// After so long without a line of a stream, nothing of it waits for more.
+const SILENCE: Duration = Duration::from_secs(1);
+/// After so long without work, the parsers are given back.
+const IDLE: Duration = Duration::from_secs(10);
+/// Between two looks at what grows: lines that come one by one are taken together.
+const PACE: Duration = Duration::from_millis(20);
+/// What there is to be done for a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    /// There are more lines.
+    Grew,
+    /// There are all of them.
+    Closed,
+}
+
+/// One run.
+pub(super) struct Worker {
+    parts: Arc<Parts>,
+    process: ProcessId,
+    run: RunNo,
+    key: RunKey,
+    streams: [Parsers; 2],
+    window: Window,
+    /// Events that are not stored, since something before their end is not known yet.
+    held: Vec<Event>,
+    /// The first line that was not read.
+    next_read: u64,
+    /// The first line that is not stored as known.
+    stored: u64,
+    closed: bool,
+}
+
+/// How a step ended.
+enum Step {
+    /// There is more to read.
+    More,
+    /// All that is stored was read.
+    CaughtUp,
+    /// The run is gone.
+    Gone,
+}
+
+impl Worker {
+    /// Works until nothing was to be done for a while.
+    pub(super) async fn run(parts: Arc<Parts>, key: RunKey, mut tasks: Receiver<Task>) {
+        let mut worker = None;
+        while worker.is_none() {
+            match Self::begin(&parts, key).await {
+                Ok(Some(begun)) => worker = Some(begun),
+                Ok(None) | Err(StoreError::NotFound(_)) => return,
+                Err(error) => parts.failed(&error).await,
+            }
+        }
+        if let Some(mut worker) = worker {
+            worker.work(&mut tasks).await;
+        }
+    }
+
+    async fn begin(parts: &Arc<Parts>, key: RunKey) -> Result<Option<Self>, StoreError> {
+        let (process, run) = parts.store.run_of(key).await?;
+        let stored = parts.store.annotation_state(key).await?;
+        let Some(entry) = parts.registry.get(process) else { return Ok(None) };
+        let names = names(&entry.handle.snapshot().spec.parsers);
+        let streams = [
+            Parsers::find(&parts.plugins, &names, Stream::Stdout).await,
+            Parsers::find(&parts.plugins, &names, Stream::Stderr).await,
+        ];
+        let parts = Arc::clone(parts);
+        let (window, held) = (Window::default(), Vec::new());
+        Ok(Some(Self {
+            parts,
+            process,
+            run,
+            key,
+            streams,
+            window,
+            held,
+            next_read: stored,
+            stored,
+            closed: false,
+        }))
+    }
+
+    async fn work(&mut self, tasks: &mut Receiver<Task>) {
+        loop {
+            match self.step().await {
+                Ok(Step::More) => continue,
+                Ok(Step::CaughtUp) => sleep(PACE).await,
+                Ok(Step::Gone) => return,
+                Err(error) => {
+                    self.parts.failed(&error).await;
+                    self.start_over();
+                    continue;
+                }
+            }
+            match timeout_at(self.deadline(), tasks.recv()).await {
+                Ok(Some(task)) => self.closed |= task == Task::Closed,
+                Ok(None) => return,
+                Err(_) if self.is_waiting() => {}
+                Err(_) => {
+                    // News that come from here on go to a new worker; what came before is still this one's.
+                    tasks.close();
+                    if tasks.try_recv().is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads on, asks the parsers, and commits what is known.
+    async fn step(&mut self) -> Result<Step, StoreError> {
+        self.parts.plugins.keep_current().await;
+        let page = self.parts.store.logs(self.query()).await?;
+        let more = page.more;
+        for row in &page.rows {
+            self.streams[row.stream as usize].push(row.seq, row.flags.is_gap());
+            self.next_read = row.seq + 1;
+        }
+        self.window.extend(page.rows);
+        let full = self.window.rows().len() > MAX_LINES || self.window.bytes() > MAX_BYTES;
+        for parsers in &mut self.streams {
+            let is_silent = parsers.waiting().is_some_and(|(_, since)| since.elapsed() >= SILENCE);
+            let end = full || (!more && (self.closed || is_silent));
+            let events = parsers.ask(&self.window, end).await;
+            self.held.extend(events);
+        }
+        let waiting = self.streams.iter().filter_map(Parsers::waiting).map(|(seq, _)| seq).min();
+        let (next, events) = cut(&mut self.held, waiting.unwrap_or(self.next_read));
+        if next == self.stored {
+            return Ok(if more { Step::More } else { Step::CaughtUp });
+        }
+        self.commit(next, events, more).await
+    }
+
+    async fn commit(&mut self, next_seq: u64, events: Vec<Event>, more: bool) -> Result<Step, StoreError> {
+        let (run, from_seq, occurrences) = (self.key, self.stored, Vec::new());
+        let annotations = Annotations { run, from_seq, next_seq, events, occurrences };
+        match self.parts.store.commit_annotations(annotations, self.window.rows()).await? {
+            Annotated::Stored => {
+                self.stored = next_seq;
+                self.window.forget_before(next_seq);
+                self.parts.publish(self.process, LogPoint { run: self.run, seq: next_seq - 1 });
+                Ok(if more { Step::More } else { Step::CaughtUp })
+            }
+            Annotated::Elsewhere { next_seq } => {
+                self.stored = next_seq;
+                self.start_over();
+                Ok(Step::More)
+            }
+            Annotated::RunGone => Ok(Step::Gone),
+        }
+    }
+
+    /// Forgets what was not stored, to read it again.
+    fn start_over(&mut self) {
+        self.next_read = self.stored;
+        self.held.clear();
+        self.window = Window::default();
+        self.streams.iter_mut().for_each(Parsers::start_over);
+    }
+
+    fn query(&self) -> LogQuery {
+        LogQuery {
+            run: Some(self.run),
+            min_level: Severity::UNKNOWN,
+            after: Some(LogPoint { run: self.run, seq: self.next_read.saturating_sub(1) }),
+            order: Order::Asc,
+            max_bytes: BATCH_BYTES,
+            ..LogQuery::newest(self.process, BATCH_LINES)
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.streams.iter().any(|parsers| parsers.waiting().is_some())
+    }
+
+    /// When to look again although nobody says so.
+    fn deadline(&self) -> Instant {
+        let silent = self.streams.iter().filter_map(Parsers::waiting).map(|(_, since)| since + SILENCE);
+        let idle = if self.closed { Duration::ZERO } else { IDLE };
+        silent.min().unwrap_or_else(|| Instant::now() + idle)
+    }
+}

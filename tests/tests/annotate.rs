@@ -1,0 +1,149 @@
+//! What parsers make of lines, through the whole of it: levels, messages, fields, traces; with parsers that misbehave,
+//! and with daemons that are killed.
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use e2e::{Env, Era, Mcp, wait_for};
+use serde_json::{Value, json};
+
+/// Starts a process that writes what is appended to a file.
+fn start(env: &Env, mcp: &mut Mcp, name: &str, text: &str, parsers: Value) {
+    env.write(&format!("{name}.log"), text);
+    let args = json!(["-n", "+1", "-f", format!("{name}.log")]);
+    let log = json!({"parsers": parsers});
+    mcp.done("start_process", json!({"name": name, "command": "tail", "args": args, "log": log}));
+}
+
+fn append(env: &Env, name: &str, text: &str) {
+    let path = env.project().join(format!("{name}.log"));
+    OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+fn records(mcp: &mut Mcp, name: &str, more: Value) -> Vec<Value> {
+    let mut request = json!({"process": name, "format": "records", "order": "asc", "limit": 1000});
+    request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    mcp.done("get_logs", request)["lines"].as_array().unwrap().clone()
+}
+
+/// The records, once there are so many of a level and above.
+fn leveled(mcp: &mut Mcp, name: &str, level: &str, count: usize) -> Vec<Value> {
+    wait_for("the lines are parsed", || {
+        let found = records(mcp, name, json!({"min_level": level}));
+        (found.len() >= count).then_some(found)
+    })
+}
+
+#[test]
+fn structured_lines_have_level_message_and_fields() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Legacy);
+    let text = "{\"level\":\"info\",\"msg\":\"listening\",\"port\":8080}\nplain\nWARN disk is nearly full\n\
+                {\"level\":50,\"msg\":\"payment failed\",\"order\":{\"id\":17}}\n";
+    start(&env, &mut mcp, "web", text, json!(["json"]));
+    leveled(&mut mcp, "web", "info", 3);
+    let lines = records(&mut mcp, "web", json!({}));
+    let of = |index: usize| {
+        let line = &lines[index];
+        (line["level"].as_str(), line["message"].as_str().unwrap(), line["fields"].clone())
+    };
+    assert_eq!(of(0), (Some("info"), "listening", json!({"port": "8080"})));
+    assert_eq!(of(1), (None, "plain", Value::Null));
+    assert_eq!(of(2), (Some("warn"), "disk is nearly full", Value::Null));
+    assert_eq!(of(3), (Some("error"), "payment failed", json!({"order.id": "17"})));
+    assert_eq!(records(&mut mcp, "web", json!({"min_level": "error"})).len(), 1);
+    // As text, each line is what was written.
+    let text = mcp.done("get_logs", json!({"process": "web"}))["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("{\"level\":50,\"msg\":\"payment failed\""), "{text}");
+}
+
+#[test]
+fn a_stack_trace_is_one_event_although_it_comes_in_pieces() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Legacy);
+    start(&env, &mut mcp, "app", "INFO ready\nTraceback (most recent call last):\n", json!([]));
+    leveled(&mut mcp, "app", "info", 1);
+    append(&env, "app", "  File \"a.py\", line 1, in <module>\n    f()\nValueError: boom\n");
+    let lines = leveled(&mut mcp, "app", "error", 4);
+    let messages: Vec<&str> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!((messages[0], messages[3]), ("Traceback (most recent call last):", "ValueError: boom"));
+    append(&env, "app", "ERROR and on it goes\n");
+    leveled(&mut mcp, "app", "error", 5);
+}
+
+/// Each line is looked at once, however often the daemon is killed meanwhile.
+#[test]
+fn killed_daemons_parse_each_line_once() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Legacy);
+    start(&env, &mut mcp, "web", "", json!(["json"]));
+    const EACH: usize = 2_000;
+    for round in 0..4 {
+        let line = |n: usize| format!("{{\"level\":\"info\",\"msg\":\"line\",\"n\":{}}}\n", round * EACH + n);
+        append(&env, "web", &(1..=EACH).map(line).collect::<String>());
+        wait_for("some of it is stored", || {
+            let page = mcp.done("get_logs", json!({"process": "web", "limit": 1, "format": "records"}));
+            let seq = page["lines"][0]["seq"].as_u64().unwrap_or(0);
+            (seq > (round * EACH) as u64).then_some(())
+        });
+        env.crash_daemon();
+    }
+    let all = 4 * EACH;
+    let last = all.to_string();
+    wait_for("all of it is parsed", || {
+        let newest = json!({"process": "web", "limit": 1, "format": "records"});
+        let page = mcp.done("get_logs", newest);
+        (page["lines"][0]["fields"]["n"].as_str() == Some(&*last)).then_some(())
+    });
+    let database = rusqlite::Connection::open(env.home().join("hostler.db")).unwrap();
+    let events: i64 = database.query_row("SELECT sum(count) FROM log_events", [], |row| row.get(0)).unwrap();
+    assert_eq!(events, all as i64);
+    for (at, line) in records(&mut mcp, "web", json!({})).iter().enumerate() {
+        assert_eq!(line["fields"]["n"], (at + 1).to_string(), "{line}");
+    }
+}
+
+#[test]
+fn hostile_parsers_cost_their_own_verdict_only() {
+    let env = Env::new();
+    let hostile = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hostile");
+    let names = ["loop", "trap", "hog", "liar"];
+    let declared: String = names
+        .iter()
+        .map(|name| {
+            let file = hostile.join(format!("{name}.wasm"));
+            format!(
+                "[plugins.{name}]\nsource = {file:?}\nlimits = {{ cpu_ms = 50, memory_bytes = 8388608 }}\n"
+            )
+        })
+        .collect();
+    std::fs::write(env.home().join("config.toml"), declared).unwrap();
+    let mut mcp = env.mcp(Era::Legacy);
+    start(&env, &mut mcp, "victim", "", json!(["loop", "trap", "hog", "liar", "json"]));
+    start(&env, &mut mcp, "other", "", json!(["json"]));
+    const ROUNDS: usize = 6;
+    for n in 1..=ROUNDS {
+        let line = format!("{{\"level\":\"error\",\"msg\":\"no {n}\",\"n\":{n}}}\n");
+        append(&env, "victim", &line);
+        append(&env, "other", &line);
+        leveled(&mut mcp, "other", "error", n);
+        let lines = leveled(&mut mcp, "victim", "error", n);
+        assert_eq!(lines[n - 1]["fields"]["n"], n.to_string());
+    }
+    let list = env.cli(&["plugin", "list", "--json"]).ok().json();
+    let plugin = |name: &str| {
+        list["plugins"].as_array().unwrap().iter().find(|plugin| plugin["name"] == name).unwrap().clone()
+    };
+    for (name, counter) in
+        [("loop", "timeouts"), ("trap", "traps"), ("hog", "traps"), ("liar", "invalid_answers")]
+    {
+        let shown = plugin(name);
+        assert!(shown[counter].as_u64().unwrap() >= 3, "{shown}");
+        assert_eq!(shown["status"], "quarantined", "{shown}");
+        assert!(!shown["reason"].as_str().unwrap().is_empty());
+    }
+    let well = plugin("json");
+    assert_eq!((&well["status"], &well["traps"]), (&json!("active"), &json!(0)), "{well}");
+}
