@@ -292,10 +292,6 @@ fn gone(_: hostler_supervisor::handle::Gone) -> ToolError {
     )
 }
 
-fn not_configured(what: &str) -> ToolError {
-    ToolError::new(ErrorKind::NotConfigured, what)
-}
-
 fn list(names: &[&str]) -> String {
     match names {
         [] => "none".to_owned(),
