@@ -107,6 +107,12 @@ impl Env {
         Some(PathBuf::from(format!("/sys/fs/ext4/{device}/trigger_fs_error")))
     }
 
+    /// Where the machine code of plugins is kept, for all environments together.
+    #[must_use]
+    pub fn plugin_code(&self) -> PathBuf {
+        built("hostler").with_file_name("plugin-code")
+    }
+
     /// The directory in which clients stand.
     #[must_use]
     pub fn project(&self) -> PathBuf {
@@ -155,7 +161,7 @@ impl Env {
         command
             .env("HOSTLER_HOME", self.home())
             // Compiling plugins anew for each test would take longer than the tests.
-            .env("HOSTLER_PLUGIN_CODE", built("hostler").with_file_name("plugin-code"))
+            .env("HOSTLER_PLUGIN_CODE", self.plugin_code())
             .env_remove("HOSTLER_POLICY_FILE")
             .env(MARK, &self.root)
             .current_dir(self.project());

@@ -83,7 +83,8 @@ fn what_is_no_plugin_fails_with_the_reason() {
     let whole = component("json");
     env.write("sample.log", "{}\n");
     let _ = env.cli(&["plugin", "run", "builtin:json", "--input", "sample.log"]).ok();
-    let code = std::fs::read_dir(env.home().join("plugin-code")).unwrap().next().unwrap().unwrap();
+    let mut code = std::fs::read_dir(env.plugin_code()).unwrap().map(|entry| entry.unwrap().path());
+    let code = code.find(|path| path.extension().is_some_and(|e| e == "cwasm")).unwrap();
     let cases: [(&str, Vec<u8>, &str); 9] = [
         ("empty.wasm", Vec::new(), "the file is empty"),
         ("text.wasm", b"fn main() {}\n".to_vec(), "this is not WebAssembly but a text"),
@@ -91,7 +92,7 @@ fn what_is_no_plugin_fails_with_the_reason() {
         ("module.wasm", b"\0asm\x01\0\0\0".to_vec(), "this is a core WebAssembly module, not a component"),
         ("short.wasm", whole[..whole.len() / 2].to_vec(), "the component is cut short"),
         ("other.wasm", b"\0asm\x0d\0\x01\0".to_vec(), "exports none of the interfaces of a plugin"),
-        ("code.wasm", std::fs::read(code.path()).unwrap(), "precompiled machine code (.cwasm)"),
+        ("code.wasm", std::fs::read(&code).unwrap(), "precompiled machine code (.cwasm)"),
         ("new.wasm", patched("json", "@1.0.0", "@2.0.0"), "this host speaks hostler:plugin@1.0.0"),
         ("wasi.wasm", patched("json", "@0.2.", "@0.3."), "built for WASI 0.3"),
     ];
