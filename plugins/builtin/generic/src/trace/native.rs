@@ -81,7 +81,8 @@ fn is_in_app(function: &str, file: &str, module: &str) -> bool {
         }
     });
     let in_library = module.contains(".so") || library.iter().any(|part| file.contains(part));
-    !named && !in_library && !(file.is_empty() && module.is_empty())
+    let nowhere = file.is_empty() && module.is_empty();
+    !(named || in_library || nowhere)
 }
 
 /// `main.c:10:5: runtime error: signed integer overflow: …`
