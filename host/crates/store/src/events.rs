@@ -71,7 +71,7 @@ impl Store {
         rows: &[LogRow],
     ) -> Result<Annotated, StoreError> {
         let encoded = Encoded::of(annotations, rows)?;
-        self.write(move |conn| commit(conn, &encoded)).await
+        self.write_if_room(move |conn| commit(conn, &encoded)).await
     }
 
     /// The first line of a run that no parser has seen.

@@ -82,7 +82,7 @@ impl Store {
     /// When the database cannot be written; then nothing of any batch is stored, and they may be given again.
     pub async fn commit_ingest(&self, batches: Vec<IngestBatch>) -> Result<Vec<Ingested>, StoreError> {
         let batches = encode(batches);
-        self.write(move |conn| commit(conn, &batches)).await
+        self.write_if_room(move |conn| commit(conn, &batches)).await
     }
 
     /// [`Store::commit_ingest`] for a thread of its own. Waits while the writer's queue is full.
@@ -94,7 +94,7 @@ impl Store {
     /// As [`Store::commit_ingest`].
     pub fn commit_ingest_blocking(&self, batches: Vec<IngestBatch>) -> Result<Vec<Ingested>, StoreError> {
         let batches = encode(batches);
-        self.write_blocking(move |conn| commit(conn, &batches))
+        self.write_if_room_blocking(move |conn| commit(conn, &batches))
     }
 
     /// Where ingest of a run goes on.

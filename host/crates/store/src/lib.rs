@@ -27,6 +27,7 @@ mod projects;
 mod reader;
 mod restore;
 mod retention;
+mod room;
 mod rows;
 mod runs;
 mod seal;

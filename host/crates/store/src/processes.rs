@@ -48,7 +48,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Duplicate`] when the project has one of that name.
     pub async fn insert_process(&self, new: NewProcess) -> Result<ProcessId, StoreError> {
-        self.write(move |conn| insert(conn, &new)).await
+        self.write_if_room(move |conn| insert(conn, &new)).await
     }
 
     /// Replaces how a process is started.

@@ -110,7 +110,7 @@ impl Store {
     /// [`StoreError::Duplicate`] when the process has that run, [`StoreError::NotFound`] when it is gone.
     pub async fn begin_run(&self, new: NewRun, lifecycle: &Lifecycle) -> Result<RunKey, StoreError> {
         let row = LifecycleRow::new(lifecycle)?;
-        self.write(move |conn| begin(conn, &new, &row)).await
+        self.write_if_room(move |conn| begin(conn, &new, &row)).await
     }
 
     /// Notes that the program of a run was executed.

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use crate::checkpoint::Checkpointer;
 use crate::error::{OpenError, StoreError};
 use crate::lane::Lane;
-use crate::{open, reader, writer};
+use crate::{open, reader, room, writer};
 
 /// A handle to the database; clones are cheap and mean the same database.
 ///
@@ -93,6 +93,26 @@ impl Store {
         F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         self.noticed(self.inner.writer.call(work).await)
+    }
+
+    /// [`Store::write`] of what can wait while the disk is as good as full.
+    pub(crate) async fn write_if_room<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        room::for_more(&self.inner.path)?;
+        self.write(work).await
+    }
+
+    /// [`Store::write_if_room`] for a thread that may wait.
+    pub(crate) fn write_if_room_blocking<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        room::for_more(&self.inner.path)?;
+        self.write_blocking(work)
     }
 
     /// [`Store::write`] for a thread that may wait.

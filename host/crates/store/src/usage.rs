@@ -25,7 +25,7 @@ impl Store {
         for (process, point) in points {
             shards.entry(process.0.div_euclid(SHARD)).or_default().push((process.0, point));
         }
-        self.write(move |conn| {
+        self.write_if_room(move |conn| {
             for (shard, points) in &shards {
                 add(conn, Resolution::TenSeconds, *shard, start, points)?;
                 let end = start + Resolution::TenSeconds.seconds();
