@@ -15,6 +15,7 @@ pub(crate) mod home;
 mod ingest;
 mod instance;
 mod litter;
+mod live;
 mod logging;
 pub(crate) mod metrics;
 mod monitor;

@@ -1,5 +1,6 @@
 //! Start, stop, restart, kill, list, info.
 
+use hostler_api::input::InputResult;
 use hostler_api::process::{ProcessInfo, ProcessList, StartResult, StopResult};
 
 use super::{Hints, InWords, READS, ToolDef, tool};
@@ -7,6 +8,7 @@ use crate::daemon::service::in_words;
 
 const STARTS: Hints = Hints { read_only: false, destructive: false, idempotent: true };
 const ENDS: Hints = Hints { read_only: false, destructive: true, idempotent: true };
+const TYPES: Hints = Hints { read_only: false, destructive: true, idempotent: false };
 const RESTARTS: Hints = Hints { read_only: false, destructive: true, idempotent: false };
 
 pub(super) fn tools() -> Vec<ToolDef> {
@@ -47,6 +49,17 @@ pub(super) fn tools() -> Vec<ToolDef> {
             |service, client, request, patience| async move { service.kill(&client, request, &patience).await },
         ),
         tool(
+            "send_input",
+            "Send input to a process",
+            "Writes to a process's stdin, or types at its terminal (`pty`): text, bytes or keys; `eof` ends the input. With \
+             `wait_ms` or `until_pattern` the answer has the output that follows, and the unfinished line, such as a \
+             prompt. Input is kept nowhere, but a terminal may echo it into the logs.",
+            TYPES,
+            |service, client, request, patience| async move {
+                service.send_input(&client, request, &patience).await
+            },
+        ),
+        tool(
             "list_processes",
             "List processes",
             "Shows the processes of this project (or of all) with their status, pid and restarts; `detail: full` adds \
@@ -78,6 +91,7 @@ impl InWords for StartResult {
     }
 }
 
+impl InWords for InputResult {}
 impl InWords for StopResult {}
 impl InWords for ProcessList {}
 impl InWords for ProcessInfo {}
