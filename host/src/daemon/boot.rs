@@ -21,6 +21,7 @@ use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
+use super::journals::Journals;
 use super::litter::Litter;
 use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
@@ -104,12 +105,24 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     let plugins = Plugins::new(config.clone(), &home.plugin_code());
     let errors = Errors::new(store.clone(), plugins.clone(), config.clone(), degraded.clone());
     tokio::spawn(errors.clone().judge_crashes());
-    let (annotate, annotate_thread) =
-        Annotate::start(store.clone(), registry.clone(), plugins.clone(), errors.clone(), degraded.clone())
-            .map_err(|e| format!("cannot start the parsers: {e}"))?;
-    let (ingest, ingest_thread) =
-        Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter, annotate.clone())
-            .map_err(|e| format!("cannot start the ingest: {e}"))?;
+    let (annotate, annotate_thread) = Annotate::start(
+        store.clone(),
+        registry.clone(),
+        plugins.clone(),
+        errors.clone(),
+        degraded.clone(),
+        upkeep.wake(),
+    )
+    .map_err(|e| format!("cannot start the parsers: {e}"))?;
+    let (ingest, ingest_thread) = Ingest::start(
+        store.clone(),
+        registry.clone(),
+        degraded.clone(),
+        litter,
+        annotate.clone(),
+        upkeep.wake(),
+    )
+    .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
@@ -119,6 +132,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         ingest: ingest.clone(),
         boot_id: boot_id(),
         degraded: degraded.clone(),
+        journals: Journals::new(degraded),
         backlog: backlog.clone(),
         monitor: Arc::new(Monitor::new(home.clone())),
         plugins,

@@ -14,6 +14,7 @@ mod health;
 pub(crate) mod home;
 mod ingest;
 mod instance;
+mod journals;
 mod litter;
 mod logging;
 pub(crate) mod metrics;

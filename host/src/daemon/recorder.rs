@@ -13,6 +13,7 @@ use super::degraded::Degraded;
 use super::errors::Errors;
 use super::home::Home;
 use super::ingest::Ingest;
+use super::journals::Journals;
 use super::rescue::{DECLARATION, Declaration};
 use super::resolve;
 
@@ -25,6 +26,7 @@ pub(crate) struct Recorder {
     pub(crate) ingest: Ingest,
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
+    pub(crate) journals: Journals,
     pub(crate) backlog: Backlog,
     pub(crate) errors: Errors,
 }
@@ -129,7 +131,12 @@ impl Host for Recorder {
         self.ingest.grew(process, hostler_store::RunKey(run.0), dir.to_owned());
     }
 
+    fn journal_refused(&self, process: ProcessId, why: Option<std::io::Error>) {
+        self.journals.note(process, &self.project, &self.name, why);
+    }
+
     fn journal_closed(&self, process: ProcessId, run: RunKey, dir: &Path) {
+        self.journal_refused(process, None);
         self.ingest.closed(process, hostler_store::RunKey(run.0), dir.to_owned());
     }
 }

@@ -110,6 +110,10 @@ pub trait Host: Send + Sync + 'static {
     /// [`crate::ProcessHandle::consumed`].
     fn journal_grew(&self, process: ProcessId, run: RunKey, dir: &Path);
 
+    /// The journal of a process cannot be written, and why, or can be written again. Until then its output waits in
+    /// its pipes, and is counted in place of written when that takes too long.
+    fn journal_refused(&self, process: ProcessId, why: Option<std::io::Error>);
+
     /// The journal of a run is complete, and nobody writes to it any more.
     fn journal_closed(&self, process: ProcessId, run: RunKey, dir: &Path);
 }

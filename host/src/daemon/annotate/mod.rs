@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use hostler_model::ProcessId;
 use hostler_store::{LogPoint, RunKey, Store, StoreError};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -24,6 +25,7 @@ use super::degraded::Degraded;
 use super::errors::Errors;
 use super::plugins::Plugins;
 use super::registry::Registry;
+use super::upkeep::Wake;
 
 /// How much less it may compute than others when the machine is busy, as `nice` counts.
 const NICENESS: i32 = 5;
@@ -51,7 +53,13 @@ struct Parts {
     plugins: Plugins,
     errors: Errors,
     degraded: Degraded,
+    upkeep: Wake,
+    /// Who may work now: after a crash there may be thousands of runs to catch up with.
+    turns: Semaphore,
 }
+
+/// Runs that are worked on at once. More would only fill the queue of the database, in which others wait too.
+const AT_ONCE: usize = 8;
 
 impl Annotate {
     /// Starts the thread. It ends when nobody can tell it of lines any more; what is not done then is done by the next
@@ -65,9 +73,18 @@ impl Annotate {
         plugins: Plugins,
         errors: Errors,
         degraded: Degraded,
+        upkeep: Wake,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (news, inbox) = mpsc::unbounded_channel();
-        let parts = Arc::new(Parts { store, registry, plugins, errors, degraded });
+        let parts = Arc::new(Parts {
+            store,
+            registry,
+            plugins,
+            errors,
+            degraded,
+            upkeep,
+            turns: Semaphore::new(AT_ONCE),
+        });
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(2).build()?;
         let thread = std::thread::Builder::new().name("annotate".into()).spawn(move || {

@@ -82,6 +82,7 @@ impl Worker {
     }
 
     async fn begin(parts: &Arc<Parts>, key: RunKey) -> Result<Option<Self>, StoreError> {
+        let _turn = parts.turns.acquire().await;
         let (process, run) = parts.store.run_of(key).await?;
         let stored = parts.store.annotation_state(key).await?;
         let Some(entry) = parts.registry.get(process) else { return Ok(None) };
@@ -142,6 +143,8 @@ impl Worker {
 
     /// Reads on, asks the parsers, and commits what is known.
     async fn step(&mut self) -> Result<Step, StoreError> {
+        let parts = Arc::clone(&self.parts);
+        let _turn = parts.turns.acquire().await;
         self.parts.plugins.keep_current().await;
         let page = self.parts.store.logs(self.query()).await?;
         let more = page.more;
@@ -172,6 +175,7 @@ impl Worker {
         match self.parts.store.commit_annotations(annotations, self.window.rows()).await? {
             Annotated::Stored => {
                 self.stored = next_seq;
+                self.parts.upkeep.wrote();
                 self.window.forget_before(next_seq);
                 self.parts.publish(self.process, LogPoint { run: self.run, seq: next_seq - 1 });
                 Ok(if more { Step::More } else { Step::CaughtUp })

@@ -46,6 +46,7 @@ use super::groups::Groups;
 use super::health::Checkers;
 use super::home::Home;
 use super::ingest::Ingest;
+use super::journals::Journals;
 use super::monitor::Monitor;
 use super::plugins::Plugins;
 use super::quota::{Calls, Quota};
@@ -62,6 +63,7 @@ pub(crate) struct Service {
     pub(crate) ingest: Ingest,
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
+    pub(crate) journals: Journals,
     pub(crate) backlog: Backlog,
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) plugins: Plugins,
@@ -243,6 +245,7 @@ impl Service {
             ingest: self.ingest.clone(),
             boot_id: self.boot_id.clone(),
             degraded: self.degraded.clone(),
+            journals: self.journals.clone(),
             backlog: self.backlog.clone(),
             errors: self.errors.clone(),
         })
