@@ -15,7 +15,7 @@ mod verdict;
 use std::process::Stdio;
 use std::time::Duration;
 
-use e2e::{Env, Era, alive, assert_numbered, kill, wait_until};
+use e2e::{Env, Era, alive, assert_numbered, kill, wait_for, wait_until};
 use serde_json::json;
 
 use storm::{Random, Storm, daemon_pid};
@@ -83,11 +83,10 @@ fn a_daemon_that_is_killed_while_it_migrates_its_database_is_followed_by_one_tha
         let mut starting = env.hostler();
         starting.args(["daemon", "start"]).stdout(Stdio::null()).stderr(Stdio::null());
         let mut starting = starting.spawn().unwrap();
-        random.pause(Duration::from_millis(40 * (kills + 1)));
-        if let Some(pid) = daemon_pid(&env) {
-            kill(pid);
-            wait_until("the daemon is gone", || !alive(pid));
-        }
+        let pid = wait_for("a daemon", || daemon_pid(&env));
+        random.pause(Duration::from_millis(25 * (kills + 1)));
+        kill(pid);
+        wait_until("the daemon is gone", || !alive(pid));
         starting.wait().unwrap();
         kills += 1;
         let version = first_version::version(&env);

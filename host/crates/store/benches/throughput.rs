@@ -55,6 +55,7 @@ async fn prepare(store: &Store) -> (ProcessId, RunKey) {
         run: RunNo(1),
         dir: "1".into(),
         boot_id: "boot".into(),
+        before: None,
         reason: RunReason::Start,
         now,
     };

@@ -62,7 +62,7 @@ pub use projects::Project;
 pub use restore::{FoundProcess, FoundRun, set_aside};
 pub use retention::{Keep, Removed};
 pub use rows::{RowFlags, RowRef, Rows};
-pub use runs::{NewRun, RunKey, RunReason, RunRecord};
+pub use runs::{NewRun, RunEnd, RunKey, RunReason, RunRecord};
 pub use search::{Found, Search, Searched};
 pub use sessions::SessionOwner;
 pub use stacks::StackItems;

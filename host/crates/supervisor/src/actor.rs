@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_model::health::Health;
-use hostler_model::lifecycle::{Action, Context, Ending, Input, Ready, State};
+use hostler_model::lifecycle::{Action, Context, Ending, Input, Ready, State, Then};
 use hostler_model::restart::Jitter;
 use hostler_model::{Cause as EndCause, Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
 use hostler_shim::control::{Command, Event, Scope, Status};
@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::adopt::{self, Look, Takeover};
 use crate::handle::{ProcessHandle, Request, RunFacts, Snapshot};
-use crate::host::{Cause, Host, Program, RunKey};
+use crate::host::{Cause, Host, Program, RunEnd, RunKey};
 use crate::notify::Notify;
 use crate::orphan;
 use crate::shim_client::{Received, ShimClient};
@@ -77,6 +77,8 @@ struct Actor<H> {
     checked: Option<(RunNo, Health)>,
     /// Whether the start of the newest run is on record.
     start_recorded: bool,
+    /// The end of the newest run, while it is not on record. A run that follows at once is recorded along with it.
+    unrecorded: Option<RunEnd>,
     /// The newest request that it should run.
     asked: Cause,
     /// The program of a start that is being carried out.
@@ -122,6 +124,7 @@ pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> Pro
         notify: None,
         checked: None,
         start_recorded: last_run.is_some_and(|run| run.started),
+        unrecorded: None,
         asked: Cause::Start,
         resolved: None,
         requests,
@@ -279,17 +282,16 @@ impl<H: Host> Actor<H> {
         self.shim_pid = None;
         self.held.clear();
         self.facts.exit = Some(exit);
+        self.apply(Input::MainExited(exit)).await;
         self.facts.closed = true;
         self.facts.descendants_ended = descendants_ended;
-        if let Some(key) = self.facts.key {
-            self.host.journal_closed(self.id, key, &self.host.run_dir(self.id, self.facts.run));
-        }
-        // Recorded before anybody is told, so that who sees the end also finds its record.
-        if let Some(key) = self.facts.key {
-            self.host.run_ended(key, &exit, descendants_ended, note).await;
-        }
-        self.apply(Input::MainExited(exit)).await;
+        let dir = self.host.run_dir(self.id, self.facts.run);
+        let key = self.facts.key;
+        self.unrecorded = key.map(|key| RunEnd { key, exit, descendants_ended, note });
         self.apply(Input::Closed).await;
+        if let Some(key) = key {
+            self.host.journal_closed(self.id, key, &dir);
+        }
     }
 
     async fn take_over(&mut self, this_boot: bool) {
@@ -372,8 +374,14 @@ impl<H: Host> Actor<H> {
         if !matches!(self.life.state, State::Starting { .. } | State::Running { ready: None, .. }) {
             self.notify = None;
         }
+        // Recorded before anybody is told, so that who sees the end also finds its record.
+        if let Some(end) = self.unrecorded.take() {
+            self.host.run_ended(end).await;
+        }
         self.publish();
-        if self.life.generation != generation && !launches {
+        // That a run is ending is no use to the next daemon: the run directory tells it as well.
+        let is_passing = matches!(self.life.state, State::Ending { then: Then::Policy, .. });
+        if self.life.generation != generation && !launches && !is_passing {
             self.host.save(self.id, &self.life).await;
         }
         follow_up

@@ -42,6 +42,19 @@ pub enum Cause {
     Unhealthy,
 }
 
+/// How a run ended, to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEnd {
+    /// Which run.
+    pub key: RunKey,
+    /// How its main process ended.
+    pub exit: Exit,
+    /// Descendants that outlived it and were ended.
+    pub descendants_ended: u32,
+    /// A sentence about it. Without one that which was recorded before stands.
+    pub note: Option<String>,
+}
+
 /// A run about to begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRun {
@@ -74,12 +87,14 @@ pub trait Host: Send + Sync + 'static {
     /// content, written there before the program is executed.
     fn declaration(&self, process: ProcessId, spec: &ProcessSpec) -> (&'static str, Vec<u8>);
 
-    /// Records a run before it begins; `None` when that is not possible now.
+    /// Records a run before it begins, and the end of the one before it if that is not on record yet, which is recorded
+    /// in any case; `None` when a run cannot be recorded now.
     fn begin_run(
         &self,
         process: ProcessId,
         run: &NewRun,
         lifecycle: &Lifecycle,
+        before: Option<RunEnd>,
     ) -> impl Future<Output = Option<RunKey>> + Send;
 
     /// Records that the program runs.
@@ -94,14 +109,8 @@ pub trait Host: Send + Sync + 'static {
     /// Records a sentence about a run, in place of an earlier one.
     fn run_noted(&self, run: RunKey, note: &str) -> impl Future<Output = ()> + Send;
 
-    /// Records the end of a run. Without a note the one that was recorded before stands.
-    fn run_ended(
-        &self,
-        run: RunKey,
-        exit: &Exit,
-        descendants_ended: u32,
-        note: Option<String>,
-    ) -> impl Future<Output = ()> + Send;
+    /// Records the end of a run.
+    fn run_ended(&self, end: RunEnd) -> impl Future<Output = ()> + Send;
 
     /// Records the lifecycle.
     fn save(&self, process: ProcessId, lifecycle: &Lifecycle) -> impl Future<Output = ()> + Send;

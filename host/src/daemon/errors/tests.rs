@@ -38,6 +38,7 @@ impl Bench {
             run: RunNo(1),
             dir: "1".into(),
             boot_id: "boot".into(),
+            before: None,
             reason: RunReason::Start,
             now: NOW,
         };

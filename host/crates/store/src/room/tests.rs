@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::Store;
-use crate::testing::{NOW, batch, new_process, new_run, row, stored};
+use crate::testing::{NOW, batch, new_process, new_run, over, row, stored};
 
 /// A small file system of its own.
 struct Disk(TempDir);
@@ -83,7 +83,7 @@ async fn ends_are_recorded_in_the_reserve_while_output_and_new_runs_wait() {
     assert!(matches!(next, Err(StoreError::Full(_))), "{next:?}");
     let other = store.insert_process(new_process(project.id, "other")).await;
     assert!(matches!(other, Err(StoreError::Full(_))), "{other:?}");
-    store.run_ended(run, &Exit::unknown(NOW), 0, None).await.unwrap();
+    store.run_ended(over(run, Exit::unknown(NOW), 0)).await.unwrap();
     store.save_lifecycle(web, &Lifecycle::default(), NOW).await.unwrap();
 
     filler.set_len(0).unwrap();

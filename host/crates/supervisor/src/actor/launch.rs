@@ -11,7 +11,7 @@ use hostler_shim::streams;
 
 use super::{Actor, grace};
 use crate::handle::RunFacts;
-use crate::host::{Cause, Host, NewRun, Program};
+use crate::host::{Cause, Host, NewRun, Program, RunEnd, RunKey};
 use crate::notify::{self, Notify};
 use crate::run_lock;
 
@@ -30,7 +30,8 @@ impl<H: Host> Actor<H> {
         self.start_recorded = false;
         let dir = self.host.run_dir(self.id, run);
         let new_run = NewRun { run, dir: dir.clone(), cause, at: self.host.now() };
-        let Some(key) = self.host.begin_run(self.id, &new_run, &self.life).await else {
+        let Some(key) = self.host.begin_run(self.id, &new_run, &self.life, self.unrecorded.take()).await
+        else {
             let why = "a new run cannot be recorded now; `hostler daemon status` says why".to_owned();
             self.facts.launch_error = Some(why.clone());
             return Err(Input::NotBegun(why));
@@ -38,8 +39,7 @@ impl<H: Host> Actor<H> {
         self.facts.key = Some(key);
         let Err(why) = self.ask_shim(dir.clone()).await else { return Ok(()) };
         self.facts.launch_error = Some(why.clone());
-        let exit = Exit::unknown(self.host.now());
-        self.host.run_ended(key, &exit, 0, Some(why.clone())).await;
+        self.host.run_ended(self.never_ran(key, &why)).await;
         self.host.journal_closed(self.id, key, &dir);
         Err(Input::LaunchFailed(why))
     }
@@ -94,13 +94,16 @@ impl<H: Host> Actor<H> {
         }
     }
 
+    fn never_ran(&self, key: RunKey, why: &str) -> RunEnd {
+        RunEnd { key, exit: Exit::unknown(self.host.now()), descendants_ended: 0, note: Some(why.to_owned()) }
+    }
+
     pub(super) async fn on_launch_failed(&mut self, why: String) {
         self.facts.launch_error = Some(why.clone());
         self.shim = None;
         self.held.clear();
         if let Some(key) = self.facts.key {
-            let exit = Exit::unknown(self.host.now());
-            self.host.run_ended(key, &exit, 0, Some(why.clone())).await;
+            self.host.run_ended(self.never_ran(key, &why)).await;
             self.host.journal_closed(self.id, key, &self.host.run_dir(self.id, self.facts.run));
         }
         self.apply_one(Input::LaunchFailed(why)).await;
