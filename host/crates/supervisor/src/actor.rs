@@ -20,7 +20,7 @@ use crate::adopt::{self, Look, Takeover};
 use crate::handle::{ProcessHandle, Request, RunFacts, Snapshot};
 use crate::host::{Cause, Host, Program, RunEnd, RunKey};
 use crate::notify::Notify;
-use crate::orphan;
+use crate::orphan::{self, Main};
 use crate::shim_client::{Received, ShimClient};
 use crate::shim_pool::ShimPool;
 
@@ -220,6 +220,17 @@ impl<H: Host> Actor<H> {
         }
     }
 
+    /// The start of a run whose shim is gone and told nobody of it, by what it wrote down.
+    async fn recall_start(&mut self, main: Option<Main>) {
+        if let Some(main) = main {
+            let at = crate::proc::started_at(main.start_ticks, self.host.now());
+            self.record_start(main.pid, main.start_ticks, at).await;
+        }
+        if self.life.state.pid().is_none() {
+            self.apply(Input::Launched(Pid(main.map_or(0, |main| main.pid)))).await;
+        }
+    }
+
     /// A shim that was there before this daemon, or that took over from one that was killed.
     async fn on_attached(&mut self, status: Status, fds: Vec<OwnedFd>) {
         self.know(&status, fds);
@@ -320,14 +331,7 @@ impl<H: Host> Actor<H> {
             }
             (Takeover::LaunchAgain, _) => self.launch_after_all(run).await,
             (Takeover::Ended { exit, descendants_ended, note, start_again }, _) => {
-                let main = orphan::main_process(&dir).filter(|_| this_boot);
-                if let Some(main) = main {
-                    let at = crate::proc::started_at(main.start_ticks, self.host.now());
-                    self.record_start(main.pid, main.start_ticks, at).await;
-                }
-                if starting {
-                    self.apply(Input::Launched(Pid(main.map_or(0, |main| main.pid)))).await;
-                }
+                self.recall_start(orphan::main_process(&dir).filter(|_| this_boot)).await;
                 self.finish_run(exit, descendants_ended, note).await;
                 if start_again {
                     self.apply(Input::Start).await;

@@ -83,7 +83,8 @@ impl ShimClient {
             let length = match received {
                 Ok(Ok(0)) => return Ok(None),
                 Ok(Ok(length)) => length,
-                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+                // It ended with commands unread; said once, and ahead of what it had sent before.
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => continue,
                 Ok(Err(error)) => return Err(error),
                 Err(_would_block) => continue,
             };
