@@ -103,3 +103,19 @@ fn memory_file(content: &[u8]) -> io::Result<std::fs::File> {
     io::Seek::rewind(&mut file)?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_shim_sent_is_read_although_it_ended_with_a_command_unread() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let mut client = ShimClient::new(ours, None).unwrap();
+        theirs.send(&Event::JournalGrew.encode(), &[]).unwrap();
+        client.send(&Command::Attach).unwrap();
+        drop(theirs);
+        assert!(matches!(client.recv().await, Ok(Some(Received { event: Event::JournalGrew, .. }))));
+        assert!(matches!(client.recv().await, Ok(None)));
+    }
+}
