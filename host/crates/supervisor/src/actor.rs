@@ -339,7 +339,8 @@ impl<H: Host> Actor<H> {
                     self.apply(Input::Launched(Pid(main.map_or(0, |main| main.pid)))).await;
                 }
                 self.finish_run(exit, descendants_ended, note).await;
-                if start_again {
+                // What a schedule starts comes at its next time, unless it is to make up for what it missed.
+                if start_again && self.spec.schedule.as_ref().is_none_or(|schedule| schedule.catch_up) {
                     self.apply(Input::Start).await;
                 }
             }
@@ -404,7 +405,7 @@ impl<H: Host> Actor<H> {
     /// Asks a shim to start the program. The answer comes as an event; an error is what to tell the lifecycle.
     async fn launch(&mut self, run: RunNo, unhealthy: bool) -> Result<(), Input> {
         let cause = match self.life.restarts {
-            0 => self.asked,
+            0 => self.asked.clone(),
             _ if unhealthy => Cause::Unhealthy,
             _ => Cause::Policy,
         };
