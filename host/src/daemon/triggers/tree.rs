@@ -97,7 +97,7 @@ fn news(event: Event, patterns: &Patterns) -> Vec<News> {
     };
     let renamed = matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
     let one = |path: PathBuf| {
-        if of_directory || (renamed && path.is_dir()) {
+        if of_directory || (renamed && (path.is_dir() || patterns.roots().any(|root| root == path))) {
             patterns.concerns(&path).then_some(News::Directories)
         } else {
             (counts && patterns.matches(&path)).then_some(News::File(path))
@@ -110,8 +110,9 @@ fn news(event: Event, patterns: &Patterns) -> Vec<News> {
 fn directories(patterns: &Patterns) -> Result<BTreeSet<PathBuf>, String> {
     let mut all = BTreeSet::new();
     for root in patterns.roots() {
-        let above = root.ancestors().skip(1).find(|dir| dir.is_dir());
-        all.extend(above.map(Path::to_owned));
+        if !root.is_dir() {
+            all.extend(root.ancestors().skip(1).find(|dir| dir.is_dir()).map(Path::to_owned));
+        }
         let mut left = vec![root.to_owned()];
         while let Some(dir) = left.pop() {
             if !patterns.descends(&dir) || !dir.is_dir() {

@@ -75,6 +75,24 @@ fn an_edit_changes_what_it_is_about_and_nothing_else() {
         assert!(BEFORE.contains(from), "{from}");
         format!("{what}: {}", edited(&BEFORE.replace(from, to), &[]))
     });
-    insta::assert_snapshot!(told.join("\n"), @"");
-    insta::assert_snapshot!(edited(BEFORE, &[("EDIT_DEBUG", "--debug"), ("OTHER", "1")]), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    nothing: nothing
+    a comment: nothing
+    another way to write the same: nothing
+    what it waits for: nothing
+    an argument: web restart args
+    a variable of all: api restart env; db restart env; web restart env
+    a variable of one: web restart env
+    a default: api update stop; db update stop; web update stop
+    a template: api update restart; web update restart
+    no template any more: web update restart
+    a schedule: web update schedule
+    files to watch: web update watch
+    a health check: web update health
+    a limit: web restart limits
+    a terminal: web restart pty
+    another name: front create; web remove
+    whether it starts with the stack: nothing
+    ");
+    insta::assert_snapshot!(edited(BEFORE, &[("EDIT_DEBUG", "--debug"), ("OTHER", "1")]), @"api restart args");
 }
