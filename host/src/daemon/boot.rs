@@ -140,6 +140,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         config,
         starts: Quota::default(),
         checkers: Default::default(),
+        triggers: Default::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),

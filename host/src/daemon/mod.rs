@@ -25,10 +25,11 @@ mod quota;
 mod recorder;
 pub(crate) mod registry;
 mod rescue;
-mod resolve;
+pub(crate) mod resolve;
 pub(crate) mod service;
 mod shim_program;
 mod socket;
+mod triggers;
 pub(crate) mod trust;
 mod upkeep;
 

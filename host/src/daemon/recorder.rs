@@ -84,11 +84,13 @@ impl Host for Recorder {
             run: run.run,
             dir: Home::run_dir_name(process, run.run),
             boot_id: self.boot_id.to_string(),
-            reason: match run.cause {
+            reason: match &run.cause {
                 Cause::Start => RunReason::Start,
                 Cause::Restart => RunReason::Restart,
                 Cause::Policy => RunReason::Policy,
                 Cause::Unhealthy => RunReason::Unhealthy,
+                Cause::Schedule => RunReason::Schedule,
+                Cause::Watch(what) => RunReason::Watch(what.clone()),
             },
             before: before.as_ref().map(stored),
             now: run.at,

@@ -464,6 +464,9 @@ pub struct ProcessInfo {
     /// Its health checks as they were made last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health: Vec<CheckView>,
+    /// Whether the files that it is restarted for are watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watching: Option<String>,
     /// Why it failed, when it is failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,

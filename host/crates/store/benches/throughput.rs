@@ -29,6 +29,8 @@ fn spec() -> ProcessSpec {
         env_files: Vec::new(),
         env_profile: None,
         restart: RestartPolicy::default(),
+        schedule: None,
+        watch: None,
         health: Vec::new(),
         stop: Default::default(),
         limits: Default::default(),

@@ -1,5 +1,7 @@
 //! Runs: each start of a process, to its end.
 
+use std::borrow::Cow;
+
 use hostler_model::{Exit, Lifecycle, Pid, ProcessId, RunNo, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -16,7 +18,7 @@ use crate::store::Store;
 pub struct RunKey(pub i64);
 
 /// Why a run was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RunReason {
     /// Somebody asked for a start.
     Start,
@@ -26,24 +28,35 @@ pub enum RunReason {
     Policy,
     /// The run before it was ended because it was unhealthy.
     Unhealthy,
+    /// Its schedule asked for it.
+    Schedule,
+    /// Files that it is restarted for have changed; the text says which.
+    Watch(String),
 }
 
+/// Before what is said of a [`RunReason::Watch`] in the database.
+const WATCH: &str = "watch: ";
+
 impl RunReason {
-    /// As it is stored and shown.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
+    /// As it is stored.
+    fn to_text(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Start => "start",
             Self::Restart => "restart",
             Self::Policy => "policy",
             Self::Unhealthy => "unhealthy",
-        }
+            Self::Schedule => "schedule",
+            Self::Watch(what) => return Cow::Owned(format!("{WATCH}{what}")),
+        })
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Start, Self::Restart, Self::Policy, Self::Unhealthy]
+        if let Some(what) = text.strip_prefix(WATCH) {
+            return Some(Self::Watch(what.to_owned()));
+        }
+        [Self::Start, Self::Restart, Self::Policy, Self::Unhealthy, Self::Schedule]
             .into_iter()
-            .find(|reason| reason.as_str() == text)
+            .find(|reason| reason.to_text() == text)
     }
 }
 
@@ -300,7 +313,7 @@ fn begin(conn: &Connection, new: &NewRun, lifecycle: &LifecycleRow) -> Result<Ru
         new.run.0,
         new.dir,
         new.boot_id,
-        new.reason.as_str(),
+        new.reason.to_text(),
         new.now.0
     ])
     .map_err(|e| StoreError::or_duplicate(e, || format!("run {} of process {}", new.run, new.process_id)))?;

@@ -60,6 +60,8 @@ pub(crate) fn spec() -> ProcessSpec {
         env_files: Vec::new(),
         env_profile: None,
         restart: RestartPolicy::default(),
+        schedule: None,
+        watch: None,
         health: Vec::new(),
         stop: StopSpec::default(),
         limits: Default::default(),

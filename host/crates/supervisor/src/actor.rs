@@ -333,7 +333,8 @@ impl<H: Host> Actor<H> {
             (Takeover::Ended { exit, descendants_ended, note, start_again }, _) => {
                 self.recall_start(orphan::main_process(&dir).filter(|_| this_boot)).await;
                 self.finish_run(exit, descendants_ended, note).await;
-                if start_again {
+                // What a schedule starts comes at its next time, unless it is to make up for what it missed.
+                if start_again && self.spec.schedule.as_ref().is_none_or(|schedule| schedule.catch_up) {
                     self.apply(Input::Start).await;
                 }
             }

@@ -30,7 +30,7 @@ pub struct Program {
 pub struct LaunchError(pub String);
 
 /// Who began a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     /// A request to start it.
     Start,
@@ -40,6 +40,10 @@ pub enum Cause {
     Policy,
     /// Its restart policy, for its health checks failed.
     Unhealthy,
+    /// Its schedule.
+    Schedule,
+    /// Files that it is restarted for; the text says which.
+    Watch(String),
 }
 
 /// How a run ended, to be recorded.

@@ -5,7 +5,9 @@ mod declare;
 mod error_views;
 mod errors;
 mod evidence;
+mod group_declare;
 mod group_views;
+mod group_waits;
 mod groups;
 mod health;
 mod lifetimes;
@@ -17,6 +19,7 @@ mod operate;
 mod overview;
 mod ports;
 mod readiness;
+mod stack_files;
 mod stacks;
 mod stats;
 mod surroundings;
@@ -52,6 +55,7 @@ use super::plugins::Plugins;
 use super::quota::{Calls, Quota};
 use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
+use super::triggers::Triggers;
 
 /// The parts of a running daemon.
 pub(crate) struct Service {
@@ -69,6 +73,7 @@ pub(crate) struct Service {
     pub(crate) plugins: Plugins,
     pub(crate) errors: Errors,
     pub(crate) checkers: Checkers,
+    pub(crate) triggers: Triggers,
     pub(crate) config: ConfigFile,
     /// Starts of all clients together.
     pub(crate) starts: Quota,

@@ -11,14 +11,11 @@ use hostler_model::{Group, ProcessName, ProcessSpec};
 use hostler_store::{Project, StackItems};
 
 use super::waiting::{DEFAULT, LONGEST};
-use super::{Client, Patience, Service, declare, gone, project_root, store_error};
-use crate::daemon::{resolve, trust};
+use super::{Client, Patience, Service, gone, project_root, stack_files, store_error};
+use crate::daemon::trust;
 
 /// After the grace of a stop, the kernel needs a moment to carry out SIGKILL.
 const AFTER_GRACE: Duration = Duration::from_secs(5);
-/// A larger file is none that a person wrote.
-const MAX_FILE: u64 = 1 << 20;
-
 /// A file that was read, and what is to be done for it.
 struct Work {
     file: PathBuf,
@@ -46,7 +43,7 @@ impl Service {
         if request.down {
             return self.take_down(&file, request.dry_run).await;
         }
-        let work = self.plan_stack(client, file).await?;
+        let work = self.plan_stack(client, file, &request).await?;
         if request.dry_run {
             return Ok(work.result("nothing was changed: this is what would be"));
         }
@@ -65,17 +62,19 @@ impl Service {
         std::fs::canonicalize(&file).unwrap_or(file)
     }
 
-    async fn plan_stack(&self, client: &Client, file: PathBuf) -> Result<Work, ToolError> {
-        let (text, dir) = read_file(&file)?;
+    async fn plan_stack(
+        &self,
+        client: &Client,
+        file: PathBuf,
+        request: &ApplyConfig,
+    ) -> Result<Work, ToolError> {
+        let (text, dir) = stack_files::text(&file)?;
         let project = self.ensure_project(&project_root(&dir)).await?;
-        let stack = parse(&file, &dir, &text)?;
-        let mut wanted = BTreeMap::new();
+        let stack = stack_files::parse(&file, &dir, &text, request)?;
         for (name, declared) in &stack.processes {
-            let named = |e: ToolError| ToolError::new(e.kind, format!("process `{name}`: {}", e.message));
-            self.plugins.check(&declared.args).await.map_err(named)?;
-            let spec = declare::new_spec(&declared.args, &project, &client.search_path).map_err(named)?;
-            wanted.insert(name.clone(), spec);
+            self.plugins.check(&declared.args).await.map_err(|e| stack_files::of_process(name, e))?;
         }
+        let wanted = stack_files::wanted(&stack, &project, &client.search_path)?;
         let before = self.store.stack(project.id, &file.to_string_lossy()).await.map_err(store_error)?;
         let changes = hostler_config::plan(&self.current(&project, &before), &wanted);
         let trusted = trust::is_trusted(&self.home, &file, text.as_bytes());
@@ -106,9 +105,7 @@ impl Service {
             if let (Change::Create | Change::Restart { .. }, Some(spec)) =
                 (&step.change, work.wanted.get(&step.process))
             {
-                self.resolve(&work.project, spec).map_err(|e| {
-                    ToolError::new(e.kind, format!("process `{}`: {}", step.process, e.message))
-                })?;
+                self.resolve(&work.project, spec).map_err(|e| stack_files::of_process(&step.process, e))?;
             }
         }
         self.record_stack(work, &work.before).await?;
@@ -196,6 +193,7 @@ impl Service {
                 self.store.update_spec(entry.id, spec, crate::daemon::now()).await.map_err(store_error)?;
                 entry.handle.declare(spec.clone()).await.map_err(gone)?;
                 self.follow_health(&entry);
+                self.follow_triggers(&entry);
                 Ok(())
             }
             (Change::Remove, Some(entry), _) => self.remove(&entry).await,
@@ -282,28 +280,4 @@ impl Work {
         });
         ChangeView { process: step.process.to_string(), action, fields, command }
     }
-}
-
-fn read_file(file: &Path) -> Result<(String, PathBuf), ToolError> {
-    let shown = file.display();
-    let cannot = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotFound => ToolError::new(
-            ErrorKind::NotFound,
-            format!("there is no {shown}; write one, or give the `path` of another"),
-        ),
-        _ => ToolError::invalid(format!("{shown} cannot be read: {e}")),
-    };
-    let size = std::fs::metadata(file).map_err(cannot)?.len();
-    if size > MAX_FILE {
-        return Err(ToolError::invalid(format!("{shown} has {size} bytes; at most {MAX_FILE} are read")));
-    }
-    let text = std::fs::read_to_string(file).map_err(cannot)?;
-    Ok((text, file.parent().unwrap_or(Path::new("/")).to_owned()))
-}
-
-fn parse(file: &Path, dir: &Path, text: &str) -> Result<Stack, ToolError> {
-    let wrong = |m: hostler_config::Mistake| ToolError::invalid(format!("{}: {m}", file.display()));
-    let profile = hostler_config::env_profile(text).map_err(wrong)?;
-    let variables = resolve::variables(dir, profile.as_deref()).map_err(ToolError::invalid)?;
-    hostler_config::read(text, &dir.to_string_lossy(), &variables).map_err(wrong)
 }

@@ -22,7 +22,7 @@ impl<H: Host> Actor<H> {
     /// Asks a shim to start the program. The answer comes as an event; an error is what to tell the lifecycle.
     pub(super) async fn launch(&mut self, run: RunNo, unhealthy: bool) -> Result<(), Input> {
         let cause = match self.life.restarts {
-            0 => self.asked,
+            0 => self.asked.clone(),
             _ if unhealthy => Cause::Unhealthy,
             _ => Cause::Policy,
         };
