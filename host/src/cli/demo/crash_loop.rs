@@ -19,7 +19,7 @@ pub(super) fn play(tour: &mut Tour<'_>) -> Outcome {
     check(list(&info, "/evidence/last_lines").len() == 2, "the last lines are there")?;
     tour.shows(&format!("failed: {reason}"));
     shows_lines(tour, &info["evidence"]);
-    shows_error(tour, &info["evidence"]);
+    shows_error(tour, &info["evidence"]["error_group"]);
 
     title("The cause is mended, and it is started again by hand");
     tour.stage.write("mail.conf", "server = localhost\n")?;

@@ -5,16 +5,17 @@ use serde_json::{Value, json};
 use super::{Tour, check, list, text, title};
 use crate::cli::exit::Outcome;
 
-/// Lines that are shown.
-const SHOWN: usize = 2;
-
 pub(super) fn play(tour: &mut Tour<'_>) -> Outcome {
     title("A service that logs in JSON: level, message and fields, and what its stderr says beside them");
     let start = json!({"log": {"parsers": ["json"]}, "wait_for_log": "payment declined"});
     let payments = tour.call("start_process", tour.own_program("payments", &["payments"], start))?;
     check(payments["done"] == true, "a line of its log is waited for")?;
-    let asked = json!({"process": "payments", "min_level": "warn", "format": "records", "order": "asc", "limit": SHOWN});
-    let right = |page: &Value| list(page, "/lines").iter().any(is_parsed);
+    let asked =
+        json!({"process": "payments", "min_level": "warn", "format": "records", "order": "asc", "limit": 2});
+    let right = |page: &Value| {
+        let lines = list(page, "/lines");
+        lines.iter().any(is_parsed) && lines.iter().any(|line| line["stream"] == "stderr")
+    };
     let page = tour.until("the lines have levels and fields", "get_logs", asked, right)?;
     for line in list(&page, "/lines") {
         let fields = if line["fields"].is_object() { line["fields"].to_string() } else { String::new() };
