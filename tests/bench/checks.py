@@ -2,6 +2,7 @@
 """Measures what health checks cost the daemon beside their own I/O. See README.md beside this file."""
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -49,17 +50,18 @@ def pause_all(client, count, paused):
         client.call("check_process_health", process=f"idle-{number}", pause=paused)
 
 
-def checks_made(client):
-    plugins = client.call("get_system_stats").get("plugins", [])
-    return sum(plugin["items"] for plugin in plugins if plugin["plugin"] == "http")
+def checks_made(world):
+    plugins = json.loads(world.command("plugin", "list", "--json"))["plugins"]
+    return sum(plugin["items"] for plugin in plugins if plugin["name"] == "http")
 
 
-def measure(client, daemon, seconds):
+def measure(world, daemon, seconds):
     """CPU of the daemon in percent of a core, and checks a second."""
-    begin, cpu, checks = time.monotonic(), cpu_ns(daemon), checks_made(client)
+    before = checks_made(world)
+    begin, cpu = time.monotonic(), cpu_ns(daemon)
     time.sleep(seconds)
-    cpu, passed, checks = cpu_ns(daemon) - cpu, time.monotonic() - begin, checks_made(client) - checks
-    return cpu / passed / 1e7, checks / passed
+    cpu, passed = cpu_ns(daemon) - cpu, time.monotonic() - begin
+    return cpu / passed / 1e7, (checks_made(world) - before) / passed
 
 
 def all_healthy(client, count):
@@ -86,10 +88,10 @@ def main():
             start_all(world, client, args.count, args.interval_ms, f"http://127.0.0.1:{server.port}/health")
             all_healthy(client, args.count)
             report.section(f"{args.count} processes, an HTTP check of each every {args.interval_ms} ms")
-            busy, rate = measure(client, daemon, args.seconds)
+            busy, rate = measure(world, daemon, args.seconds)
             pause_all(client, args.count, True)
             time.sleep(1)
-            idle, late = measure(client, daemon, args.seconds)
+            idle, late = measure(world, daemon, args.seconds)
             if late > 0:
                 raise Mismatch(f"{late} checks a second while all are paused")
             bare_ns = server.bare(max(1, round(rate)), args.seconds)
