@@ -15,6 +15,7 @@ use hostler_store::{
     IngestBatch, Ingested, JournalPosition, LogPoint, RowFlags, Rows, RunKey, Store, StoreError,
 };
 
+use super::activity::Output;
 use super::annotate::Annotate;
 use super::degraded::Degraded;
 use super::litter::Litter;
@@ -256,7 +257,7 @@ impl Worker {
         let run = reading.batch.run;
         let Some(tail) = self.tails.get_mut(&run) else { return };
         let position = reading.next.position;
-        let drained = reading.drained;
+        let (drained, bytes) = (reading.drained, reading.bytes as u64);
         tail.state = Some(reading.next);
         tail.dirty = reading.more;
         let (process, dir) = (tail.process, tail.dir.clone());
@@ -282,7 +283,7 @@ impl Worker {
         entry.handle.consumed(hostler_supervisor::RunKey(run.0), position);
         let newest = match answer {
             Ingested::Stored { rows: Some(rows) } => {
-                entry.activity.note(rows.end() - rows.start() + 1);
+                entry.activity.note(Output { lines: rows.end() - rows.start() + 1, bytes });
                 Some(*rows.end())
             }
             _ => None,

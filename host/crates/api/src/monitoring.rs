@@ -183,6 +183,23 @@ pub struct DaemonStats {
     pub shims_memory_bytes: u64,
 }
 
+/// What a plugin has cost since the daemon's start.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct PluginCost {
+    /// Its name.
+    pub plugin: String,
+    /// Calls of it.
+    pub calls: u64,
+    /// Time spent in them, what they waited for the network included.
+    pub busy_ms: f64,
+    /// Lines parsed, checks made or errors categorized.
+    pub items: u64,
+    /// Calls that ended in a trap, a missed deadline or a wrong answer.
+    pub faults: u64,
+    /// The most memory that one instance had.
+    pub memory_peak_bytes: u64,
+}
+
 /// A process that uses much.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "as in a process's view")]
@@ -215,6 +232,9 @@ pub struct SystemStats {
     pub pressure: Pressure,
     /// hostler itself.
     pub daemon: DaemonStats,
+    /// Plugins in use, the busiest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<PluginCost>,
     /// Bytes of the database on disk.
     pub store_bytes: u64,
     /// Processes that are declared.

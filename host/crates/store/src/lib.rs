@@ -46,8 +46,8 @@ mod testing;
 
 pub use error::{OpenError, StoreError};
 pub use errors::{
-    Crash, ErrorGroup, ErrorPage, ErrorPoint, ErrorProcess, ErrorQuery, ErrorSort, Judged, NewKind,
-    NewOccurrence, Occurrence, Sample,
+    Crash, ErrorCounts, ErrorGroup, ErrorPage, ErrorPoint, ErrorProcess, ErrorQuery, ErrorSort, Judged,
+    NewKind, NewOccurrence, Occurrence, Sample,
 };
 pub use events::{Annotated, Annotations, LogEvent};
 pub use groups::GroupRecord;

@@ -132,6 +132,13 @@ fn system(stats: &SystemStats) {
             render::bytes(stats.store_bytes)
         ),
     );
+    for p in &stats.plugins {
+        let faults = if p.faults > 0 { format!(", {} faults", p.faults) } else { String::new() };
+        field(
+            "plugin",
+            format!("{}: {} calls, {:.1} ms, {} items{faults}", p.plugin, p.calls, p.busy_ms, p.items),
+        );
+    }
     field("processes", format!("{}, {} running", stats.processes, stats.running));
     if stats.top.is_empty() {
         return;

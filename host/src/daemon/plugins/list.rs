@@ -1,5 +1,6 @@
 //! Which plugins there are and how they are: `hostler plugin list`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hostler_api::plugin::{GrantsView, PluginList, PluginState, PluginView};
@@ -29,6 +30,16 @@ impl Plugins {
             add(&mut plugins[at], loaded.plugin.status());
         }
         PluginList { plugins, note: None }
+    }
+
+    /// What those in use have cost since the daemon has started, by name; all uses of a name together.
+    pub(crate) fn costs(&self) -> BTreeMap<String, Stats> {
+        let mut costs: BTreeMap<String, Stats> = BTreeMap::new();
+        for loaded in self.all_loaded() {
+            let cost = costs.entry(loaded.name.clone()).or_default();
+            *cost = *cost + loaded.plugin.stats();
+        }
+        costs
     }
 }
 

@@ -260,8 +260,8 @@ impl Service {
     ///
     /// # Errors
     /// When it was one too many: when to try again.
-    pub(crate) fn count_call(&self, client: &Client, reads: bool) -> Result<(), ToolError> {
-        client.calls.count(reads, &self.config.current().limits, super::now())
+    pub(crate) fn count_call(&self, client: &Client, tool: &str, reads: bool) -> Result<(), ToolError> {
+        client.calls.count(tool, reads, &self.config.current().limits, super::now())
     }
 
     /// The daemon about itself.

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use hostler_api::ToolError;
 use hostler_api::monitoring::{
-    DaemonStats, GetProcessStats, GetSystemStats, ProcessStats, SystemStats, TopProcess, UsageSeries,
-    UsageSummaries, UsageSummary,
+    DaemonStats, GetProcessStats, GetSystemStats, PluginCost, ProcessStats, SystemStats, TopProcess,
+    UsageSeries, UsageSummaries, UsageSummary,
 };
 use hostler_api::time::rfc3339;
 use hostler_model::Timestamp;
 use hostler_model::usage::{Quantity, Resolution, Series, roll_up, summary};
+use hostler_plugin_host::Stats;
+use hostler_store::ErrorCounts;
 use hostler_supervisor::{Snapshot, proc};
 
 use super::{Client, Service, store_error, views};
@@ -108,11 +110,26 @@ impl Service {
             disks: Machine::disks(),
             pressure: Machine::pressure(),
             daemon: self.daemon_stats(),
+            plugins: self.plugin_costs(),
             store_bytes: 0,
             processes: all.len(),
             running: targets.len(),
             top: busy,
         }
+    }
+
+    fn plugin_costs(&self) -> Vec<PluginCost> {
+        let cost = |(plugin, stats): (String, Stats)| PluginCost {
+            plugin,
+            calls: stats.calls,
+            busy_ms: tenths(stats.busy.as_secs_f64() * 1000.0),
+            items: stats.items,
+            faults: stats.traps + stats.timeouts + stats.invalid_answers,
+            memory_peak_bytes: stats.memory_peak,
+        };
+        let mut costs: Vec<PluginCost> = self.plugins.costs().into_iter().map(cost).collect();
+        costs.sort_by(|a, b| b.busy_ms.total_cmp(&a.busy_ms));
+        costs
     }
 
     /// What hostler itself uses.
@@ -142,9 +159,15 @@ impl Service {
         let all: Vec<(Arc<Entry>, Snapshot)> =
             self.registry.all().into_iter().map(|e| (e.clone(), e.handle.snapshot())).collect();
         let usage = self.usage(&all).await;
+        let errors = self.store.error_counts().await.ok();
+        let of = |(entry, snapshot): &(Arc<Entry>, Snapshot)| {
+            let errors = errors.as_ref().map(|all| all.get(&entry.id).copied().unwrap_or_default());
+            process_metrics(entry, snapshot, usage.get(&entry.id), errors)
+        };
         let snapshot = metrics::Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            processes: all.iter().map(|(e, s)| process_metrics(e, s, usage.get(&e.id))).collect(),
+            processes: all.iter().map(of).collect(),
+            plugins: self.plugins.costs().into_iter().collect(),
             daemon: tokio::task::block_in_place(|| self.daemon_stats()),
             store_bytes: self.store.store_size_bytes().await.unwrap_or_default(),
             oom_kills: proc::oom_kills(),
@@ -154,7 +177,12 @@ impl Service {
     }
 }
 
-fn process_metrics(entry: &Entry, snapshot: &Snapshot, usage: Option<&Usage>) -> ProcessMetrics {
+fn process_metrics(
+    entry: &Entry,
+    snapshot: &Snapshot,
+    usage: Option<&Usage>,
+    errors: Option<ErrorCounts>,
+) -> ProcessMetrics {
     let view = views::process_view(entry, snapshot, None);
     ProcessMetrics {
         project: view.project,
@@ -162,6 +190,8 @@ fn process_metrics(entry: &Entry, snapshot: &Snapshot, usage: Option<&Usage>) ->
         status: view.status,
         health: view.health,
         restarts: view.restarts,
+        output: entry.activity.total(),
+        errors,
         usage: usage.map(|u| UsageMetrics {
             cpu_percent: u.cpu_percent,
             memory_bytes: u.memory_bytes,

@@ -63,6 +63,9 @@ async fn equal_errors_are_one_group_with_counters_and_samples() {
         [(2, 5), (1, 3), (1, 1)]
     );
     assert_eq!(fixture.store.occurrences(group.id, Some(1), 10).await.unwrap().len(), 1);
+    fixture.store.resolve_errors(vec![group.id], resolution(9)).await.unwrap();
+    let counts = fixture.store.error_counts().await.unwrap();
+    assert_eq!(counts, [(process, ErrorCounts { occurrences: 4, open_groups: 1 })].into());
 }
 
 #[tokio::test]
