@@ -41,6 +41,14 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(now.tv_sec * 1_000_000_000 + now.tv_nsec)
 }
 
+/// Lets the other threads of this machine go before this one, as `nice` counts.
+fn yield_to_others(niceness: i32) {
+    let thread = rustix::thread::gettid();
+    if let Err(error) = rustix::process::setpriority_process(Some(thread), niceness) {
+        tracing::debug!(%error, "a thread in the background has the priority of all others");
+    }
+}
+
 /// Checks the policy of a home; whether there is one.
 ///
 /// # Errors

@@ -16,6 +16,8 @@ use super::degraded::Degraded;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Between two steps.
 const BREATH: Duration = Duration::from_millis(2);
+/// How much less it may compute than others when the machine is busy: nobody waits for it.
+const NICENESS: i32 = 10;
 const DEGRADED: &str = "stored output is not sealed or removed in time";
 
 /// `[logs]` in the user's configuration: how much output is kept, all on disk.
@@ -62,6 +64,7 @@ impl Upkeep {
     pub(crate) fn start(store: Store, config: ConfigFile, degraded: Degraded) -> std::io::Result<Self> {
         let (stop, told) = channel::<()>();
         let thread = std::thread::Builder::new().name("upkeep".into()).spawn(move || {
+            super::yield_to_others(NICENESS);
             let mut pause = PAUSE;
             while let Err(RecvTimeoutError::Timeout) = told.recv_timeout(pause) {
                 let did = step(&store, config.current().logs);
