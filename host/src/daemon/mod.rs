@@ -9,6 +9,7 @@ pub(crate) mod changes;
 pub(crate) mod config;
 mod degraded;
 mod errors;
+mod export;
 mod groups;
 mod health;
 pub(crate) mod home;

@@ -10,6 +10,7 @@ mod codec;
 mod error;
 mod errors;
 mod events;
+mod exports;
 mod filter;
 mod groups;
 mod health;
@@ -51,6 +52,7 @@ pub use errors::{
     NewOccurrence, Occurrence, Sample,
 };
 pub use events::{Annotated, Annotations, LogEvent};
+pub use exports::{Sink, Unexported};
 pub use groups::GroupRecord;
 pub use health::{CheckRecord, CheckResult};
 pub use hostler_model::lines::Carry;

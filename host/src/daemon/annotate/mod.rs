@@ -23,6 +23,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use self::worker::{Task, Worker};
 use super::degraded::Degraded;
 use super::errors::Errors;
+use super::export::Export;
 use super::plugins::Plugins;
 use super::registry::Registry;
 
@@ -54,6 +55,7 @@ struct Parts {
     plugins: Plugins,
     errors: Errors,
     degraded: Degraded,
+    export: Export,
     turns: Semaphore,
 }
 
@@ -69,6 +71,7 @@ impl Annotate {
         plugins: Plugins,
         errors: Errors,
         degraded: Degraded,
+        export: Export,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (news, inbox) = mpsc::unbounded_channel();
         let parts = Arc::new(Parts {
@@ -77,7 +80,7 @@ impl Annotate {
             plugins,
             errors,
             degraded,
-
+            export,
             turns: Semaphore::new(TURNS),
         });
         let runtime =
@@ -120,6 +123,7 @@ impl Parts {
         if let Some(entry) = self.registry.get(process) {
             entry.logs.send_modify(|mark| mark.annotated = mark.annotated.max(Some(point)));
         }
+        self.export.grew();
     }
 }
 
