@@ -44,9 +44,12 @@ snapshots: reference
 bench:
     bash .ci/bench.sh
 
-# Measure the store of the output: ingest, sealing, pages, searches, bytes on disk
-bench-logs:
+# Measure the log engine: the store alone, then from the pipe to the answer, with other supervisors beside it
+bench-logs *ARGS:
     cargo bench -p hostler-store
+    cargo build --release -p hostler
+    bash tests/peers/install.sh
+    python3 tests/bench/logs.py --hostler target/release/hostler {{ARGS}}
 
 # Kill daemons and shims at random for ten minutes (or so many seconds), and look whether anything is lost
 chaos SECONDS="600" SEED="1":

@@ -17,6 +17,7 @@ use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
 use super::errors::Errors;
+use super::export::{self, Export};
 use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
@@ -105,6 +106,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     let plugins = Plugins::new(config.clone(), &home.plugin_code());
     let errors = Errors::new(store.clone(), plugins.clone(), config.clone(), degraded.clone());
     tokio::spawn(errors.clone().judge_crashes());
+    let export = Export::default();
     let (annotate, annotate_thread) = Annotate::start(
         store.clone(),
         registry.clone(),
@@ -112,6 +114,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         errors.clone(),
         degraded.clone(),
         upkeep.wake(),
+        export.clone(),
     )
     .map_err(|e| format!("cannot start the parsers: {e}"))?;
     let (ingest, ingest_thread) = Ingest::start(
@@ -150,6 +153,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     });
     take_over(&service).await?;
     annotate.catch_up();
+    let (exporting, no_more_exports) = export_lines(&service, export);
     service.groups.resume().await.map_err(|e| format!("cannot read the groups: {e}"))?;
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
@@ -161,6 +165,10 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     for entry in service.registry.all() {
         entry.handle.detach();
     }
+    no_more_exports.cancel();
+    if tokio::time::timeout(DRAIN, exporting).await.is_err() {
+        tracing::warn!("a collector did not take a batch of lines in time; it is sent again");
+    }
     ingest.stop();
     let _ = tokio::task::spawn_blocking(move || {
         upkeep.stop();
@@ -171,6 +179,18 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     store.shutdown().await;
     let _ = std::fs::remove_file(home.socket());
     Ok(())
+}
+
+/// Begins to send lines to where the configuration says.
+fn export_lines(service: &Service, export: Export) -> (tokio::task::JoinHandle<()>, CancellationToken) {
+    let stop = CancellationToken::new();
+    let parts = export::Parts {
+        store: service.store.clone(),
+        registry: service.registry.clone(),
+        config: service.config.clone(),
+        degraded: service.degraded.clone(),
+    };
+    (tokio::spawn(export.run(parts, stop.clone())), stop)
 }
 
 async fn serve(service: &Arc<Service>, listener: UnixListener, http: &HttpConfig, port: Option<u16>) {

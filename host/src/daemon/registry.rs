@@ -47,6 +47,20 @@ pub(crate) struct LogMark {
     pub(crate) drained: Option<RunKey>,
 }
 
+impl LogMark {
+    /// The newest line that parsers have seen, and all before it; none where nothing is known to wait for them.
+    pub(crate) fn seen(&self) -> Option<LogPoint> {
+        let newest = self.newest?;
+        let before_its_run = LogPoint { run: newest.run, seq: 0 };
+        Some(self.annotated.unwrap_or(before_its_run))
+    }
+
+    /// Whether there are lines that parsers have not seen.
+    pub(crate) fn is_unparsed(&self) -> bool {
+        self.annotated < self.newest
+    }
+}
+
 impl Entry {
     pub(crate) fn new(id: ProcessId, project: Project, name: ProcessName, handle: ProcessHandle) -> Self {
         let (logs, _) = watch::channel(LogMark::default());

@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(2);
 /// Between two looks while nothing is written: what is there grows old, and less may be wanted.
 const REST: Duration = Duration::from_secs(60);
+/// How much less it may compute than others when the machine is busy: nobody waits for it.
+const NICENESS: i32 = 10;
 const DEGRADED: &str = "stored output is not sealed or removed in time";
 
 /// `[logs]` in the user's configuration: how much output is kept, all on disk.
@@ -92,6 +94,7 @@ impl Upkeep {
         let wake = Wake { thread: sender, told: Arc::default() };
         let told = wake.told.clone();
         let thread = std::thread::Builder::new().name("upkeep".into()).spawn(move || {
+            super::yield_to_others(NICENESS);
             run(&inbox, || {
                 // Before it looks, so that what is written meanwhile is told again.
                 told.store(false, Ordering::Release);

@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         ["serve", port, ill] => return serve(port, ill),
         ["long", bytes] => long(number(bytes) as usize),
         ["garbage"] => garbage(),
+        ["bytes", seed, pieces] => bytes(number(seed), number(pieces)),
         ["progress"] => progress(),
         ["flood"] => flood(),
         ["hog", mib, ms] => hog(number(mib) as usize, number(ms)),
@@ -338,6 +339,20 @@ fn garbage() {
     write("whole \u{e4}\u{20ac}\u{1f600}\n".as_bytes());
     write(b"\x1b[31mred\x1b[0m\n\n");
     write(b"last without line feed");
+}
+
+/// What `e2e::Bytes` says, with its pauses.
+fn bytes(seed: u64, pieces: u64) {
+    for piece in e2e::Bytes::new(seed).take(pieces as usize) {
+        let written = match piece.is_stderr {
+            true => std::io::stderr().lock().write_all(&piece.bytes),
+            false => {
+                std::io::stdout().lock().write_all(&piece.bytes).and_then(|()| std::io::stdout().flush())
+            }
+        };
+        written.unwrap_or_else(|e| panic!("{e}"));
+        pause(piece.pause);
+    }
 }
 
 fn write(bytes: &[u8]) {

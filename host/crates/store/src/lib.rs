@@ -10,6 +10,7 @@ mod codec;
 mod error;
 mod errors;
 mod events;
+mod exports;
 mod filter;
 mod groups;
 mod health;
@@ -37,6 +38,7 @@ mod sessions;
 mod sql;
 mod stacks;
 mod store;
+mod stretch;
 mod unannotated;
 mod usage;
 mod writer;
@@ -50,6 +52,7 @@ pub use errors::{
     NewKind, NewOccurrence, Occurrence, Sample,
 };
 pub use events::{Annotated, Annotations, LogEvent};
+pub use exports::{Sink, Unexported};
 pub use groups::GroupRecord;
 pub use health::{CheckRecord, CheckResult};
 pub use hostler_model::lines::Carry;
@@ -67,3 +70,4 @@ pub use search::{Found, Search, Searched};
 pub use sessions::SessionOwner;
 pub use stacks::StackItems;
 pub use store::Store;
+pub use stretch::Stretch;
