@@ -5,6 +5,7 @@ use hostler_api::ToolError;
 use hostler_api::monitoring::{
     GetProcessStats, GetSystemStats, PressureStats, ProcessStats, SystemStats, UsageSummary,
 };
+use hostler_api::plugin::PluginState;
 use serde_json::json;
 
 use crate::cli::client::{Client, parse};
@@ -133,6 +134,14 @@ fn system(stats: &SystemStats) {
         ),
     );
     field("processes", format!("{}, {} running", stats.processes, stats.running));
+    let (well, ill): (Vec<_>, Vec<_>) =
+        stats.plugins.iter().partition(|plugin| plugin.status == PluginState::Active);
+    if !stats.plugins.is_empty() {
+        field("plugins", format!("{} at work, {} in quarantine", well.len(), ill.len()));
+    }
+    for plugin in ill {
+        field("", format!("{}: {}", plugin.plugin, plugin.reason.as_deref().unwrap_or_default()));
+    }
     if stats.top.is_empty() {
         return;
     }

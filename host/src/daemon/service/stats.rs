@@ -112,6 +112,7 @@ impl Service {
             processes: all.len(),
             running: targets.len(),
             top: busy,
+            plugins: self.plugins.in_use(),
         }
     }
 
