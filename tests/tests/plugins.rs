@@ -129,7 +129,10 @@ fn a_project_brings_its_own_plugins_with_the_rights_that_its_user_gives() {
 
     // Rights are not taken by a file, however it is trusted.
     let file = std::fs::read_to_string(env.in_project("hostler.toml")).unwrap();
-    env.write("hostler.toml", file.replace("source = 'reach.wasm'", "source = 'reach.wasm'\ngrants = { tcp = ['a:1'] }"));
+    env.write(
+        "hostler.toml",
+        file.replace("source = 'reach.wasm'", "source = 'reach.wasm'\ngrants = { tcp = ['a:1'] }"),
+    );
     let _ = env.cli(&["trust"]).ok();
     let refused = env.cli(&["up"]);
     assert!(refused.stderr.contains("[plugins.reach]: `grants` are the user's to give"), "{refused:?}");

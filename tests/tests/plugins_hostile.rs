@@ -91,7 +91,8 @@ fn hostile_parsers_cost_no_line_and_no_other_parsers_verdict() {
         for name in ["other", "victim"] {
             append(&env, name, &format!("{{\"level\":\"error\",\"msg\":\"no {n}\",\"n\":{n}}}\n"));
             let lines = wait_for("the lines are parsed", || {
-                let request = json!({"process": name, "format": "records", "order": "asc", "min_level": "error"});
+                let request =
+                    json!({"process": name, "format": "records", "order": "asc", "min_level": "error"});
                 let lines = mcp.done("get_logs", request)["lines"].as_array().unwrap().clone();
                 (lines.len() == n).then_some(lines)
             });
@@ -110,9 +111,7 @@ fn hostile_checks_cost_no_process_and_no_other_checks_verdict() {
     let env = Env::new();
     configure(&env, &declared("checks", &CHECKS));
     let mut mcp = env.mcp(Era::Legacy);
-    let check = |name: &&str| {
-        json!({"plugin": name, "interval_ms": 100, "timeout_ms": 200, "failure_threshold": 1, "on_unhealthy": "restart"})
-    };
+    let check = |name: &&str| json!({"plugin": name, "interval_ms": 100, "timeout_ms": 200, "failure_threshold": 1, "on_unhealthy": "restart"});
     let all: Vec<Value> = CHECKS.iter().chain(&["process"]).map(check).collect();
     follow(&env, &mut mcp, "victim", json!({"health": all}));
     follow(&env, &mut mcp, "other", json!({"health": [check(&"process")]}));
@@ -154,7 +153,8 @@ fn hostile_categorizers_cost_no_error_and_no_other_categorizers_verdict() {
         );
         append(&env, "app", &trace);
         let groups = wait_for("the error is known", || {
-            let groups = mcp.done("get_errors", json!({"process": "app"}))["errors"].as_array().unwrap().clone();
+            let groups =
+                mcp.done("get_errors", json!({"process": "app"}))["errors"].as_array().unwrap().clone();
             (groups.len() == n + 1).then_some(groups)
         });
         let group = groups.iter().find(|group| group["title"].as_str().unwrap().contains(kind)).unwrap();

@@ -150,7 +150,7 @@ fn settings(config: Value, wasm: &[u8], tcp: &[&str]) -> PluginSettings {
 fn json_lines() -> Vec<String> {
     let line = |n: usize| {
         format!(
-            r#"{{"level":30,"time":{},"pid":{},"host":"web","status":{},"msg":"handled request {:06} in {:02} ms"}}"#,
+            r#"{{"level":30,"time":{},"pid":{},"host":"web","status":{},"msg":"request {:06}, {:02} ms"}}"#,
             1_777_638_600_123 + n * 17,
             1_000 + n % 7,
             200 + n % 5,
@@ -166,7 +166,7 @@ fn plain_lines() -> Vec<String> {
     let levels = ["INFO ", "DEBUG", "WARN ", "ERROR"];
     let line = |n: usize| {
         format!(
-            "2026-01-02T03:{:02}:{:02}.678Z {} http::server: GET /api/v1/items?page={:03} 200 {:02}ms request_id={:06x}",
+            "2026-01-02T03:{:02}:{:02}.678Z {} http::server: GET /api/v1/items?page={:05} 200 {:02}ms request_id={:06x}",
             n / 60 % 60,
             n % 60,
             levels[n % 4],
@@ -260,12 +260,13 @@ impl Bench {
         let limit = Duration::from_secs(5);
         let (mut calls, mut beside) = (Vec::new(), Vec::new());
         for _ in 0..40 * TURNS {
-            let mut call = |instance: &mut Instance| {
+            let call = |instance: &mut Instance| {
                 wall_of(|| drop(black_box(self.runtime.block_on(instance.check(limit)).unwrap())))
             };
             calls.push(call(&mut process) * 1e6);
             let connected = call(&mut tcp);
-            let plain = wall_of(|| drop(self.runtime.block_on(tokio::net::TcpStream::connect(address)).unwrap()));
+            let plain =
+                wall_of(|| drop(self.runtime.block_on(tokio::net::TcpStream::connect(address)).unwrap()));
             beside.push((connected - plain) * 1e6);
         }
         (median(&mut calls), median(&mut beside))
@@ -277,8 +278,9 @@ impl Bench {
         for (name, _) in all() {
             let wasm = built(name);
             let load = || {
-                let loaded = Component::load(&self.engine, Arc::clone(&wasm), &Limits::default());
-                self.runtime.block_on(loaded).unwrap()
+                self.runtime
+                    .block_on(Component::load(&self.engine, Arc::clone(&wasm), &Limits::default()))
+                    .unwrap()
             };
             load();
             let mut samples: Vec<f64> = (0..TURNS)
@@ -340,9 +342,10 @@ fn memory_of_ten(cache: &Path) -> f64 {
 
 fn private_mib() -> f64 {
     let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-    let kib = text.lines().filter(|line| line.starts_with("Private_")).map(|line| {
-        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap()
-    });
+    let kib = text
+        .lines()
+        .filter(|line| line.starts_with("Private_"))
+        .map(|line| line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap());
     kib.sum::<f64>() / 1024.0
 }
 

@@ -13,8 +13,7 @@ const LOOP: &str = "(loop $forever (br $forever)) unreachable";
 const TRAP: &str = "unreachable";
 const HOG: &str =
     "(loop $more (br_if $more (i32.ge_s (memory.grow (i32.const 16)) (i32.const 0)))) unreachable";
-const TABLES: &str =
-    "(loop $more (br_if $more (i32.ge_s (table.grow $table (ref.null func) (i32.const 1000)) (i32.const 0)))) unreachable";
+const TABLES: &str = "(loop $more (br_if $more (i32.ge_s (table.grow $table (ref.null func) (i32.const 1000)) (i32.const 0)))) unreachable";
 
 fn doing(mut guest: Guest, main: &str) -> Arc<[u8]> {
     guest.main = main.to_owned();

@@ -3,11 +3,11 @@
 
 mod common;
 
-use std::net::{IpAddr, Ipv4Addr, TcpListener, ToSocketAddrs};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Guest, engine};
+use common::{Guest, engine, names_of_this_machine};
 use hostler_plugin_host::{Capability, Consents, Digest, Grants, Limits, Nowhere, Plugin, PluginSettings};
 
 /// The part of WASI that the fixture uses.
@@ -168,19 +168,6 @@ async fn this_machine_is_reached_on_the_granted_port_only() {
     assert_eq!(reach(&[&grant], "127.0.0.1", granted).await, (FOUND, CONNECTED));
     open.accept().unwrap();
     assert_eq!(closed.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-}
-
-/// Names other than `localhost` that lead to 127.0.0.1 here, as a name whose owner is hostile could.
-fn names_of_this_machine() -> Vec<String> {
-    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-    let leads_here = |name: &&str| {
-        let found = (*name, 1).to_socket_addrs();
-        *name != "localhost" && found.is_ok_and(|mut found| found.any(|peer| peer.ip() == Ipv4Addr::LOCALHOST))
-    };
-    let words = hosts.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
-    let usual = ["db.localhost", "localhost.localdomain"];
-    let names = words.filter(|word| word.parse::<IpAddr>().is_err()).chain(usual);
-    names.filter(leads_here).map(str::to_owned).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -110,9 +110,7 @@ fn curious(metrics: &[&str], what: impl FnOnce(&mut Guest, u32) -> String) -> Gu
         .rev()
         .map(|index| {
             let at = list + index * 24 + 8;
-            format!(
-                "(local.set $value) (f64.store (i32.const {at}) (f64.convert_i32_s (local.get $value)))"
-            )
+            format!("(local.set $value) (f64.store (i32.const {at}) (f64.convert_i32_s (local.get $value)))")
         })
         .collect();
     guest.main = format!("(local $value i32) (call $look) {store} (i32.const {report})");
@@ -189,9 +187,8 @@ async fn ending_itself_ends_the_instance_alone() {
 #[tokio::test]
 async fn waiting_in_the_host_ends_with_the_call() {
     const HOUR: u64 = 3_600_000_000_000;
-    let guest = curious(&["never"], |_, _| {
-        format!("(call $block (call $timer (i64.const {HOUR}))) (i32.const 0)")
-    });
+    let guest =
+        curious(&["never"], |_, _| format!("(call $block (call $timer (i64.const {HOUR}))) (i32.const 0)"));
     let limit = Duration::from_millis(50);
     let (plugin, report) = check(&guest, limit).await;
     assert_eq!(report, Err(CallError::Timeout { after: limit, spent: Spent::Wall }));

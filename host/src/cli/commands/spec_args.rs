@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 use hostler_api::process::{
-    Evidence, LifetimeKind, LimitArgs, LogArgs, RestartArgs, SpecArgs, StartResult, StopArgs, WaitArgs, WaitFor,
+    Evidence, LifetimeKind, LimitArgs, LogArgs, RestartArgs, SpecArgs, StartResult, StopArgs, WaitArgs,
+    WaitFor,
 };
 use hostler_model::restart::RestartWhen;
 

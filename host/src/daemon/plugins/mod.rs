@@ -171,7 +171,9 @@ impl Plugins {
             move |error: ToolError| ToolError::new(error.kind, format!("`{place}`: {}", error.message))
         };
         let checks = args.health.iter().flatten().enumerate();
-        for (index, HealthArgs { plugin, config, .. }) in checks.filter(|(_, check)| !later.has(&check.plugin)) {
+        for (index, HealthArgs { plugin, config, .. }) in
+            checks.filter(|(_, check)| !later.has(&check.plugin))
+        {
             let found = self.find(plugin, config, Kind::HealthCheck).await;
             found.map_err(at(format!("health[{index}]")))?;
         }
@@ -246,9 +248,9 @@ impl Plugins {
         }
         let granted = self.granted(project, declaration, &component)?;
         let settings = settings(declaration, &component, own_config, granted)?;
-        let full_name = project
-            .map_or_else(|| name.to_owned(), |project| self.inner.projects.full_name(project, name));
-        let made = Plugin::new(full_name.clone(), component, settings).await;
+        let full_name =
+            project.map_or_else(|| name.to_owned(), |project| self.inner.projects.full_name(project, name));
+        let made = Plugin::new(&full_name, component, settings).await;
         let plugin = made.map_err(|error| error.to_string())?;
         let made_of = Mutex::new(self.made_of(project, declaration.clone(), stamp));
         let (name, own_config) = (name.to_owned(), own_config.clone());

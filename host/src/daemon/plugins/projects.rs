@@ -23,7 +23,8 @@ impl Declared {
     /// What is wrong, with the name of the plugin and what to write.
     pub(crate) fn read(tables: &BTreeMap<String, toml::Table>, dir: &Path) -> Result<Self, String> {
         let read = |(name, table): (&String, &toml::Table)| {
-            let declaration = of_project(name, table, dir).map_err(|why| format!("[plugins.{name}]: {why}"))?;
+            let declaration =
+                of_project(name, table, dir).map_err(|why| format!("[plugins.{name}]: {why}"))?;
             Ok((name.clone(), declaration))
         };
         tables.iter().map(read).collect::<Result<_, String>>().map(Self)
@@ -37,7 +38,8 @@ impl Declared {
 
 fn of_project(name: &str, table: &toml::Table, dir: &Path) -> Result<Declaration, String> {
     let read: Result<Declaration, toml::de::Error> = table.clone().try_into();
-    let mut declaration = read.map_err(|error| format!("{}{}", error.message(), did_you_mean(error.message())))?;
+    let mut declaration =
+        read.map_err(|error| format!("{}{}", error.message(), did_you_mean(error.message())))?;
     if !declaration.grants.to_grants().is_empty() {
         let file = declaration.source.to_string();
         return Err(format!(

@@ -344,7 +344,8 @@ fn read_file(file: &Path) -> Result<(String, PathBuf), ToolError> {
 }
 
 fn declared_plugins(file: &Path, dir: &Path, stack: &Stack) -> Result<Declared, ToolError> {
-    Declared::read(&stack.plugins, dir).map_err(|why| ToolError::invalid(format!("{}: {why}", file.display())))
+    Declared::read(&stack.plugins, dir)
+        .map_err(|why| ToolError::invalid(format!("{}: {why}", file.display())))
 }
 
 fn parse(file: &Path, dir: &Path, text: &str) -> Result<Stack, ToolError> {
