@@ -258,6 +258,7 @@ class World:
             shutil.rmtree(self.dir, ignore_errors=True)
             raise
         self.home = None
+        self.variables = {}
 
     def compile(self, name):
         compiler = shutil.which(os.environ.get("CC", "cc"))
@@ -273,7 +274,7 @@ class World:
 
     def environment(self):
         env = {n: v for n, v in os.environ.items() if not n.startswith("HOSTLER_")}
-        return env | {"HOSTLER_HOME": str(self.home)}
+        return env | {"HOSTLER_HOME": str(self.home)} | self.variables
 
     @contextlib.contextmanager
     def daemon(self, name):

@@ -151,6 +151,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         http: std::sync::OnceLock::new(),
         started,
     });
+    service.resume_plugins().await.map_err(|e| format!("cannot read the stacks: {e}"))?;
     take_over(&service).await?;
     annotate.catch_up();
     let (exporting, no_more_exports) = export_lines(&service, export);

@@ -69,7 +69,7 @@ impl Config {
 }
 
 /// For "unknown field `a`, expected one of `b`, `c`": the one that was probably meant.
-fn did_you_mean(message: &str) -> String {
+pub(super) fn did_you_mean(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let (Some(wrong), true) = (quoted.next(), message.starts_with("unknown field")) else {
         return String::new();

@@ -89,9 +89,10 @@ impl Worker {
         let stored = parts.store.annotation_state(key).await?;
         let Some(entry) = parts.registry.get(process) else { return Ok(None) };
         let names = names(&entry.handle.snapshot().spec.parsers);
+        let plugins = parts.plugins.of(entry.project.id);
         let streams = [
-            Parsers::find(&parts.plugins, &names, Stream::Stdout).await,
-            Parsers::find(&parts.plugins, &names, Stream::Stderr).await,
+            Parsers::find(&plugins, &names, Stream::Stdout).await,
+            Parsers::find(&plugins, &names, Stream::Stderr).await,
         ];
         let parts = Arc::clone(parts);
         let detector = parts.errors.detector();

@@ -39,7 +39,7 @@ impl Service {
             .map_err(|e| ToolError::invalid(format!("`name`: {e}")))?;
         let project = self.project(client, request.project.as_deref()).await?;
         let group = super::group_declare::name_of(request.spec.group.as_deref())?;
-        self.plugins.check(&request.spec).await?;
+        self.plugins.of(project.id).check(&request.spec).await?;
         self.count_start()?;
         let declaring = self.declaring.lock().await;
         let (entry, Redeclared { spec, program, note }) = match self.registry.find(project.id, name.as_str())
@@ -185,7 +185,7 @@ impl Service {
         let wish = Wish::read(&request.wait)?;
         let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
         let group = super::group_declare::name_of(request.spec.group.as_deref())?;
-        self.plugins.check(&request.spec).await?;
+        self.plugins.of(entry.project.id).check(&request.spec).await?;
         self.count_start()?;
         let declaring = self.declaring.lock().await;
         let old = entry.handle.snapshot().spec;

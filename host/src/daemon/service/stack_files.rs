@@ -13,6 +13,7 @@ use hostler_model::{ProcessName, ProcessSpec};
 use hostler_store::Project;
 
 use super::declare;
+use crate::daemon::plugins::projects::Declared;
 use crate::daemon::resolve;
 
 /// A larger file is none that a person wrote.
@@ -47,6 +48,12 @@ pub(super) fn parse(file: &Path, dir: &Path, text: &str, request: &ApplyConfig) 
     let mut variables = resolve::variables(dir, profile).map_err(ToolError::invalid)?;
     variables.extend(request.env.clone());
     hostler_config::read(text, &dir.to_string_lossy(), profile, &variables).map_err(wrong)
+}
+
+/// The plugins that it declares.
+pub(super) fn plugins(file: &Path, dir: &Path, stack: &Stack) -> Result<Declared, ToolError> {
+    Declared::read(&stack.plugins, dir)
+        .map_err(|why| ToolError::invalid(format!("{}: {why}", file.display())))
 }
 
 /// The declarations of its processes, complete.

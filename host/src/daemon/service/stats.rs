@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use hostler_api::ToolError;
 use hostler_api::monitoring::{
-    DaemonStats, GetProcessStats, GetSystemStats, PluginCost, ProcessStats, SystemStats, TopProcess,
+    DaemonStats, GetProcessStats, GetSystemStats, ProcessStats, SystemStats, TopProcess,
     UsageSeries, UsageSummaries, UsageSummary,
 };
 use hostler_api::time::rfc3339;
 use hostler_model::Timestamp;
 use hostler_model::usage::{Quantity, Resolution, Series, roll_up, summary};
-use hostler_plugin_host::Stats;
 use hostler_store::ErrorCounts;
 use hostler_supervisor::{Snapshot, proc};
 
@@ -110,26 +109,12 @@ impl Service {
             disks: Machine::disks(),
             pressure: Machine::pressure(),
             daemon: self.daemon_stats(),
-            plugins: self.plugin_costs(),
             store_bytes: 0,
             processes: all.len(),
             running: targets.len(),
             top: busy,
+            plugins: self.plugins.in_use(),
         }
-    }
-
-    fn plugin_costs(&self) -> Vec<PluginCost> {
-        let cost = |(plugin, stats): (String, Stats)| PluginCost {
-            plugin,
-            calls: stats.calls,
-            busy_ms: tenths(stats.busy.as_secs_f64() * 1000.0),
-            items: stats.items,
-            faults: stats.traps + stats.timeouts + stats.invalid_answers,
-            memory_peak_bytes: stats.memory_peak,
-        };
-        let mut costs: Vec<PluginCost> = self.plugins.costs().into_iter().map(cost).collect();
-        costs.sort_by(|a, b| b.busy_ms.total_cmp(&a.busy_ms));
-        costs
     }
 
     /// What hostler itself uses.
