@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hostler_api::ToolError;
 use hostler_api::monitoring::{
-    DaemonStats, GetProcessStats, GetSystemStats, ProcessStats, SystemStats, TopProcess,
-    UsageSeries, UsageSummaries, UsageSummary,
+    DaemonStats, GetProcessStats, GetSystemStats, ProcessStats, SystemStats, TopProcess, UsageSeries,
+    UsageSummaries, UsageSummary,
 };
 use hostler_api::time::rfc3339;
 use hostler_model::Timestamp;
