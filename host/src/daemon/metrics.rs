@@ -158,8 +158,10 @@ impl ProcessMetrics {
     }
 }
 
+type OfPlugin = fn(&Stats) -> f64;
+
 fn per_plugin(text: &mut Text, plugins: &[(String, Stats)]) {
-    let families: [(&str, &str, &str, fn(&Stats) -> f64); 5] = [
+    let families: [(&str, &str, &str, OfPlugin); 5] = [
         ("hostler_plugin_calls_total", "counter", "Calls of the plugin.", |s| s.calls as f64),
         (
             "hostler_plugin_busy_seconds_total",
