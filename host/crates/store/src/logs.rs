@@ -172,8 +172,9 @@ impl Store {
         self.read(move |conn| {
             let found = conn
                 .prepare_cached(
-                    "SELECT substr(carry_stdout, ?2), substr(carry_stderr, ?2) FROM runs WHERE process_id = ?1
-                     ORDER BY run DESC LIMIT 1",
+                    // Of an empty blob, substr makes NULL.
+                    "SELECT coalesce(substr(carry_stdout, ?2), x''), coalesce(substr(carry_stderr, ?2), x'')
+                     FROM runs WHERE process_id = ?1 ORDER BY run DESC LIMIT 1",
                 )?
                 .query_row(params![process.0, -i64::from(most)], |row| Ok([row.get(0)?, row.get(1)?]))
                 .optional()?;

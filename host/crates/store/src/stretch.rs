@@ -79,10 +79,13 @@ impl Stretch {
 
     /// Adds lines. Where some between were removed meanwhile, those before are let go.
     pub fn extend(&mut self, more: Self) {
-        if self.is_empty() || more.first_seq != self.end() {
-            *self = more;
-        } else {
+        if more.is_empty() {
+            return;
+        }
+        if more.first_seq == self.end() {
             self.rows.append(&more.rows);
+        } else {
+            *self = more;
         }
     }
 
@@ -170,6 +173,8 @@ mod tests {
         assert_eq!(window.range(7..=99).map(|row| row.time.0).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(window.get(8).unwrap().time.0, 3);
         assert!(window.get(5).is_none() && window.get(9).is_none());
+        window.extend(Stretch::default());
+        assert_eq!(seqs(&window), [6, 7, 8], "none changes nothing");
         window.extend(rest);
         assert_eq!(seqs(&window), [10], "what is between is gone");
     }
