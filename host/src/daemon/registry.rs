@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::activity::Activity;
 use super::changes::{Changes, Topic};
 use super::live::Live;
+use super::triggers::Outlook;
 
 /// How long the last lines of a process that just ended may take to be stored.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -30,6 +31,8 @@ pub(crate) struct Entry {
     pub(crate) logs: watch::Sender<LogMark>,
     /// When it wrote lines.
     pub(crate) activity: Activity,
+    /// What its schedule and its files have in store for it.
+    pub(crate) outlook: Outlook,
     /// For who is attached to it.
     pub(crate) live: Live,
     /// One input after the other: pieces of two are not mixed.
@@ -49,11 +52,25 @@ pub(crate) struct LogMark {
     pub(crate) drained: Option<RunKey>,
 }
 
+impl LogMark {
+    /// The newest line that parsers have seen, and all before it; none where nothing is known to wait for them.
+    pub(crate) fn seen(&self) -> Option<LogPoint> {
+        let newest = self.newest?;
+        let before_its_run = LogPoint { run: newest.run, seq: 0 };
+        Some(self.annotated.unwrap_or(before_its_run))
+    }
+
+    /// Whether there are lines that parsers have not seen.
+    pub(crate) fn is_unparsed(&self) -> bool {
+        self.annotated < self.newest
+    }
+}
+
 impl Entry {
     pub(crate) fn new(id: ProcessId, project: Project, name: ProcessName, handle: ProcessHandle) -> Self {
         let (logs, _) = watch::channel(LogMark::default());
-        let (activity, live, input, group) = Default::default();
-        Self { id, project, name, handle, logs, activity, live, input, group }
+        let (activity, outlook, live, input, group) = Default::default();
+        Self { id, project, name, handle, logs, activity, outlook, live, input, group }
     }
 
     /// The group it is in.

@@ -14,6 +14,7 @@ mod schema;
 mod settings;
 mod shell;
 mod stack;
+mod triggers;
 mod units;
 
 #[cfg(test)]
@@ -23,7 +24,7 @@ pub use draft::Note;
 pub use import::{IMPORTABLE, Imported, NotImported, import};
 pub use mistake::Mistake;
 pub use plan::{Change, Current, PlannedChange, plan};
-pub use read::{env_profile, read};
+pub use read::{env_profile, read, variables};
 pub use schema::schema;
 pub use settings::{DependsOn, File, GroupTable, ProcessTable, Settings};
 pub use stack::{Declared, Stack};

@@ -213,7 +213,7 @@ fn colours(status: MemberStatus) -> (&'static str, &'static str) {
         MemberStatus::Starting | MemberStatus::Stopping | MemberStatus::Backoff => ("#fffbeb", "#d97706"),
         MemberStatus::Waiting | MemberStatus::Blocked => ("#eff6ff", "#3b82f6"),
         MemberStatus::Failed => ("#fef2f2", "#dc2626"),
-        MemberStatus::Stopped | MemberStatus::Exited => ("#f8fafc", "#94a3b8"),
+        MemberStatus::Stopped | MemberStatus::Scheduled | MemberStatus::Exited => ("#f8fafc", "#94a3b8"),
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn in_hostler_toml(directory: &Directory, text: &str) -> Result<Propo
     let env = directory.text(".env").and_then(|text| hostler_model::dotenv::parse(text).ok());
     let variables: BTreeMap<String, String> = env.into_iter().flatten().collect();
     let dir = format!("/{}", directory.name);
-    let stack = crate::read(text, &dir, &variables).map_err(|mistake| mistake.to_string())?;
+    let stack = crate::read(text, &dir, None, &variables).map_err(|mistake| mistake.to_string())?;
     let processes = stack.processes.iter().map(|(name, declared)| {
         let args = &declared.args;
         let below = args.cwd.as_deref().and_then(|cwd| cwd.strip_prefix(dir.as_str()));

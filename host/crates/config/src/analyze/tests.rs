@@ -14,7 +14,7 @@ fn directory(files: &[(&str, &str)]) -> Directory {
 fn told(files: &[(&str, &str)]) -> String {
     let proposal = analyze(&directory(files));
     if !proposal.toml.is_empty() {
-        crate::read(&proposal.toml, "/shop", &BTreeMap::new())
+        crate::read(&proposal.toml, "/shop", None, &BTreeMap::new())
             .unwrap_or_else(|e| panic!("{}\n{e}", proposal.toml));
     }
     let line = |p: &Proposed| {

@@ -16,7 +16,7 @@ fn read(toml: &str) -> Result<Stack, String> {
         .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.is_empty())
         .map(|name| (name.to_owned(), "x".to_owned()))
         .collect();
-    let stack = crate::read(toml, "/srv/app", &variables).map_err(|mistake| mistake.to_string())?;
+    let stack = crate::read(toml, "/srv/app", None, &variables).map_err(|mistake| mistake.to_string())?;
     for (name, declared) in &stack.processes {
         let command = declared.args.command.as_deref().unwrap_or_default();
         hostler_model::words::split(command).map_err(|why| format!("`{name}`: {why}"))?;
