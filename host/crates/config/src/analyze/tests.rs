@@ -128,10 +128,8 @@ fn a_declaration_counts_more_than_what_is_guessed() {
     ]));
     let declared = "[processes.web]\ncommand = \"npm start --port 81\"\ncwd = \"app\"\n";
     insta::assert_snapshot!(told(&[("hostler.toml", declared), ("Procfile", "a: b\n")]));
-    insta::assert_snapshot!(told(&[
-        ("hostler.toml", "[processes.web]\ncomand = 1\n"),
-        ("Procfile", "a: b\n")
-    ]));
+    let broken = told(&[("hostler.toml", "[processes.web]\ncomand = 1\n"), ("Procfile", "a: b\n")]);
+    assert!(broken.starts_with("a [b]") && broken.contains("cannot be read"), "{broken}");
 }
 
 #[test]

@@ -14,13 +14,11 @@ use crate::host::Host;
 
 impl<H: Host> Actor<H> {
     pub(super) fn on_write(&mut self, data: Input, reply: oneshot::Sender<Written>) {
-        if let Some(refusal) = self.refuses_input() {
-            return drop(reply.send(refusal));
-        }
-        if self.held_as(Descriptor::Terminal).is_some_and(|terminal| would_lose(terminal, &data.0)) {
-            return drop(reply.send(Written::TooLong));
-        }
-        if self.command(&Command::Write(data.0)) {
+        let is_lost = |terminal| would_lose(terminal, &data.0);
+        let too_long = || self.held_as(Descriptor::Terminal).is_some_and(is_lost).then_some(Written::TooLong);
+        if let Some(refusal) = self.refuses_input().or_else(too_long) {
+            let _ = reply.send(refusal);
+        } else if self.command(&Command::Write(data.0)) {
             self.writes.push_back(reply);
         } else {
             // The command was not sent: a shim that is gone is about to be noticed.

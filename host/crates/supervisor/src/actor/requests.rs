@@ -46,8 +46,14 @@ impl<H: Host> Actor<H> {
                 (reply, None)
             }
             Request::Write { data, reply } => return self.on_write(data, reply),
-            Request::CloseInput { reply } => return drop(reply.send(self.on_close_input())),
-            Request::Resize { rows, cols } => return drop(self.command(&Command::Resize { rows, cols })),
+            Request::CloseInput { reply } => {
+                let _ = reply.send(self.on_close_input());
+                return;
+            }
+            Request::Resize { rows, cols } => {
+                self.command(&Command::Resize { rows, cols });
+                return;
+            }
             Request::Consumed { run, position } => {
                 if self.facts.key == Some(run) {
                     self.command(&Command::Consumed(position));
