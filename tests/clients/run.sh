@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs foreign MCP clients against a hostler binary:  tests/clients/run.sh HOSTLER [CLIENT…]
 # Clients: python_mcp, python_fastmcp, inspector, node, conformance (of the HTTP endpoint), and with the first of them
-# day (an agent's day) and soak (eight clients for a minute); all of them unless some are named.
+# day (an agent's day) and soak (eight clients for a minute), and behind them coverage (whether each tool was called by
+# two of them); all of them unless some are named.
 # Their packages come from PyPI and npm and are kept in target/clients. Needs Python 3.11, pip and npm.
 set -euo pipefail
 
@@ -10,7 +11,8 @@ kept=${HOSTLER_TEST_CLIENTS_DIR:-$here/../../target/clients}
 hostler=$(realpath -e "${1:?usage: run.sh HOSTLER [CLIENT…]}")
 shift
 clients=("$@")
-[ ${#clients[@]} -gt 0 ] || clients=(python_mcp python_fastmcp inspector node conformance day soak)
+# With all of them, it is counted which tools each client called.
+[ ${#clients[@]} -gt 0 ] || clients=(python_mcp python_fastmcp inspector node conformance day soak coverage)
 
 # Longest time for the installation of packages and for one client's script, seconds.
 install_limit=600
@@ -59,20 +61,23 @@ node_packages() {
 }
 
 output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+HOSTLER_TEST_CALLS=$(mktemp)
+export HOSTLER_TEST_CALLS
+trap 'rm -f "$output" "$HOSTLER_TEST_CALLS"' EXIT
 unset HOSTLER_TEST_INSPECTOR
 passed=0
 failed=0
 for client in "${clients[@]}"; do
-    python=python3
+    python=python3 argument=$hostler
     case $client in
+        coverage) argument=$HOSTLER_TEST_CALLS ;;
         python_* | day | soak) python_packages && python=$venv_python ;;
         inspector | node | conformance) node_packages ;;
         *) echo "no client $client" >&2; exit 2 ;;
     esac
     # SIGTERM first: the script then ends what it started; SIGKILL is for one that hangs even so.
     status=0
-    PYTHONDONTWRITEBYTECODE=1 timeout --kill-after=20 "$client_limit" "$python" "$here/$client.py" "$hostler" 2>&1 |
+    PYTHONDONTWRITEBYTECODE=1 timeout --kill-after=20 "$client_limit" "$python" "$here/$client.py" "$argument" 2>&1 |
         tee "$output" || status=$?
     counts=$(grep -Ex 'clients: [0-9]+ passed, [0-9]+ failed' "$output" | tail -n 1 || true)
     if [ -n "$counts" ]; then
