@@ -44,7 +44,7 @@ static RULES: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
         ),
         rule(
             &["pass", "pwd", "secret", "token", "key", "credential", "session", "signature"],
-            r"(?i)(?P<keep>(?:^|[^A-Za-z0-9])[\w.-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|encryption[_-]?key|credentials?|session[_-]?id|signature)(?:[_-]?\w*)?['\x22]?\s*(?:=>|[:=])\s*)(?:\x22[^\x22\n]+\x22|'[^'\n]+'|[^\s,;&)}\]'\x22]+)",
+            r"(?i)(?P<keep>\b[\w.-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|encryption[_-]?key|credentials?|session[_-]?id|signature)(?:[_-]?\w*)?['\x22]?\s*(?:=>|[:=])\s*)(?:\x22[^\x22\n]+\x22|'[^'\n]+'|[^\s,;&)}\]'\x22]+)",
         ),
     ]
 });
