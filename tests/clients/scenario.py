@@ -19,6 +19,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -170,6 +171,15 @@ async def ended(pid, seconds=5):
             return False
         await asyncio.sleep(0.02)
     return True
+
+
+def free_ports(count):
+    """So many ports of the loopback that were free a moment ago."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
 
 
 def python(program):
@@ -451,9 +461,9 @@ async def keep_contract(stage, checks, connect):
     checks.that(not left, "no process is left", left)
 
 
-def main(clients, contract=False):
-    """Entry point of a client's script. `clients`: (label, connect, version). With `contract` the first of them calls
-    every tool with all that is promised of it."""
+def main(clients, tour=tour, contract=False):
+    """Entry point of a client's script. `clients`: (label, connect, version). With `contract` the first of them also
+    calls every tool with all that is promised of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("hostler", help="path of the hostler binary")
     hostler = os.path.abspath(parser.parse_args().hostler)
