@@ -217,7 +217,7 @@ class Contract:
                 ("started", "reverse"), ("ready", "parallel"), ("healthy", "sequential"), ("completed", "reverse")):
             members = [{"process": "server"}, {"process": "broken", "depends_on": ["server"], "condition": condition, "delay_ms": 10}]
             await self.call("create_group", name="stack", description="a stack", members=members, stop_strategy=strategy)
-        await self.call("create_group", name="stack", members=[{"process": "server"}, {"process": "broken"}])
+        await self.call("create_group", name="stack", members=[{"process": "server"}, {"process": "unstartable"}])
         await self.call(
             "add_to_group", group="stack", process="other", depends_on=["server"], condition="started", delay_ms=10)
         await self.call("start_group", group="stack", wait_for="started", timeout_ms=10_000)
