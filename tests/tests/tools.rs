@@ -158,7 +158,7 @@ fn an_answer_has_its_limits(era: Era) {
         ("tail_logs", json!({"process": "noisy"})),
         (
             "start_process",
-            json!({"name": "bad", "command": env.fault(), "args": ["exit", "3", "x".repeat(8_500)]}),
+            json!({"name": "bad", "command": env.fault(), "args": ["exit", "3", "x".repeat(9_000)]}),
         ),
     ] {
         let answer = mcp.call(tool, arguments.clone());

@@ -1,4 +1,4 @@
-//! The components of `tests/fixtures/hostile`, which the end-to-end tests declare as parsers: they are what is made
+//! The components of `tests/fixtures/hostile`, which the end-to-end tests declare as parsers and categorizers: they are what is made
 //! here. `UPDATE_FIXTURES=1` writes them.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first failure")]
 
@@ -14,6 +14,11 @@ fn guests() -> Vec<(&'static str, Guest)> {
         guest.main = main.to_owned();
         guest
     };
+    let categorizer = |main: &str| {
+        let mut guest = Guest::new("error-categorizer");
+        guest.main = main.to_owned();
+        guest
+    };
     let mut liar = Guest::parser();
     liar.answer_rows(&[(0, 0, 0, 1), (0, 5_000_000, 0, 4_000_000_000)]);
     vec![
@@ -26,11 +31,13 @@ fn guests() -> Vec<(&'static str, Guest)> {
             ),
         ),
         ("liar", liar),
+        ("trap-categorizer", categorizer("unreachable")),
+        ("loop-categorizer", categorizer("(loop $forever (br $forever)) unreachable")),
     ]
 }
 
 #[test]
-fn the_hostile_parsers_are_what_is_made_here() {
+fn the_hostile_components_are_what_is_made_here() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fixtures/hostile");
     for (name, guest) in guests() {
         let (path, wasm) = (dir.join(format!("{name}.wasm")), guest.build());

@@ -24,6 +24,7 @@ impl Service {
         self.checkers.follow(entry, || Means {
             store: self.store.clone(),
             plugins: self.plugins.clone(),
+            errors: self.errors.clone(),
             surroundings: self.surroundings(entry),
         });
     }
