@@ -44,9 +44,24 @@ snapshots: reference
 bench:
     bash .ci/bench.sh
 
-# Measure the store of the output: ingest, sealing, pages, searches, bytes on disk
-bench-logs:
+# Measure the log engine: the store alone, then from the pipe to the answer, with other supervisors beside it
+bench-logs *ARGS:
     cargo bench -p hostler-store
+    cargo build --release -p hostler
+    bash tests/peers/install.sh
+    python3 tests/bench/logs.py --hostler target/release/hostler {{ARGS}}
+
+# Measure plugins against their targets: parsers beside the same code natively, border, loads, memory, start of a daemon
+bench-plugins:
+    cargo bench -p hostler-plugin-host --features native --bench targets
+    cargo build --release -p hostler
+    python3 tests/bench/plugins.py
+
+# Make plugins as authors do, in Rust, with cargo-component and in Python, and load them
+plugins-examples:
+    bash .ci/cargo-component.sh
+    cargo build -p hostler
+    bash .ci/plugins-examples.sh target/debug/hostler
 
 # Kill daemons and shims at random for ten minutes (or so many seconds), and look whether anything is lost
 chaos SECONDS="600" SEED="1":

@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import platform
-import select
 import signal
 import statistics
 import subprocess
@@ -20,53 +19,12 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 from harness import (  # noqa: E402, beside this file
-    HERE, PATIENCE, RECORD, Client, Mismatch, Report, World, context_switches, cpu_ns, cpu_ticks, filesystem, load,
-    private_kib, result_of, tool_call,
+    HERE, PATIENCE, Bare, Client, Mismatch, Report, Stamps, World, context_switches, cpu_ns, cpu_ticks, filesystem,
+    load, private_kib, result_of, tool_call,
 )  # fmt: skip
 
 
 # ---- 1: start latency ----
-
-
-class Stamps:
-    """The FIFO into which the children write."""
-
-    def __init__(self, path):
-        # For both directions, so that it is never without a reader or a writer.
-        self.fifo = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self.poll = select.poll()
-        self.poll.register(self.fifo, select.POLLIN)
-
-    def read(self, pid):
-        """The time at which the child of this pid ran."""
-        if not self.poll.poll(PATIENCE * 1000):
-            raise Mismatch("a started child did not run")
-        at, stamped = RECORD.unpack(os.read(self.fifo, RECORD.size))
-        if stamped != pid:
-            raise Mismatch(f"waited for the stamp of {pid}, got that of {stamped}")
-        return at
-
-
-class Bare:
-    """The loop without a supervisor."""
-
-    def __init__(self, world):
-        self.process = subprocess.Popen(
-            [*world.bare, *world.child, str(world.fifo)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-        )
-
-    def start(self, order, stamps):
-        self.process.stdin.write(order)
-        begin, pid = RECORD.unpack(self.process.stdout.read(RECORD.size))
-        latency = stamps.read(pid) - begin
-        self.process.stdin.write(b"k")
-        self.process.stdout.read(1)
-        return latency / 1e6
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait(PATIENCE)
 
 
 def start_latency(world, report, count, warm_up, pause):
@@ -121,11 +79,46 @@ def start_latency(world, report, count, warm_up, pause):
         report.median(f"start_process, {title}, until the answer", answers[case], "ms")
 
 
+# ---- 8: replacement ----
+
+
+def replacement(world, report, count, warm_up, pause):
+    report.section("8. Replacement, zero backoff: SIGKILL is sent -> the next child's first instruction")
+    client, stamps, bare = Client(world), Stamps(world.fifo), Bare(world)
+    # Never a crash loop: the window is shorter than a pause.
+    policy = {"policy": "always", "backoff_initial_ms": 0, "window_ms": 1, "max_restarts": 1000}
+    result = client.call(
+        "start_process", name="web", command=world.child[0], args=[*world.child[1:], str(world.fifo)],
+        restart=policy, wait_for="started",
+    )  # fmt: skip
+    pid, taken = result["process"]["pid"], {"hostler": [], "bare": []}
+    stamps.read(pid)
+    bare.replace(stamps)
+    for _ in range(warm_up + count):
+        time.sleep(pause)
+        taken["bare"].append(bare.replace(stamps))
+        time.sleep(pause)
+        begin = time.monotonic_ns()
+        os.kill(pid, signal.SIGKILL)
+        at, pid = stamps.next()
+        taken["hostler"].append((at - begin) / 1e6)
+    bare.close()
+    info = client.call("get_process_info", process="web", runs=1)["process"]
+    if info["pid"] != pid or info["restarts"] != warm_up + count:
+        raise Mismatch(f"after {warm_up + count} kills: {info}")
+    client.call("kill_process", process="web")
+    client.close()
+    hostler, floor = (taken[who][warm_up:] for who in ("hostler", "bare"))
+    report.median("bare kill + wait + posix_spawn", floor, "ms")
+    report.median("hostler", hostler, "ms", 1.5 if world.compiled else None)
+    report.row("hostler: p50 / p50 of bare", statistics.median(hostler) / statistics.median(floor), "x")
+
+
 # ---- 2, 3, 6: many processes ----
 
 
 def in_parallel(world, connections, count, work):
-    """Does `work(client, number)` for each number over some connections; how long it took, ms."""
+    """Does `work(client, number)` for each number over some connections; when it began, and how long it took, ms."""
     clients = [Client(world) for _ in range(connections)]
     for client in clients:
         client.call("list_processes", limit=1)
@@ -151,17 +144,31 @@ def in_parallel(world, connections, count, work):
         client.close()
     if failures:
         raise failures[0]
-    return elapsed
+    return begin, elapsed
+
+
+def start_many(world, stamps, count, connections):
+    """From the first call to the last child's first act, and to the last answer, ms."""
+    child = {"command": world.child[0], "args": [*world.child[1:], str(world.fifo)]}
+    start = lambda client, n: client.call("start_process", name=f"many-{n}", wait_for="started", **child)
+    begin, answered = in_parallel(world, connections, count, start)
+    return (stamps.last_of(count) - begin) / 1e6, answered
 
 
 def many_processes(world, report, daemon, count, connections=8):
     report.section(f"6. {count} processes over {connections} connections")
-    started = in_parallel(world, connections, count, lambda client, n: world.idle(client, f"many-{n}"))
+    stamps, bare = Stamps(world.fifo), Bare(world)
+    report.row("bare posix_spawn, until the last has begun", floor := bare.many(count, stamps), "ms")
+    bare.close()
+    begun, started = start_many(world, stamps, count, connections)
     client = Client(world)
     running = client.call("list_processes", status="running", limit=500)["processes"]
     if len(running) != count:
         raise Mismatch(f"{len(running)} of {count} processes run")
-    report.row("start all, until all run", started, "ms", note=f"{started / count:.2f} ms each")
+    limit = 250 if world.compiled and count == 200 else None
+    report.row("start all, until the last has begun", begun, "ms", limit, note=f"{begun / count:.2f} ms each")
+    report.row("the same / bare", begun / floor, "x")
+    report.row("start all, until all is answered", started, "ms")
     # Lists are measured once the daemon has taken in what the processes wrote.
     time.sleep(1)
     report.section(f"2. list_processes with {count} processes, over the socket")
@@ -173,7 +180,7 @@ def many_processes(world, report, daemon, count, connections=8):
     report.section(f"6. {count} processes over {connections} connections, continued")
     note = f"{anonymous / 1024:.1f} anonymous"
     report.row(f"daemon with {count} idle children, private", whole / 1024, "MiB", note=note)
-    stopped = in_parallel(world, connections, count, lambda c, n: c.call("stop_process", process=f"many-{n}"))
+    _, stopped = in_parallel(world, connections, count, lambda c, n: c.call("stop_process", process=f"many-{n}"))
     report.row("stop all, until all have ended", stopped, "ms", note=f"{stopped / count:.2f} ms each")
 
 
@@ -363,6 +370,8 @@ def main():
             at_rest(world, report, daemon, args.idle, args.seconds)
         with world.daemon("four") as daemon:
             many_processes(world, report, daemon, args.many)
+        with world.daemon("five"):
+            replacement(world, report, args.starts, min(20, args.starts), args.pause_ms / 1000)
     except Mismatch as mismatch:
         sys.exit(f"the measurement is void: {mismatch}")
     finally:

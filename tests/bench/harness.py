@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -35,19 +36,30 @@ while True:
 """
 BARE_PY = """
 import os, signal, struct, sys, time
-command = sys.argv[1:]
+command, pids = sys.argv[1:], []
+def end_all():
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    for pid in pids:
+        os.waitpid(pid, 0)
+    pids.clear()
 while order := os.read(0, 1):
     if order == b"k":
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        end_all()
         os.write(1, b"k")
         continue
+    count = struct.unpack("=I", os.read(0, 4))[0] if order == b"m" else 1
     now = time.monotonic_ns()
-    if order == b"s":
-        pid = os.posix_spawn(command[0], command, os.environ)
-    elif (pid := os.fork()) == 0:
-        os.execv(command[0], command)
+    if order == b"r":
+        end_all()
+    for _ in range(count):
+        if order != b"f":
+            pid = os.posix_spawn(command[0], command, os.environ)
+        elif (pid := os.fork()) == 0:
+            os.execv(command[0], command)
+        pids.append(pid)
     os.write(1, struct.pack("=qq", now, pid))
+end_all()
 """
 
 
@@ -151,6 +163,75 @@ class Client:
         self.socket.close()
 
 
+class Stamps:
+    """The FIFO into which the children write."""
+
+    def __init__(self, path):
+        # For both directions, so that it is never without a reader or a writer.
+        self.fifo = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self.poll = select.poll()
+        self.poll.register(self.fifo, select.POLLIN)
+
+    def next(self):
+        """The next child that ran: when, and its pid."""
+        if not self.poll.poll(PATIENCE * 1000):
+            raise Mismatch("a started child did not run")
+        return RECORD.unpack(os.read(self.fifo, RECORD.size))
+
+    def read(self, pid):
+        """The time at which the child of this pid ran."""
+        at, stamped = self.next()
+        if stamped != pid:
+            raise Mismatch(f"waited for the stamp of {pid}, got that of {stamped}")
+        return at
+
+    def last_of(self, count):
+        """The time at which the last of so many children ran."""
+        return max(self.next()[0] for _ in range(count))
+
+
+class Bare:
+    """The loop without a supervisor."""
+
+    def __init__(self, world):
+        self.process = subprocess.Popen(
+            [*world.bare, *world.child, str(world.fifo)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
+
+    def order(self, order):
+        """Gives an order; the time just before it was carried out, and the last pid."""
+        self.process.stdin.write(order)
+        return RECORD.unpack(self.process.stdout.read(RECORD.size))
+
+    def end_all(self):
+        self.process.stdin.write(b"k")
+        self.process.stdout.read(1)
+
+    def start(self, order, stamps):
+        """From a start to the child's first act, ms; then the child ends."""
+        begin, pid = self.order(order)
+        latency = stamps.read(pid) - begin
+        self.end_all()
+        return latency / 1e6
+
+    def replace(self, stamps):
+        """From the SIGKILL of its child to the next one's first act, ms. The first one is started before."""
+        begin, pid = self.order(b"r")
+        return (stamps.read(pid) - begin) / 1e6
+
+    def many(self, count, stamps):
+        """From the first of so many starts to the last child's first act, ms."""
+        begin, _ = self.order(b"m" + struct.pack("=I", count))
+        latency = stamps.last_of(count) - begin
+        self.end_all()
+        return latency / 1e6
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(PATIENCE)
+
+
 class World:
     """A temporary directory with the programs, and one home at a time with its daemon."""
 
@@ -177,6 +258,7 @@ class World:
             shutil.rmtree(self.dir, ignore_errors=True)
             raise
         self.home = None
+        self.variables = {}
 
     def compile(self, name):
         compiler = shutil.which(os.environ.get("CC", "cc"))
@@ -192,7 +274,7 @@ class World:
 
     def environment(self):
         env = {n: v for n, v in os.environ.items() if not n.startswith("HOSTLER_")}
-        return env | {"HOSTLER_HOME": str(self.home)}
+        return env | {"HOSTLER_HOME": str(self.home)} | self.variables
 
     @contextlib.contextmanager
     def daemon(self, name):

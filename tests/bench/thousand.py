@@ -9,8 +9,16 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 from harness import (  # noqa: E402, beside this file
-    HERE, Client, Mismatch, Report, World, cpu_ns, load, private_kib, result_of, tool_call,
+    HERE, Bare, Client, Mismatch, Report, Stamps, World, cpu_ns, load, private_kib, result_of, tool_call,
 )  # fmt: skip
+
+
+def floor(world, count):
+    """What their starts cost without a supervisor, seconds."""
+    bare = Bare(world)
+    taken = bare.many(count, Stamps(world.fifo))
+    bare.close()
+    return taken / 1e3
 
 
 def start_all(world, count, connections):
@@ -68,7 +76,9 @@ def main():
     try:
         with world.daemon("thousand") as daemon:
             report.section(f"{args.count} processes, load {load()}")
-            report.row("started", start_all(world, args.count, args.connections), "s", 2)
+            report.row("bare posix_spawn, until the last has begun", bare := floor(world, args.count), "s")
+            report.row("started", started := start_all(world, args.count, args.connections), "s", 2)
+            report.row("started / bare", started / bare, "x")
             client = Client(world)
             list_latency(report, client, ["concise", "full"])
             client.close()

@@ -171,22 +171,13 @@ async def day(it, ports):
         f"once, {tokens(len(whole)):,} (at four bytes each, an estimate on the safe side).")
 
 
-def free_ports(count):
-    import socket
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
 async def run(stage, write):
     (stage.project / "api.py").write_text(API)
     (stage.project / "db.py").write_text(DB)
     server = StdioServerParameters(command=stage.hostler, args=["mcp"], env=stage.env, cwd=stage.project)
     async with Client(server, read_timeout_seconds=60) as client:
         it = Day(client, stage)
-        await day(it, free_ports(2))
+        await day(it, scenario.free_ports(2))
     if write:
         pathlib.Path(write).write_text("\n".join(it.page))
     print(it.page[-1])

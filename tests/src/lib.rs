@@ -4,6 +4,7 @@
 //! Nothing here sleeps: every wait has a condition and a deadline. At the end of each test its [`Env`] ends
 //! everything that it started and fails the test when a process is left.
 
+mod bytes;
 mod cli;
 mod env;
 mod mcp;
@@ -11,6 +12,7 @@ mod procs;
 
 use std::time::{Duration, Instant};
 
+pub use bytes::{Bytes, Piece};
 pub use cli::Output;
 pub use env::Env;
 pub use mcp::{Answer, Era, Mcp};

@@ -1,10 +1,9 @@
-//! What parsers make of lines, through the whole of it: levels, messages, fields, traces; with parsers that misbehave,
-//! and with daemons that are killed.
+//! What parsers make of lines, through the whole of it: levels, messages, fields, traces; and with daemons that are
+//! killed.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::Path;
 
 use e2e::{Env, Era, Mcp, wait_for};
 use serde_json::{Value, json};
@@ -103,47 +102,4 @@ fn killed_daemons_parse_each_line_once() {
     for (at, line) in records(&mut mcp, "web", json!({})).iter().enumerate() {
         assert_eq!(line["fields"]["n"], (at + 1).to_string(), "{line}");
     }
-}
-
-#[test]
-fn hostile_parsers_cost_their_own_verdict_only() {
-    let env = Env::new();
-    let hostile = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hostile");
-    let names = ["loop", "trap", "hog", "liar"];
-    let declared: String = names
-        .iter()
-        .map(|name| {
-            let file = hostile.join(format!("{name}.wasm"));
-            format!(
-                "[plugins.{name}]\nsource = {file:?}\nlimits = {{ cpu_ms = 50, memory_bytes = 8388608 }}\n"
-            )
-        })
-        .collect();
-    std::fs::write(env.home().join("config.toml"), declared).unwrap();
-    let mut mcp = env.mcp(Era::Legacy);
-    start(&env, &mut mcp, "victim", "", json!(["loop", "trap", "hog", "liar", "json"]));
-    start(&env, &mut mcp, "other", "", json!(["json"]));
-    const ROUNDS: usize = 6;
-    for n in 1..=ROUNDS {
-        let line = format!("{{\"level\":\"error\",\"msg\":\"no {n}\",\"n\":{n}}}\n");
-        append(&env, "victim", &line);
-        append(&env, "other", &line);
-        leveled(&mut mcp, "other", "error", n);
-        let lines = leveled(&mut mcp, "victim", "error", n);
-        assert_eq!(lines[n - 1]["fields"]["n"], n.to_string());
-    }
-    let list = env.cli(&["plugin", "list", "--json"]).ok().json();
-    let plugin = |name: &str| {
-        list["plugins"].as_array().unwrap().iter().find(|plugin| plugin["name"] == name).unwrap().clone()
-    };
-    for (name, counter) in
-        [("loop", "timeouts"), ("trap", "traps"), ("hog", "traps"), ("liar", "invalid_answers")]
-    {
-        let shown = plugin(name);
-        assert!(shown[counter].as_u64().unwrap() >= 3, "{shown}");
-        assert_eq!(shown["status"], "quarantined", "{shown}");
-        assert!(!shown["reason"].as_str().unwrap().is_empty());
-    }
-    let well = plugin("json");
-    assert_eq!((&well["status"], &well["traps"]), (&json!("active"), &json!(0)), "{well}");
 }

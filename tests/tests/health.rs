@@ -220,7 +220,7 @@ fn crashes_and_unhealthy_runs_end_in_one_crash_loop_which_is_left_by_hand() {
     // Nothing ever listens on this port: each run is unhealthy.
     let checks = json!([{
         "plugin": "tcp", "config": {"address": format!("127.0.0.1:{port}")}, "interval_ms": 100, "failure_threshold": 1,
-        "on_unhealthy": "restart",
+        "start_period_ms": 0, "on_unhealthy": "restart",
     }]);
     let restart = json!({"policy": "on_failure", "max_restarts": 2, "backoff_initial_ms": 0});
     let started = mcp.done(
@@ -245,6 +245,24 @@ fn crashes_and_unhealthy_runs_end_in_one_crash_loop_which_is_left_by_hand() {
 }
 
 #[test]
+fn who_waits_for_health_in_vain_is_told_why_the_run_was_ended() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let checks = json!([{
+        "plugin": "tcp", "config": {"address": format!("127.0.0.1:{}", free_port())}, "interval_ms": 100,
+        "failure_threshold": 1, "start_period_ms": 0, "on_unhealthy": "restart",
+    }]);
+    let answer = mcp.call(
+        "start_process",
+        json!({"name": "web", "command": env.fault(), "args": ["run"], "health": checks, "wait_for": "healthy",
+               "restart": {"backoff_initial_ms": 60_000, "backoff_max_ms": 60_000}}),
+    );
+    assert!(answer.is_error && answer.text.contains("`web` did not start"), "{}", answer.text);
+    let reason = answer.structured["evidence"]["exit"]["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("ended because it was unhealthy: tcp failed 1 times"), "{}", answer.structured);
+}
+
+#[test]
 fn a_crash_loop_is_tried_again_after_a_time_to_cool_down() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Modern);
@@ -262,43 +280,87 @@ fn a_crash_loop_is_tried_again_after_a_time_to_cool_down() {
     assert_eq!(mcp.view("job")["status"], "stopped");
 }
 
-/// What supervisors get wrong: two runs at once, or a stop that is forgotten.
+/// Numbers that look random, the same for each seed.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+/// What supervisors get wrong: two runs at once, a call without an answer, or a stop that is forgotten.
 #[test]
-fn clients_that_start_stop_and_restart_at_once_leave_one_process_or_none() {
+fn random_calls_of_several_clients_leave_one_process_or_none() {
+    (1..=3).for_each(interleave);
+}
+
+/// Clients that do what they like with one process, which also ends by itself at times.
+fn interleave(seed: u64) {
+    const CLIENTS: u64 = 4;
     let env = Env::new();
+    let (lock, truth) = (env.in_project("lock"), env.in_project("truth"));
+    let declared = |seed: u64| {
+        json!({"name": "job", "command": env.fault(), "args": ["alone", lock, truth, seed.to_string()], "wait_for": "started",
+            "restart": {"policy": "always", "backoff_initial_ms": 0, "max_restarts": 1000}})
+    };
     let mut mcp = env.mcp(Era::Modern);
-    let truth = env.in_project("truth");
-    let start = json!({"name": "job", "command": env.fault(), "args": ["worker", truth, "7"], "wait_for": "started",
-        "restart": {"policy": "always", "backoff_initial_ms": 0, "max_restarts": 1000}});
-    mcp.done("start_process", start);
-    std::thread::scope(|scope| {
-        for client in 0..4_u32 {
-            let env = &env;
-            scope.spawn(move || {
-                let mut mcp = env.mcp(Era::Modern);
-                for n in 0..12 {
-                    let (tool, arguments) = match (client + n) % 4 {
-                        0 => ("start_process", json!({"name": "job", "wait_for": "started"})),
-                        1 => ("restart_process", json!({"process": "job", "wait_for": "started"})),
-                        2 => ("kill_process", json!({"process": "job"})),
-                        _ => ("stop_process", json!({"process": "job"})),
-                    };
-                    let answer = mcp.call(tool, arguments);
-                    // A start that another client's stop overtook is told as such; nothing is refused as "busy".
-                    assert!(answer.structured.is_object(), "{tool}: {answer:?}");
-                }
-            });
+    mcp.call("start_process", declared(seed));
+    let at_once = |act: &(dyn Fn(&mut Mcp, u64) + Sync)| {
+        std::thread::scope(|scope| {
+            for client in 0..CLIENTS {
+                let env = &env;
+                scope.spawn(move || act(&mut env.mcp(Era::Modern), client));
+            }
+        });
+    };
+    at_once(&|mcp, client| {
+        let mut draw = Draw(seed * 1_000 + client);
+        for n in 0..15 {
+            let (tool, arguments) = match draw.below(6) {
+                0 | 1 => ("start_process", json!({"name": "job", "wait_for": "started"})),
+                2 => ("restart_process", json!({"process": "job", "wait_for": "started"})),
+                3 => ("restart_process", declared(seed + n).as_object().map(redeclared).unwrap()),
+                4 => ("kill_process", json!({"process": "job"})),
+                _ => ("stop_process", json!({"process": "job"})),
+            };
+            let answer = mcp.call(tool, arguments);
+            // A start that another client's stop overtook is told as such; nothing is refused as "busy".
+            assert!(answer.structured.is_object(), "seed {seed}, {tool}: {answer:?}");
         }
     });
-    mcp.done("stop_process", json!({"process": "job"}));
-    let stopped = mcp.view("job");
-    assert_eq!(stopped["status"], "stopped", "{stopped}");
-    let generation = stopped["generation"].clone();
-    let text = std::fs::read_to_string(&truth).unwrap();
+    at_once(&|mcp, _| {
+        let stopped = mcp.done("stop_process", json!({"process": "job"}));
+        assert_eq!(
+            (&stopped["done"], &stopped["process"]["status"]),
+            (&json!(true), &json!("stopped")),
+            "{stopped}"
+        );
+    });
+    let generation = mcp.view("job")["generation"].clone();
+    let written = std::fs::read_to_string(&truth).unwrap();
+    assert!(!written.contains("overlap"), "seed {seed}: two runs at once: {written}");
     // Each that began wrote so: none of them is alive.
-    let began = text.lines().filter_map(|line| line.strip_prefix("start ")?.parse::<i64>().ok());
-    for pid in began {
-        assert!(!e2e::alive(pid), "{pid} is alive, and the process is stopped");
+    for pid in written.lines().filter_map(|line| line.strip_prefix("start ")?.parse::<i64>().ok()) {
+        assert!(!e2e::alive(pid), "seed {seed}: {pid} is alive, and the process is stopped");
     }
     assert_eq!(mcp.view("job")["generation"], generation, "nothing comes after the stop");
+    // The same start from all of them is one run.
+    at_once(&|mcp, _| {
+        mcp.done("start_process", declared(0));
+    });
+    let pid = mcp.view("job")["pid"].as_i64().unwrap();
+    wait_until("it wrote that it is alone", || {
+        let now = std::fs::read_to_string(&truth).unwrap();
+        now.strip_prefix(&written) == Some(&format!("start {pid}\n"))
+    });
+}
+
+/// The arguments of a restart that declares anew.
+fn redeclared(start: &serde_json::Map<String, Value>) -> Value {
+    let mut restart = start.clone();
+    restart.remove("name");
+    restart.insert("process".to_owned(), json!("job"));
+    Value::Object(restart)
 }

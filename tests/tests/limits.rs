@@ -33,6 +33,15 @@ fn a_memory_hog_is_stopped_at_its_limit_with_the_reason_on_record(era: Era) {
         assert!(text.as_str().is_some_and(|text| text.contains("memory limit exceeded")), "{info:#}");
     }
     assert!(process["exit"]["max_rss_bytes"].as_u64().unwrap() < 4 * LIMIT, "{info:#}");
+    let group = wait_for("the error that explains it", || {
+        let errors = mcp.done("get_errors", json!({"process": "hog"}))["errors"].clone();
+        errors.get(0).cloned()
+    });
+    assert_eq!(
+        (&group["title"], &group["category"]),
+        (&json!("memory limit exceeded"), &json!("out-of-memory")),
+        "{group}"
+    );
     let limit = &info["limits"][0];
     assert_eq!((&limit["limit"], &limit["value"]), (&json!("memory_bytes"), &json!(LIMIT)));
     assert!(!limit["enforced_by"].as_str().unwrap().is_empty());

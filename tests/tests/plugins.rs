@@ -1,9 +1,10 @@
 //! Plugins in a running daemon: declared in the configuration, named by processes.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use e2e::{Env, Era, wait_for};
+use e2e::{Env, Era, Mcp, wait_for};
 use serde_json::{Value, json};
 
 fn component(name: &str) -> PathBuf {
@@ -70,4 +71,71 @@ fn a_broken_configuration_is_told_and_stops_nothing() {
     std::fs::write(env.home().join("config.toml"), "[plugins.a]\nsource = \"builtin:json\"\n").unwrap();
     assert_eq!(listed(&env, "a")["kind"], "log-parser");
     wait_for("the daemon is well", || (degraded() == "[]").then_some(()));
+}
+
+/// A project with plugins of its own: a parser, and a check that wants to connect to a port.
+fn project_with_plugins(env: &Env, port: u16) {
+    for (file, name) in [("mine.wasm", "logfmt"), ("reach.wasm", "tcp")] {
+        env.write(file, std::fs::read(component(name)).unwrap());
+    }
+    env.write("web.log", "level=error msg=gone n=1\n");
+    let file = format!(
+        "[plugins.mine]\nsource = 'mine.wasm'\n\
+         [plugins.reach]\nsource = 'reach.wasm'\nconfig = {{ address = '127.0.0.1:{port}' }}\n\
+         [processes.web]\ncommand = 'tail -n +1 -f web.log'\nlog = {{ parsers = ['mine'] }}\n\
+         health = [{{ plugin = 'reach', interval_ms = 100, on_unhealthy = 'none' }}]\n"
+    );
+    env.write("hostler.toml", file);
+}
+
+#[test]
+fn a_project_brings_its_own_plugins_with_the_rights_that_its_user_gives() {
+    let env = Env::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    project_with_plugins(&env, port);
+    let plan = env.cli(&["up", "--dry-run", "--json"]).ok().json();
+    assert_eq!(plan["trusted"], false, "{plan}");
+    let _ = env.cli(&["trust"]).ok();
+    let _ = env.cli(&["up"]).ok();
+
+    let mut mcp = env.mcp(Era::Legacy);
+    let errors = |mcp: &mut Mcp| {
+        let request = json!({"process": "web", "format": "records", "min_level": "error"});
+        mcp.done("get_logs", request)["lines"].as_array().unwrap().clone()
+    };
+    let found = wait_for("its parser finds the level", || errors(&mut mcp).pop());
+    assert_eq!(found["fields"]["n"], "1", "{found}");
+    let project = mcp.view("web")["project"].as_str().unwrap().to_owned();
+    assert_eq!(listed(&env, &format!("{project}/mine"))["status"], "active");
+
+    // What the project's file names is no consent of the user's.
+    let health = |mcp: &mut Mcp| mcp.done("check_process_health", json!({"process": "web"}));
+    let report = health(&mut mcp);
+    assert_ne!(report["status"], "healthy", "{report}");
+    let sha256 = listed(&env, &format!("{project}/reach"))["sha256"].as_str().unwrap().to_owned();
+    let grants = format!(
+        "[plugins.reviewed]\nsource = {:?}\nsha256 = '{sha256}'\ngrants = {{ tcp = ['127.0.0.1:{port}'] }}\n",
+        env.in_project("reach.wasm")
+    );
+    std::fs::write(env.home().join("config.toml"), grants).unwrap();
+    wait_for("the user's grant reaches it", || (health(&mut mcp)["status"] == "healthy").then_some(()));
+
+    // The next daemon knows them as well.
+    env.crash_daemon();
+    let mut log = std::fs::OpenOptions::new().append(true).open(env.in_project("web.log")).unwrap();
+    log.write_all(b"level=error msg=again n=2\n").unwrap();
+    wait_for("the parser of the next daemon", || (errors(&mut mcp).len() == 2).then_some(()));
+
+    // Rights are not taken by a file, however it is trusted.
+    let file = std::fs::read_to_string(env.in_project("hostler.toml")).unwrap();
+    env.write(
+        "hostler.toml",
+        file.replace("source = 'reach.wasm'", "source = 'reach.wasm'\ngrants = { tcp = ['a:1'] }"),
+    );
+    let _ = env.cli(&["trust"]).ok();
+    let refused = env.cli(&["up"]);
+    assert!(refused.stderr.contains("[plugins.reach]: `grants` are the user's to give"), "{refused:?}");
+    assert_eq!(mcp.view("web")["status"], "running");
+    let _ = env.cli(&["kill", "web"]).ok();
 }

@@ -1,7 +1,9 @@
 //! `hostler.toml` with real processes: up, change, down, and whom it is not done for.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
-use e2e::{Env, Era, Mcp, in_both_eras};
+use std::process::Stdio;
+
+use e2e::{Env, Era, Mcp, in_both_eras, wait_for};
 use serde_json::{Value, json};
 
 in_both_eras!(an_agent_applies_what_its_user_trusts);
@@ -151,6 +153,88 @@ fn the_schema_is_that_of_this_build() {
     let kept =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/hostler.schema.json")).unwrap();
     assert!(made == kept, "docs/hostler.schema.json is not up to date: run `just reference`");
+}
+
+#[test]
+fn profiles_files_and_the_shell_say_what_variables_mean() {
+    let env = Env::new();
+    let file = "[env]\nMODE = \"${MODE:-none}\"\n[processes.show]\ncommand = \"FAULT variable MODE\"\n";
+    env.write("hostler.toml", file.replace("FAULT", &env.fault()));
+    let _ = env.cli(&["trust"]).ok();
+    let shown = |args: &[&str], shell: Option<&str>| {
+        let mut command = env.hostler();
+        command.arg("up").args(args).stdin(Stdio::null());
+        shell.map(|value| command.env("MODE", value));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let info = env.cli(&["logs", "show", "-n", "1"]).ok().stdout;
+        info.trim().rsplit("MODE=").next().unwrap().to_owned()
+    };
+    assert_eq!(shown(&[], None), "none");
+    env.write(".env", "MODE=plain\n");
+    assert_eq!(shown(&[], None), "plain");
+    env.write(".env.local", "MODE=local\n");
+    env.write(".env.prod", "MODE=prod\n");
+    assert_eq!(shown(&[], None), "local");
+    assert_eq!(shown(&["--profile", "prod"], None), "prod");
+    assert_eq!(shown(&["--profile", "prod"], Some("shell")), "shell");
+    let refused = env.cli(&["up", "--profile", "prdo"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("did you mean `prod`?"), "{refused:?}");
+}
+
+#[test]
+fn a_watched_file_is_applied_when_it_is_trusted_and_when_its_variables_change() {
+    let env = Env::new();
+    let text = "[processes.web]\ncommand = \"FAULT run\"\nenv = { A = \"${A:-1}\" }\n";
+    env.write("hostler.toml", text.replace("FAULT", &env.fault()));
+    let mut watching = env
+        .hostler()
+        .args(["up", "--watch"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = || env.cli(&["ps", "--json"]).ok().json()["processes"][0]["pid"].as_i64();
+    let _ = env.cli(&["trust"]).ok();
+    let first = wait_for("it is up once it is trusted", pid);
+    env.write(".env", "A=2\n");
+    let second = wait_for("it is restarted for its variables", || pid().filter(|pid| *pid != first));
+    env.write("hostler.toml", text.replace("FAULT run", &format!("{} stubborn", env.fault())));
+    let _ = env.cli(&["trust"]).ok();
+    wait_for("it is restarted for its file", || pid().filter(|pid| *pid != second));
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+}
+
+#[test]
+fn two_projects_each_have_their_own() {
+    let env = Env::new();
+    let other = env.project().join("../other");
+    std::fs::create_dir(&other).unwrap();
+    let text = format!("name = \"all\"\n[processes.web]\ncommand = {:?}\n", format!("{} run", env.fault()));
+    env.write("hostler.toml", &text);
+    env.write("../other/hostler.toml", &text);
+    let there = |args: &[&str]| {
+        let output = env.hostler().args(args).current_dir(&other).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(up(&env)["done"], true);
+    there(&["trust"]);
+    there(&["up"]);
+    let all = env.cli(&["ps", "--json", "--all-projects"]).ok().json();
+    let mut names: Vec<String> =
+        all["processes"].as_array().unwrap().iter().map(|p| p["project"].to_string()).collect();
+    names.sort();
+    assert_eq!(names, ["\"other\"", "\"shop\""], "{all}");
+    assert_eq!(pids(&env).len(), 1);
+    there(&["down"]);
+    let left = env.cli(&["ps", "--json", "--all-projects"]).ok().json();
+    assert_eq!(left["processes"].as_array().unwrap().len(), 1, "{left}");
+    assert_eq!(left["processes"][0]["project"], "shop");
+    assert_eq!(env.cli(&["group", "show", "all", "--json"]).ok().json()["status"], "running");
 }
 
 fn an_agent_applies_what_its_user_trusts(era: Era) {

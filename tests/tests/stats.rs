@@ -124,6 +124,7 @@ fn whoever_asks_too_often_is_told_when_to_come_back() {
     }
     let fourth = mcp.call("list_processes", json!({}));
     assert!(fourth.is_error && fourth.text.contains("`limits.reads_per_minute`"), "{}", fourth.text);
+    mcp.done("get_system_stats", json!({}));
     // Another client has calls of its own, and there is a cap on what is declared.
     config("[limits]\nprocesses_per_project = 1\n");
     let mut other = env.mcp(Era::Modern);

@@ -4,43 +4,68 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::process::{Child, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use e2e::{Env, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A program on a terminal of its own, and all that it has drawn.
 struct OnTerminal {
     child: Child,
+    theirs: OwnedFd,
     keys: File,
     drawn: Arc<Mutex<String>>,
 }
 
+fn size(columns: u16, rows: u16) -> libc::winsize {
+    libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
+}
+
 #[allow(unsafe_code, reason = "the standard library has no pseudo terminals")]
-fn terminal() -> (OwnedFd, OwnedFd) {
+fn terminal(size: libc::winsize) -> (OwnedFd, OwnedFd) {
     let (mut ours, mut theirs) = (0, 0);
-    let size = libc::winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: writes two descriptors into locals; the name and the modes are left out.
     let made = unsafe {
         libc::openpty(&raw mut ours, &raw mut theirs, std::ptr::null_mut(), std::ptr::null(), &raw const size)
     };
     assert_eq!(made, 0, "a pseudo terminal");
+    // Else the daemon and others that are started meanwhile keep the terminal open.
+    for end in [ours, theirs] {
+        // SAFETY: sets a flag of an open descriptor.
+        unsafe { libc::fcntl(end, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
     // SAFETY: both were just opened and belong to nobody else.
     unsafe { (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
 }
 
+/// Makes the terminal on stdin that of the program, as a shell does.
+#[allow(unsafe_code, reason = "the standard library has no sessions")]
+fn at_terminal(command: &mut Command) {
+    // SAFETY: two system calls, which are allowed between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            libc::setsid();
+            libc::ioctl(0, libc::TIOCSCTTY, 0);
+            Ok(())
+        });
+    }
+}
+
 impl OnTerminal {
     fn run(env: &Env) -> Self {
-        let (ours, theirs) = terminal();
-        // Else the daemon and others that are started meanwhile keep the terminal open.
-        #[allow(unsafe_code, reason = "as above")]
-        // SAFETY: sets a flag of an open descriptor.
-        unsafe {
-            libc::fcntl(ours.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC)
-        };
+        Self::sized(env, size(120, 40), |_| ())
+    }
+
+    fn sized(env: &Env, size: libc::winsize, adapt: impl FnOnce(&mut Command)) -> Self {
+        let (ours, theirs) = terminal(size);
         let copy = || Stdio::from(theirs.try_clone().unwrap());
         let mut command = env.hostler();
-        command.arg("top").env("TERM", "xterm-256color").stdin(copy()).stdout(copy()).stderr(copy());
+        command.arg("top").env("TERM", "xterm-256color").env_remove("NO_COLOR");
+        command.stdin(copy()).stdout(copy()).stderr(copy());
+        at_terminal(&mut command);
+        adapt(&mut command);
         let child = command.spawn().unwrap();
         let (drawn, mut screen) =
             (Arc::new(Mutex::new(String::new())), File::from(ours.try_clone().unwrap()));
@@ -51,11 +76,37 @@ impl OnTerminal {
                 all.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..length]));
             }
         });
-        Self { child, keys: File::from(ours), drawn }
+        Self { child, theirs, keys: File::from(ours), drawn }
+    }
+
+    fn drawn(&self) -> String {
+        self.drawn.lock().unwrap().clone()
+    }
+
+    #[allow(unsafe_code, reason = "as above")]
+    fn resize(&self, size: libc::winsize) {
+        // SAFETY: reads a local.
+        let done = unsafe { libc::ioctl(self.keys.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+        assert_eq!(done, 0, "another size");
+    }
+
+    /// It has ended well, and the terminal is as it was: out of the alternate screen, lines are edited and echoed.
+    #[allow(unsafe_code, reason = "as above")]
+    fn is_given_back(&mut self) {
+        wait_until("the end of top", || self.child.try_wait().unwrap().is_some());
+        assert!(self.child.wait().unwrap().success());
+        self.sees("\u{1b}[?1049l");
+        // SAFETY: all fields are numbers, and the call fills them.
+        let modes = unsafe {
+            let mut modes: libc::termios = std::mem::zeroed();
+            libc::tcgetattr(self.theirs.as_raw_fd(), &raw mut modes);
+            modes
+        };
+        assert_eq!(modes.c_lflag & (libc::ICANON | libc::ECHO), libc::ICANON | libc::ECHO);
     }
 
     fn sees(&self, text: &str) {
-        wait_until(text, || self.drawn.lock().unwrap().contains(text));
+        wait_until(text, || self.drawn().contains(text));
     }
 
     fn press(&mut self, keys: &str) {
@@ -85,10 +136,53 @@ fn processes_are_watched_and_led_by_keys() {
     top.press("s");
     wait_until("its start", || status() == "running");
     top.press("q");
-    wait_until("the end of top", || top.child.try_wait().unwrap().is_some());
-    assert!(top.child.wait().unwrap().success());
-    // The terminal is given back as it was: out of the alternate screen.
-    top.sees("\u{1b}[?1049l");
+    top.is_given_back();
+}
+
+#[test]
+fn however_it_ends_the_terminal_is_given_back() {
+    let env = Env::new();
+    let _ = env.cli(&["start", "first", "--", &env.fault(), "run"]).ok();
+    let mut top = OnTerminal::run(&env);
+    top.sees("first");
+    top.press("\u{3}");
+    top.is_given_back();
+    let mut top = OnTerminal::run(&env);
+    top.sees("first");
+    let pid = Pid::from_raw(top.child.id().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    top.is_given_back();
+}
+
+#[test]
+fn a_small_terminal_and_one_without_colours_will_do_and_it_may_grow() {
+    let env = Env::new();
+    let _ = env.cli(&["start", "first", "--", &env.fault(), "run"]).ok();
+    let mut top = OnTerminal::sized(&env, size(20, 4), |command| {
+        command.env("NO_COLOR", "1");
+    });
+    top.sees("first");
+    assert!(!top.drawn().contains("quit"), "there is no room for it");
+    top.resize(size(120, 40));
+    top.sees("quit");
+    top.sees("running");
+    assert!(!top.drawn().contains("\u{1b}[38;5"), "{}", top.drawn());
+    top.press("q");
+    top.is_given_back();
+}
+
+#[test]
+fn a_daemon_that_is_restarted_is_waited_for() {
+    let env = Env::new();
+    let _ = env.cli(&["start", "first", "--", &env.fault(), "run"]).ok();
+    let mut top = OnTerminal::run(&env);
+    top.sees("first");
+    env.crash_daemon();
+    top.sees("lost");
+    let _ = env.cli(&["start", "second", "--", &env.fault(), "run"]).ok();
+    top.sees("second");
+    top.press("q");
+    top.is_given_back();
 }
 
 #[test]

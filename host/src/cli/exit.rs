@@ -8,6 +8,11 @@ Exit codes: 0 done; 1 it failed (for example the process did not start); 2 wrong
 3 no such process; 4 forbidden by the policy; 5 the daemon cannot be reached or started.
 HOSTLER_HOME moves all state, the policy included.";
 
+/// The exit code of who names a process that is not there.
+pub(super) const NO_PROCESS: u8 = 3;
+/// The exit code of who does not reach the daemon.
+pub(super) const UNREACHABLE: u8 = 5;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -25,7 +30,7 @@ impl Failure {
 
     /// The daemon cannot be reached or started.
     pub(super) fn unreachable(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 5 }
+        Self { message: message.into(), code: UNREACHABLE }
     }
 }
 
@@ -33,7 +38,7 @@ impl From<ToolError> for Failure {
     fn from(error: ToolError) -> Self {
         let code = match error.kind {
             ErrorKind::InvalidInput => 2,
-            ErrorKind::NotFound => 3,
+            ErrorKind::NotFound => NO_PROCESS,
             ErrorKind::Forbidden => 4,
             ErrorKind::Conflict | ErrorKind::NotConfigured | ErrorKind::Internal => 1,
         };

@@ -7,7 +7,6 @@ mod commands;
 mod daemon;
 mod daemon_install;
 mod demo;
-mod demo_programs;
 mod doctor;
 mod exit;
 mod launch;
@@ -94,7 +93,7 @@ enum Command {
     Reference,
     /// A program that the demo supervises
     #[command(hide = true)]
-    DemoProgram(demo_programs::Args),
+    DemoProgram(demo::programs::Args),
 }
 
 /// Parses the arguments, runs the command, and answers the exit code.
@@ -137,7 +136,7 @@ pub(crate) fn main() -> ExitCode {
             print!("{}", crate::mcp::reference());
             Ok(())
         }
-        Command::DemoProgram(args) => demo_programs::run(args),
+        Command::DemoProgram(args) => demo::programs::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -69,7 +69,7 @@ fn row(p: &ProcessView, with_project: bool) -> Vec<String> {
         p.name.clone(),
         p.status.as_str().to_owned(),
         p.pid.map_or_else(dash, |pid| pid.to_string()),
-        p.uptime_ms.map_or_else(dash, duration),
+        p.uptime_ms.map(duration).or_else(|| next_run(p)).unwrap_or_else(dash),
         p.restarts.to_string(),
         p.cpu_percent.map_or_else(dash, |c| format!("{c:.1}")),
         p.memory_bytes.map_or_else(dash, bytes),
@@ -80,6 +80,13 @@ fn row(p: &ProcessView, with_project: bool) -> Vec<String> {
         cells.insert(0, p.project.clone());
     }
     cells
+}
+
+/// In place of how long it runs: when it does.
+fn next_run(p: &ProcessView) -> Option<String> {
+    let at: jiff::Timestamp = p.next_run_at.as_ref()?.parse().ok()?;
+    let ms = u64::try_from(at.duration_since(jiff::Timestamp::now()).as_millis()).unwrap_or(0);
+    Some(format!("in {}", duration(ms)))
 }
 
 /// Program and arguments on one line, whatever is in them.
@@ -112,6 +119,12 @@ pub(super) fn info(info: &ProcessInfo) {
     }
     if !p.ports.is_empty() {
         field("ports", p.ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", "));
+    }
+    if let Some(at) = &p.next_run_at {
+        field("next run", at.clone());
+    }
+    if let Some(watching) = &info.watching {
+        field("watching", watching.clone());
     }
     for check in &info.health {
         field("health", format!("{} {}: {}", check.plugin, check.health, on_one_line(&check.message)));

@@ -1,11 +1,18 @@
-//! When a process wrote lines: for "silent for so long" and "lines per minute".
+//! When a process wrote lines, and how many: for "silent for so long", "lines per minute" and counters.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const SECONDS: usize = 60;
 
-/// The last minute of one process.
+/// So much output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Output {
+    pub(crate) lines: u64,
+    pub(crate) bytes: u64,
+}
+
+/// The last minute of one process, and all that this daemon has seen.
 #[derive(Debug)]
 pub(crate) struct Activity(Mutex<Minute>);
 
@@ -13,6 +20,7 @@ pub(crate) struct Activity(Mutex<Minute>);
 struct Minute {
     began: Instant,
     last: Instant,
+    total: Output,
     /// Lines by second, and which second since the beginning a place is about.
     counts: [(u64, u64); SECONDS],
 }
@@ -21,14 +29,24 @@ impl Default for Activity {
     /// Silence is counted from now: what was before this daemon is not known.
     fn default() -> Self {
         let now = Instant::now();
-        Self(Mutex::new(Minute { began: now, last: now, counts: [(0, 0); SECONDS] }))
+        Self(Mutex::new(Minute {
+            began: now,
+            last: now,
+            total: Output::default(),
+            counts: [(0, 0); SECONDS],
+        }))
     }
 }
 
 impl Activity {
-    /// So many lines came now.
-    pub(crate) fn note(&self, lines: u64) {
-        self.minute().note(lines, Instant::now());
+    /// So much came now.
+    pub(crate) fn note(&self, output: Output) {
+        self.minute().note(output, Instant::now());
+    }
+
+    /// All that came since this daemon has started.
+    pub(crate) fn total(&self) -> Output {
+        self.minute().total
     }
 
     /// How long none came.
@@ -47,7 +65,10 @@ impl Activity {
 }
 
 impl Minute {
-    fn note(&mut self, lines: u64, now: Instant) {
+    fn note(&mut self, output: Output, now: Instant) {
+        let Output { lines, bytes } = output;
+        self.total.lines += lines;
+        self.total.bytes += bytes;
         let second = (now - self.began).as_secs();
         let place = &mut self.counts[second as usize % SECONDS];
         *place = (second, if place.0 == second { place.1 + lines } else { lines });
@@ -71,13 +92,15 @@ mod tests {
         let mut minute = activity.minute();
         let at = |seconds| minute.began + Duration::from_secs(seconds);
         let (start, later, end) = (at(0), at(59), at(61));
-        minute.note(5, start);
-        minute.note(2, start);
+        let lines = |lines| Output { lines, bytes: 10 * lines };
+        minute.note(lines(5), start);
+        minute.note(lines(2), start);
         assert_eq!(minute.sum(start), 7);
-        minute.note(1, later);
+        minute.note(lines(1), later);
         assert_eq!(minute.sum(later), 8);
         assert_eq!(minute.sum(end), 1);
-        minute.note(3, end);
+        minute.note(lines(3), end);
         assert_eq!((minute.sum(end), minute.last), (4, end));
+        assert_eq!(minute.total, lines(11), "the total forgets nothing");
     }
 }

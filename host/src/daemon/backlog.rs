@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hostler_model::{Exit, Lifecycle, Pid, ProcessId, Timestamp};
-use hostler_store::{RunKey, Store, StoreError};
+use hostler_model::{Lifecycle, Pid, ProcessId, Timestamp};
+use hostler_store::{RunEnd, RunKey, Store, StoreError};
 use tokio::sync::Notify;
 
 use super::degraded::Degraded;
@@ -20,7 +20,7 @@ const RECORDS: &str = "records of processes are not written";
 pub(crate) enum RunNews {
     Started { pid: Pid, start_ticks: u64, at: Timestamp },
     Noted(String),
-    Ended { exit: Exit, descendants_ended: u32, note: Option<String> },
+    Ended(RunEnd),
 }
 
 impl RunNews {
@@ -31,9 +31,7 @@ impl RunNews {
                 store.run_started(run, *pid, Some(*start_ticks), *at).await
             }
             Self::Noted(note) => store.run_noted(run, note).await,
-            Self::Ended { exit, descendants_ended, note } => {
-                store.run_ended(run, exit, *descendants_ended, note.as_deref()).await
-            }
+            Self::Ended(end) => store.run_ended(end.clone()).await,
         }
     }
 }

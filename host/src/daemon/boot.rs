@@ -17,10 +17,12 @@ use super::backlog::Backlog;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
 use super::errors::Errors;
+use super::export::{self, Export};
 use super::groups::Groups;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::instance::{Instance, NotAlone};
+use super::journals::Journals;
 use super::litter::Litter;
 use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
@@ -104,12 +106,26 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     let plugins = Plugins::new(config.clone(), &home.plugin_code());
     let errors = Errors::new(store.clone(), plugins.clone(), config.clone(), degraded.clone());
     tokio::spawn(errors.clone().judge_crashes());
-    let (annotate, annotate_thread) =
-        Annotate::start(store.clone(), registry.clone(), plugins.clone(), errors.clone(), degraded.clone())
-            .map_err(|e| format!("cannot start the parsers: {e}"))?;
-    let (ingest, ingest_thread) =
-        Ingest::start(store.clone(), registry.clone(), degraded.clone(), litter, annotate.clone())
-            .map_err(|e| format!("cannot start the ingest: {e}"))?;
+    let export = Export::default();
+    let (annotate, annotate_thread) = Annotate::start(
+        store.clone(),
+        registry.clone(),
+        plugins.clone(),
+        errors.clone(),
+        degraded.clone(),
+        upkeep.wake(),
+        export.clone(),
+    )
+    .map_err(|e| format!("cannot start the parsers: {e}"))?;
+    let (ingest, ingest_thread) = Ingest::start(
+        store.clone(),
+        registry.clone(),
+        degraded.clone(),
+        litter,
+        annotate.clone(),
+        upkeep.wake(),
+    )
+    .map_err(|e| format!("cannot start the ingest: {e}"))?;
     let service = Arc::new(Service {
         home: home.clone(),
         store: store.clone(),
@@ -119,6 +135,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         ingest: ingest.clone(),
         boot_id: boot_id(),
         degraded: degraded.clone(),
+        journals: Journals::new(degraded),
         backlog: backlog.clone(),
         monitor: Arc::new(Monitor::new(home.clone())),
         plugins,
@@ -126,6 +143,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         config,
         starts: Quota::default(),
         checkers: Default::default(),
+        triggers: Default::default(),
         leases: Leases::default(),
         sessions: Sessions::default(),
         declaring: tokio::sync::Mutex::new(()),
@@ -133,8 +151,10 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
         http: std::sync::OnceLock::new(),
         started,
     });
+    service.resume_plugins().await.map_err(|e| format!("cannot read the stacks: {e}"))?;
     take_over(&service).await?;
     annotate.catch_up();
+    let (exporting, no_more_exports) = export_lines(&service, export);
     service.groups.resume().await.map_err(|e| format!("cannot read the groups: {e}"))?;
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
@@ -146,6 +166,10 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     for entry in service.registry.all() {
         entry.handle.detach();
     }
+    no_more_exports.cancel();
+    if tokio::time::timeout(DRAIN, exporting).await.is_err() {
+        tracing::warn!("a collector did not take a batch of lines in time; it is sent again");
+    }
     ingest.stop();
     let _ = tokio::task::spawn_blocking(move || {
         upkeep.stop();
@@ -156,6 +180,18 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     store.shutdown().await;
     let _ = std::fs::remove_file(home.socket());
     Ok(())
+}
+
+/// Begins to send lines to where the configuration says.
+fn export_lines(service: &Service, export: Export) -> (tokio::task::JoinHandle<()>, CancellationToken) {
+    let stop = CancellationToken::new();
+    let parts = export::Parts {
+        store: service.store.clone(),
+        registry: service.registry.clone(),
+        config: service.config.clone(),
+        degraded: service.degraded.clone(),
+    };
+    (tokio::spawn(export.run(parts, stop.clone())), stop)
 }
 
 async fn serve(service: &Arc<Service>, listener: UnixListener, http: &HttpConfig, port: Option<u16>) {

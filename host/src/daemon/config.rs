@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::degraded::Degraded;
 use super::errors::ErrorsConfig;
+use super::export::ExportConfig;
 use super::plugins::declaration::Declaration;
 use super::quota::Limits;
 use super::upkeep::LogsConfig;
@@ -26,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) plugins: BTreeMap<String, Declaration>,
     /// `[errors]`.
     pub(crate) errors: ErrorsConfig,
+    /// `[export]`.
+    pub(crate) export: ExportConfig,
     /// `[http]`.
     pub(crate) http: HttpConfig,
     /// `[logs]`.
@@ -48,6 +51,7 @@ impl Config {
             declaration.check(name).map_err(|why| format!("[plugins.{name}]: {why}"))?;
         }
         config.errors.check().map_err(|why| format!("[errors]: {why}"))?;
+        config.export.check().map_err(|why| format!("[export.otlp]: {why}"))?;
         Ok(config)
     }
 
@@ -65,7 +69,7 @@ impl Config {
 }
 
 /// For "unknown field `a`, expected one of `b`, `c`": the one that was probably meant.
-fn did_you_mean(message: &str) -> String {
+pub(super) fn did_you_mean(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let (Some(wrong), true) = (quoted.next(), message.starts_with("unknown field")) else {
         return String::new();
@@ -160,6 +164,8 @@ mod tests {
             ("[plugins.x]\nsource = \"/x\"\nlimits = {memory = 1}", "`memory_bytes`"),
             ("[plugins.\"a b\"]\nsource = \"/x\"", "letters, digits"),
             ("[plugins", "line 1"),
+            ("[export.otlp]\nendpoint = \"https://otel\"", "https is not spoken"),
+            ("[export.otlp]\nendpoint = \"http://otel\"\nheaders = {\"a b\" = \"\"}", "\"a b\""),
             ("[limits]\nread_per_minute = 1", "did you mean `reads_per_minute`?"),
         ] {
             let message = Config::parse(text).unwrap_err();

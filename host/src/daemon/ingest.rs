@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hostler_model::lines::{Line, Splitter};
 use hostler_model::{ProcessId, Stream, Timestamp};
@@ -15,14 +15,17 @@ use hostler_store::{
     IngestBatch, Ingested, JournalPosition, LogPoint, RowFlags, Rows, RunKey, Store, StoreError,
 };
 
+use super::activity::Output;
 use super::annotate::Annotate;
 use super::degraded::Degraded;
 use super::litter::Litter;
 use super::registry::Registry;
+use super::upkeep::Wake;
 
-/// Most output that is read for one transaction, bytes. It bounds memory, and how long other writes wait; and small
-/// steps are what a daemon gets somewhere with that is killed again and again.
+/// Most output that is read for one transaction, bytes, and for how long. It bounds memory, and how long other writes
+/// wait; and small steps are what a daemon gets somewhere with that is killed again and again.
 const ROUND: usize = 4 << 20;
+const ROUND_TIME: Duration = Duration::from_millis(30);
 
 /// Most of it that is of one run: one chatty process does not delay the others.
 const SHARE: usize = 1 << 20;
@@ -56,10 +59,19 @@ impl Ingest {
         degraded: Degraded,
         litter: Litter,
         annotate: Annotate,
+        upkeep: Wake,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (news, inbox) = channel();
-        let worker =
-            Worker { store, registry, degraded, litter, annotate, tails: BTreeMap::new(), last: None };
+        let worker = Worker {
+            store,
+            registry,
+            degraded,
+            litter,
+            annotate,
+            upkeep,
+            tails: BTreeMap::new(),
+            last: None,
+        };
         let thread = std::thread::Builder::new().name("ingest".into()).spawn(move || worker.run(&inbox))?;
         Ok((Self { news }, thread))
     }
@@ -87,6 +99,8 @@ struct Worker {
     litter: Litter,
     /// Who looks at the lines when they are stored.
     annotate: Annotate,
+    /// Who tidies up behind.
+    upkeep: Wake,
     tails: BTreeMap<RunKey, Tail>,
     /// The last one that was read; the next round begins behind it.
     last: Option<RunKey>,
@@ -184,9 +198,9 @@ impl Worker {
 
     /// One transaction with what the runs have, as far as it fits.
     fn round(&mut self) -> Result<(), StoreError> {
-        let (mut readings, mut left) = (Vec::new(), ROUND);
+        let (mut readings, mut left, begun) = (Vec::new(), ROUND, Instant::now());
         for run in self.dirty() {
-            if left == 0 {
+            if left == 0 || begun.elapsed() > ROUND_TIME {
                 break;
             }
             match self.read(run, left.min(SHARE)) {
@@ -243,7 +257,7 @@ impl Worker {
         let run = reading.batch.run;
         let Some(tail) = self.tails.get_mut(&run) else { return };
         let position = reading.next.position;
-        let drained = reading.drained;
+        let (drained, bytes) = (reading.drained, reading.bytes as u64);
         tail.state = Some(reading.next);
         tail.dirty = reading.more;
         let (process, dir) = (tail.process, tail.dir.clone());
@@ -257,6 +271,9 @@ impl Worker {
             self.tails.remove(&run);
             self.litter.put(dir);
         }
+        if drained || matches!(answer, Ingested::Stored { rows: Some(_) }) {
+            self.upkeep.wrote();
+        }
         if drained {
             self.annotate.closed(run);
         } else if let Ingested::Stored { rows: Some(_) } = answer {
@@ -266,7 +283,7 @@ impl Worker {
         entry.handle.consumed(hostler_supervisor::RunKey(run.0), position);
         let newest = match answer {
             Ingested::Stored { rows: Some(rows) } => {
-                entry.activity.note(rows.end() - rows.start() + 1);
+                entry.activity.note(Output { lines: rows.end() - rows.start() + 1, bytes });
                 Some(*rows.end())
             }
             _ => None,

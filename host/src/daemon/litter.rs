@@ -2,14 +2,18 @@
 //! time for that, and the output of others must not wait.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use hostler_model::{ProcessId, RunNo};
 use hostler_shim::exit_record;
 use hostler_store::Store;
 
 use super::home::Home;
+
+/// How often it is looked again whether the end of a run is on record.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Where to put what may go.
 #[derive(Debug, Clone)]
@@ -26,8 +30,7 @@ impl Litter {
         let runs = home.runs();
         let thread = std::thread::Builder::new().name("litter".into()).spawn(move || {
             left_behind(&runs, &store).for_each(|dir| remove(&dir));
-            drop(store);
-            inbox.iter().for_each(|dir| remove(&dir));
+            clear(&store, &inbox);
         })?;
         Ok((Self(litter), thread))
     }
@@ -37,6 +40,32 @@ impl Litter {
         // Without the thread it goes at the next start.
         let _ = self.0.send(dir);
     }
+}
+
+/// Removes what comes, once the end of its run is on record: until then the directory tells it to the next daemon.
+fn clear(store: &Store, inbox: &Receiver<PathBuf>) {
+    let mut waiting: Vec<PathBuf> = Vec::new();
+    loop {
+        let patience = if waiting.is_empty() { Duration::MAX } else { RETRY };
+        match inbox.recv_timeout(patience) {
+            Ok(dir) if is_needed(store, &dir) => waiting.push(dir),
+            Ok(dir) => remove(&dir),
+            Err(RecvTimeoutError::Timeout) => waiting.retain(|dir| {
+                let is_needed = is_needed(store, dir);
+                if !is_needed {
+                    remove(dir);
+                }
+                is_needed
+            }),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn is_needed(store: &Store, dir: &Path) -> bool {
+    let name = dir.file_name().and_then(|name| name.to_str());
+    let Some((process, run)) = name.and_then(Home::parse_run_dir_name) else { return false };
+    !matches!(store.run_is_complete_blocking(process, run), Ok(Some(true) | None))
 }
 
 /// The directories of runs that are wholly in the store, or of a process that was removed.
@@ -49,8 +78,8 @@ fn left_behind(runs: &Path, store: &Store) -> impl Iterator<Item = PathBuf> {
 }
 
 fn may_go(store: &Store, process: ProcessId, run: RunNo, dir: &Path) -> bool {
-    match store.run_is_drained_blocking(process, run) {
-        Ok(Some(drained)) => drained,
+    match store.run_is_complete_blocking(process, run) {
+        Ok(Some(complete)) => complete,
         // Nobody asks for it any more; but what may be alive stays, however it came here.
         Ok(None) => exit_record::read(dir).is_ok_and(|record| record.is_some_and(|r| r.closed)),
         Err(_) => false,

@@ -9,11 +9,13 @@ pub(crate) mod changes;
 pub(crate) mod config;
 mod degraded;
 mod errors;
+mod export;
 mod groups;
 mod health;
 pub(crate) mod home;
 mod ingest;
 mod instance;
+mod journals;
 mod litter;
 mod logging;
 pub(crate) mod metrics;
@@ -24,10 +26,11 @@ mod quota;
 mod recorder;
 pub(crate) mod registry;
 mod rescue;
-mod resolve;
+pub(crate) mod resolve;
 pub(crate) mod service;
 mod shim_program;
 mod socket;
+mod triggers;
 pub(crate) mod trust;
 mod upkeep;
 
@@ -39,6 +42,14 @@ use hostler_model::Timestamp;
 pub(crate) fn now() -> Timestamp {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
     Timestamp(now.tv_sec * 1_000_000_000 + now.tv_nsec)
+}
+
+/// Lets the other threads of this machine go before this one, as `nice` counts.
+fn yield_to_others(niceness: i32) {
+    let thread = rustix::thread::gettid();
+    if let Err(error) = rustix::process::setpriority_process(Some(thread), niceness) {
+        tracing::debug!(%error, "a thread in the background has the priority of all others");
+    }
 }
 
 /// Checks the policy of a home; whether there is one.

@@ -71,9 +71,9 @@ const SHELLS: [&str; 14] = [
 ];
 
 /// Programs that execute one of their arguments.
-const WRAPPERS: [&str; 16] = [
+const WRAPPERS: [&str; 19] = [
     "env", "nice", "nohup", "setsid", "timeout", "stdbuf", "time", "sudo", "doas", "xargs", "ionice", "chrt",
-    "taskset", "unshare", "nsenter", "chroot",
+    "taskset", "unshare", "nsenter", "chroot", "runuser", "setpriv", "su",
 ];
 
 /// What is known of a program that is asked for.
@@ -201,6 +201,7 @@ mod tests {
             ("/bin/sh", "/usr/bin/dash", vec![]),
             ("/home/me/shop/innocent", "/usr/bin/bash", vec![]),
             ("/usr/bin/env", "/usr/bin/env", vec!["-i", "bash", "-c", "x"]),
+            ("/usr/sbin/runuser", "/usr/sbin/runuser", vec!["-u", "postgres", "--", "bash"]),
             ("/usr/sbin/reboot", "/usr/bin/systemctl", vec![]),
             ("/usr/bin/sudo", "/usr/bin/sudo", vec!["-n", "/sbin/mkfs.ext4", "/dev/sda"]),
         ] {

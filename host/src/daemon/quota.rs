@@ -1,6 +1,7 @@
 //! How much clients may ask for: calls, starts, processes. The defaults are far beyond what anybody needs, so that only
 //! a loop that went wild meets them. `[limits]` of `config.toml` changes them.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use hostler_api::{ErrorKind, ToolError};
@@ -12,9 +13,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
-    /// Calls of one client that only read, a minute.
+    /// Calls of one client of one tool that only reads, a minute.
     pub(crate) reads_per_minute: u32,
-    /// Calls of one client that change something, a minute.
+    /// Calls of one client of one tool that changes something, a minute.
     pub(crate) changes_per_minute: u32,
     /// Starts of all clients together, a minute.
     pub(crate) starts_per_minute: u32,
@@ -74,23 +75,29 @@ impl Quota {
     }
 }
 
-/// The calls of one client.
+/// The calls of one client, by tool: a loop over one of them leaves the others to it.
 #[derive(Debug, Default)]
-pub(crate) struct Calls {
-    reads: Quota,
-    changes: Quota,
-}
+pub(crate) struct Calls(Mutex<BTreeMap<String, Quota>>);
 
 impl Calls {
-    /// Counts a call.
+    /// Counts a call of a tool that there is.
     ///
     /// # Errors
     /// When it was one too many.
-    pub(crate) fn count(&self, reads: bool, limits: &Limits, now: Timestamp) -> Result<(), ToolError> {
-        if reads {
-            return self.reads.take("calls", "reads_per_minute", limits.reads_per_minute, now);
-        }
-        self.changes.take("calls that change something", "changes_per_minute", limits.changes_per_minute, now)
+    pub(crate) fn count(
+        &self,
+        tool: &str,
+        reads: bool,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<(), ToolError> {
+        let (key, per_minute) = match reads {
+            true => ("reads_per_minute", limits.reads_per_minute),
+            false => ("changes_per_minute", limits.changes_per_minute),
+        };
+        let mut tools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let quota = tools.entry(tool.to_owned()).or_default();
+        quota.take(&format!("calls of {tool} by this client"), key, per_minute, now)
     }
 }
 
@@ -127,11 +134,18 @@ mod tests {
     fn who_asks_too_often_is_told_when_to_come_back() {
         let limits = Limits { reads_per_minute: 8, changes_per_minute: 4, ..Limits::default() };
         let (calls, now) = (Calls::default(), Timestamp(0));
-        assert!(calls.count(true, &limits, now).is_ok() && calls.count(true, &limits, now).is_ok());
-        let refused = calls.count(true, &limits, now).unwrap_err();
-        assert!(refused.message.contains("try again in 7500 ms"), "{}", refused.message);
-        assert!(calls.count(false, &limits, now).is_ok(), "each kind has its own");
-        assert!(calls.count(true, &limits, now.plus_ms(7500)).is_ok());
+        let count = |tool, reads, now| calls.count(tool, reads, &limits, now);
+        assert!(count("get_logs", true, now).is_ok() && count("get_logs", true, now).is_ok());
+        let refused = count("get_logs", true, now).unwrap_err().message;
+        assert!(
+            refused.contains("calls of get_logs") && refused.contains("try again in 7500 ms"),
+            "{refused}"
+        );
+        assert!(count("tail_logs", true, now).is_ok(), "each tool has its own");
+        assert!(count("stop_process", false, now).is_ok());
+        let refused = count("stop_process", false, now).unwrap_err().message;
+        assert!(refused.contains("`limits.changes_per_minute`"), "{refused}");
+        assert!(count("get_logs", true, now.plus_ms(7500)).is_ok());
     }
 
     #[test]

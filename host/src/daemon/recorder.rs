@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hostler_model::{Exit, Lifecycle, Pid, ProcessId, ProcessName, ProcessSpec, RunNo, Timestamp};
+use hostler_model::{Lifecycle, Pid, ProcessId, ProcessName, ProcessSpec, RunNo, Timestamp};
 use hostler_store::{NewRun, Project, RunReason, Store, StoreError};
-use hostler_supervisor::host::Cause;
+use hostler_supervisor::host::{Cause, RunEnd};
 use hostler_supervisor::{Host, LaunchError, Program, RunKey};
 
 use super::backlog::{Backlog, RunNews, may_succeed_later};
@@ -13,6 +13,7 @@ use super::degraded::Degraded;
 use super::errors::Errors;
 use super::home::Home;
 use super::ingest::Ingest;
+use super::journals::Journals;
 use super::rescue::{DECLARATION, Declaration};
 use super::resolve;
 
@@ -25,6 +26,7 @@ pub(crate) struct Recorder {
     pub(crate) ingest: Ingest,
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
+    pub(crate) journals: Journals,
     pub(crate) backlog: Backlog,
     pub(crate) errors: Errors,
 }
@@ -75,21 +77,31 @@ impl Host for Recorder {
         process: ProcessId,
         run: &hostler_supervisor::host::NewRun,
         lifecycle: &Lifecycle,
+        before: Option<RunEnd>,
     ) -> Option<RunKey> {
         let new = NewRun {
             process_id: process,
             run: run.run,
             dir: Home::run_dir_name(process, run.run),
             boot_id: self.boot_id.to_string(),
-            reason: match run.cause {
+            reason: match &run.cause {
                 Cause::Start => RunReason::Start,
                 Cause::Restart => RunReason::Restart,
                 Cause::Policy => RunReason::Policy,
                 Cause::Unhealthy => RunReason::Unhealthy,
+                Cause::Schedule => RunReason::Schedule,
+                Cause::Watch(what) => RunReason::Watch(what.clone()),
             },
+            before: before.as_ref().map(stored),
             now: run.at,
         };
-        match self.store.begin_run(new, lifecycle).await {
+        let begun = self.store.begin_run(new, lifecycle).await;
+        match before {
+            Some(_) if begun.is_ok() => self.errors.ended(),
+            Some(end) => self.run_ended(end).await,
+            None => {}
+        }
+        match begun {
             // The daemon died between this and the launch, and does it again.
             Err(StoreError::Duplicate(_)) => {
                 let runs = self.noted(self.store.runs(process, 1).await)?;
@@ -107,8 +119,8 @@ impl Host for Recorder {
         self.record(run, RunNews::Noted(note.to_owned())).await;
     }
 
-    async fn run_ended(&self, run: RunKey, exit: &Exit, descendants_ended: u32, note: Option<String>) {
-        self.record(run, RunNews::Ended { exit: *exit, descendants_ended, note }).await;
+    async fn run_ended(&self, end: RunEnd) {
+        self.record(end.key, RunNews::Ended(stored(&end))).await;
         self.errors.ended();
     }
 
@@ -129,7 +141,22 @@ impl Host for Recorder {
         self.ingest.grew(process, hostler_store::RunKey(run.0), dir.to_owned());
     }
 
+    fn journal_refused(&self, process: ProcessId, why: Option<std::io::Error>) {
+        self.journals.note(process, &self.project, &self.name, why);
+    }
+
     fn journal_closed(&self, process: ProcessId, run: RunKey, dir: &Path) {
+        self.journal_refused(process, None);
         self.ingest.closed(process, hostler_store::RunKey(run.0), dir.to_owned());
+    }
+}
+
+/// The end of a run as the store takes it.
+fn stored(end: &RunEnd) -> hostler_store::RunEnd {
+    hostler_store::RunEnd {
+        run: hostler_store::RunKey(end.key.0),
+        exit: end.exit,
+        descendants_ended: end.descendants_ended,
+        note: end.note.clone(),
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::activity::Activity;
 use super::changes::{Changes, Topic};
+use super::triggers::Outlook;
 
 /// How long the last lines of a process that just ended may take to be stored.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -29,6 +30,8 @@ pub(crate) struct Entry {
     pub(crate) logs: watch::Sender<LogMark>,
     /// When it wrote lines.
     pub(crate) activity: Activity,
+    /// What its schedule and its files have in store for it.
+    pub(crate) outlook: Outlook,
     /// The group it is in; the groups keep it true.
     group: RwLock<Option<ProcessName>>,
 }
@@ -44,11 +47,25 @@ pub(crate) struct LogMark {
     pub(crate) drained: Option<RunKey>,
 }
 
+impl LogMark {
+    /// The newest line that parsers have seen, and all before it; none where nothing is known to wait for them.
+    pub(crate) fn seen(&self) -> Option<LogPoint> {
+        let newest = self.newest?;
+        let before_its_run = LogPoint { run: newest.run, seq: 0 };
+        Some(self.annotated.unwrap_or(before_its_run))
+    }
+
+    /// Whether there are lines that parsers have not seen.
+    pub(crate) fn is_unparsed(&self) -> bool {
+        self.annotated < self.newest
+    }
+}
+
 impl Entry {
     pub(crate) fn new(id: ProcessId, project: Project, name: ProcessName, handle: ProcessHandle) -> Self {
         let (logs, _) = watch::channel(LogMark::default());
-        let (activity, group) = Default::default();
-        Self { id, project, name, handle, logs, activity, group }
+        let (activity, outlook, group) = Default::default();
+        Self { id, project, name, handle, logs, activity, outlook, group }
     }
 
     /// The group it is in.

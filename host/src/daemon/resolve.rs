@@ -1,6 +1,6 @@
 //! From a declaration to a program that can be executed: found, allowed, with its whole environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -168,12 +168,40 @@ pub(crate) fn variables(dir: &Path, profile: Option<&str>) -> Result<BTreeMap<St
         .filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)))
         .filter(|(n, _)| !n.starts_with("HOSTLER_"))
         .collect();
-    let [plain, local, of_profile, of_profile_local] = profile_files(dir, profile.unwrap_or_default());
-    let of_profile = [of_profile, of_profile_local].into_iter().filter(|_| profile.is_some());
-    for file in [plain, local].into_iter().chain(of_profile).filter(|f| f.exists()) {
+    for file in variable_files(dir, profile).filter(|f| f.exists()) {
         all.extend(read_variables(&file)?);
     }
     Ok(all)
+}
+
+/// The files that [`variables`] reads where they exist, later ones over earlier ones.
+pub(crate) fn variable_files(dir: &Path, profile: Option<&str>) -> impl Iterator<Item = PathBuf> + use<> {
+    let count = if profile.is_some() { 4 } else { 2 };
+    profile_files(dir, profile.unwrap_or_default()).into_iter().take(count)
+}
+
+/// Checks that there is a file of a profile that somebody asked for by name.
+///
+/// # Errors
+/// Names the profiles that there are.
+pub(crate) fn check_profile(dir: &Path, profile: &str) -> Result<(), String> {
+    if variable_files(dir, Some(profile)).skip(2).any(|file| file.is_file()) {
+        return Ok(());
+    }
+    let names = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let names: BTreeSet<String> = names
+        .filter_map(|name| name.strip_prefix(".env.").map(|name| name.trim_end_matches(".local").to_owned()))
+        .filter(|name| name != "local")
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let next = match nearest(profile, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => "there is no profile yet: such a file makes one".to_owned(),
+        None => format!("there are: {}", names.join(", ")),
+    };
+    let shown: String = profile.chars().take(100).collect();
+    Err(format!("no .env.{shown} in {}; {next}", dir.display()))
 }
 
 fn read_variables(file: &Path) -> Result<Vec<(String, String)>, String> {

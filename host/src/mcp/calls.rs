@@ -27,7 +27,7 @@ impl Server {
         context: &RequestContext<RoleServer>,
     ) -> Result<Answer, ToolError> {
         let reads = tool.tool.annotations.as_ref().and_then(|hints| hints.read_only_hint).unwrap_or(false);
-        self.service.count_call(&self.client, reads)?;
+        self.service.count_call(&self.client, &tool.tool.name, reads)?;
         let cut_short = self.closing.child_token();
         let call = Call {
             service: self.service.clone(),

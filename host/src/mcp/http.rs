@@ -175,7 +175,7 @@ impl Endpoint {
 fn metrics(text: String) -> Response<Body> {
     let mut response = plain(StatusCode::OK, "");
     *response.body_mut() = Full::from(text).boxed();
-    let kind = hyper::header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    let kind = hyper::header::HeaderValue::from_static(crate::daemon::metrics::CONTENT_TYPE);
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
 }

@@ -59,6 +59,8 @@ impl Surroundings for Workbench {
                 env_files: Vec::new(),
                 env_profile: None,
                 restart: hostler_model::RestartPolicy::default(),
+                schedule: None,
+                watch: None,
                 health: Vec::new(),
                 stop: hostler_model::spec::StopSpec::default(),
                 limits: hostler_model::spec::Limits::default(),

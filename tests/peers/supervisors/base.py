@@ -92,6 +92,10 @@ class Supervisor(ABC):
     def logs(self, name):
         """Pairs of stream (None where both are in one log) and line, in the order of the log."""
 
+    def log_files(self, name):
+        """The files that have the output of a worker; none where it is in no files."""
+        return []
+
     @abstractmethod
     def end(self):
         """Ends the daemon and what it runs, as far as it does. What is left is killed afterwards."""

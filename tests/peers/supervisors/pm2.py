@@ -93,6 +93,9 @@ class Pm2(Supervisor):
                 return app["pm2_env"].get("exit_code")
         return None
 
+    def log_files(self, name):
+        return [self.log(name, stream) for stream in ("stdout", "stderr")]
+
     def logs(self, name):
         return [(stream, line) for stream in ("stdout", "stderr") for line in log_lines(self.log(name, stream))]
 

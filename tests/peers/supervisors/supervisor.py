@@ -132,6 +132,9 @@ class Supervisord(Supervisor):
         # Its exit status is 0 also for what it has never seen end.
         return info["exitstatus"] if info["statename"] == "EXITED" else None
 
+    def log_files(self, name):
+        return [self.home / f"{name}.{stream}.log" for stream in ("stdout", "stderr")]
+
     def logs(self, name):
         return [
             (stream, line)

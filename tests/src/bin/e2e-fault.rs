@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             rest.iter().for_each(|line| eprintln!("{line}"));
             return exit(code);
         }
+        ["alone", lock, truth, seed] => return alone(lock, truth, number(seed)),
         ["worker", truth, seed] => return worker(truth, number(seed)),
         ["signal", signal] => raise(number(signal) as i32),
         ["stubborn"] => {
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         ["serve", port, ill] => return serve(port, ill),
         ["long", bytes] => long(number(bytes) as usize),
         ["garbage"] => garbage(),
+        ["bytes", seed, pieces] => bytes(number(seed), number(pieces)),
         ["progress"] => progress(),
         ["flood"] => flood(),
         ["hog", mib, ms] => hog(number(mib) as usize, number(ms)),
@@ -224,6 +226,23 @@ fn worker(truth: &str, seed: u64) -> ExitCode {
     ExitCode::from(status)
 }
 
+/// Writes `start PID` into a file, or `overlap PID` when another one of these is at work. Some end by themselves soon; with
+/// the seed 0 none does.
+fn alone(lock: &str, truth: &str, seed: u64) -> ExitCode {
+    let open = |path: &str| std::fs::File::options().create(true).append(true).open(path);
+    let (lock, mut truth) =
+        (open(lock).unwrap_or_else(|e| panic!("{e}")), open(truth).unwrap_or_else(|e| panic!("{e}")));
+    let what = if lock.try_lock().is_ok() { "start" } else { "overlap" };
+    let pid = std::process::id();
+    writeln!(truth, "{what} {pid}").unwrap_or_else(|e| panic!("{e}"));
+    let draw = seed.wrapping_mul(u64::from(pid)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+    if seed == 0 || draw % 3 > 0 {
+        run();
+    }
+    pause(Duration::from_millis(draw % 40));
+    ExitCode::from((draw % 2) as u8)
+}
+
 fn this_program() -> Command {
     Command::new(std::env::current_exe().unwrap_or_else(|e| panic!("{e}")))
 }
@@ -320,6 +339,20 @@ fn garbage() {
     write("whole \u{e4}\u{20ac}\u{1f600}\n".as_bytes());
     write(b"\x1b[31mred\x1b[0m\n\n");
     write(b"last without line feed");
+}
+
+/// What `e2e::Bytes` says, with its pauses.
+fn bytes(seed: u64, pieces: u64) {
+    for piece in e2e::Bytes::new(seed).take(pieces as usize) {
+        let written = match piece.is_stderr {
+            true => std::io::stderr().lock().write_all(&piece.bytes),
+            false => {
+                std::io::stdout().lock().write_all(&piece.bytes).and_then(|()| std::io::stdout().flush())
+            }
+        };
+        written.unwrap_or_else(|e| panic!("{e}"));
+        pause(piece.pause);
+    }
 }
 
 fn write(bytes: &[u8]) {

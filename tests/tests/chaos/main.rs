@@ -8,13 +8,14 @@
     reason = "a test may fail where it stands, and says what it did"
 )]
 
+mod first_version;
 mod storm;
 mod verdict;
 
 use std::process::Stdio;
 use std::time::Duration;
 
-use e2e::{Env, Era, kill, wait_until};
+use e2e::{Env, Era, alive, assert_numbered, kill, wait_for, wait_until};
 use serde_json::json;
 
 use storm::{Random, Storm, daemon_pid};
@@ -66,6 +67,39 @@ fn a_daemon_that_is_killed_while_it_makes_its_database_is_followed_by_one_that_w
         let _ = env.cli(&["start", "job", "--wait-for", "exited", "--", &env.fault(), "lines", "3"]).ok();
         assert_eq!(env.cli(&["logs", "job"]).ok().stdout.lines().count(), 6);
     }
+}
+
+#[test]
+fn a_daemon_that_is_killed_while_it_migrates_its_database_is_followed_by_one_that_goes_on() {
+    const LINES: i64 = 60_000;
+    let mut random = Random::new(setting("HOSTLER_CHAOS_SEED").unwrap_or(11));
+    let env = Env::new();
+    let _ = env.cli(&["start", "job", "--wait-for", "exited", "--", &env.fault(), "lines", "0"]).ok();
+    let _ = env.cli(&["daemon", "stop"]).ok();
+    first_version::turn_back(&env, LINES);
+    let (mut before, mut kills) = (1, 0);
+    // A little more time each round, so that one of them gets through.
+    while kills < 40 {
+        let mut starting = env.hostler();
+        starting.args(["daemon", "start"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut starting = starting.spawn().unwrap();
+        let pid = wait_for("a daemon", || daemon_pid(&env));
+        random.pause(Duration::from_millis(25 * (kills + 1)));
+        kill(pid);
+        wait_until("the daemon is gone", || !alive(pid));
+        starting.wait().unwrap();
+        kills += 1;
+        let version = first_version::version(&env);
+        assert!(version >= before, "from {before} back to {version}");
+        if version > 4 {
+            break;
+        }
+        before = version;
+    }
+    let mut mcp = env.mcp(Era::Modern);
+    assert_eq!(mcp.view("job")["exit"]["code"], 0);
+    assert_numbered(&mcp.all_lines("job"), Some(LINES as usize));
+    println!("migrated after {kills} kills");
 }
 
 fn setting(name: &str) -> Option<u64> {

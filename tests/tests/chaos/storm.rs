@@ -106,6 +106,7 @@ impl<'a> Storm<'a> {
     }
 
     fn kill_one(&mut self, daemon: bool) {
+        assert!(!self.operators.iter().any(JoinHandle::is_finished), "an operator has given up");
         self.random.pause(Duration::from_millis(300));
         if daemon { self.kill_daemon() } else { self.kill_shim() }
     }
@@ -182,7 +183,7 @@ fn operate(mut mcp: Mcp, workers: &[String], mut random: Random, over: &AtomicBo
     while !over.load(Ordering::SeqCst) {
         let name = &workers[random.below(workers.len() as u64) as usize];
         if random.below(2) == 0 {
-            insist(&mut mcp, "restart_process", &json!({"process": name, "timeout_ms": 1000}));
+            insist(&mut mcp, "restart_process", &json!({"process": name, "wait_for": "started"}));
         } else {
             insist(&mut mcp, "stop_process", &json!({"process": name}));
             insist(&mut mcp, "start_process", &json!({"name": name, "wait_for": "started"}));

@@ -114,6 +114,8 @@ pub enum MemberStatus {
     Stopping,
     /// Ended, and waiting for its next automatic start.
     Backoff,
+    /// At rest until the next time of its schedule.
+    Scheduled,
     /// Ended with status 0.
     Exited,
     /// Ended otherwise, or could not be started.
@@ -132,6 +134,7 @@ impl MemberStatus {
             Self::Running => "running",
             Self::Stopping => "stopping",
             Self::Backoff => "backoff",
+            Self::Scheduled => "scheduled",
             Self::Exited => "exited",
             Self::Failed => "failed",
         }

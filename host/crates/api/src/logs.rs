@@ -96,7 +96,7 @@ pub enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct GetLogs {
-    /// Name, project/name or id.
+    /// Name, project/name or id; several with commas between them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
     /// A group, in place of a process.
@@ -139,7 +139,7 @@ pub struct GetLogs {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TailLogs {
-    /// Name, project/name or id.
+    /// Name, project/name or id; several with commas between them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
     /// A group, in place of a process.
@@ -159,6 +159,9 @@ pub struct TailLogs {
     /// Wait until a line matches this regular expression; lines before it are answered too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until_pattern: Option<String>,
+    /// Only lines of this level and above; a new line is then answered when its parsers have read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_level: Option<Level>,
     /// Cut longer lines here (default 2000, at most 262144).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_line_chars: Option<u32>,
@@ -227,6 +230,9 @@ pub struct LogTail {
     pub text: Option<String>,
     /// How many lines this answer has.
     pub count: u32,
+    /// Behind the last line: what has no line end yet, such as a prompt. A line later on begins with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<String>,
     /// Pass it back to read on.
     pub cursor: String,
     /// False when a wait ended without what it waited for.
@@ -262,7 +268,7 @@ pub struct SearchLogs {
     pub mode: SearchMode,
     /// Default false.
     pub case_sensitive: bool,
-    /// Name, project/name or id; without it, all of the project.
+    /// Name, project/name or id, several with commas between them; without it, all of the project.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
     /// A group, in place of a process.

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::plugin::{PluginState, PluginView};
+
 /// `get_process_stats`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct GetProcessStats {
@@ -198,6 +200,47 @@ pub struct TopProcess {
     pub open_files: u64,
 }
 
+/// A plugin in use, over all its uses. `hostler plugin list` tells more, and of all plugins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PluginUse {
+    /// Its name.
+    pub plugin: String,
+    /// How it is.
+    pub status: PluginState,
+    /// Why it is in quarantine, or what its last fault was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Calls that reached it since the daemon began.
+    pub calls: u64,
+    /// Those that ended in a trap, out of time, or with an answer that broke the contract.
+    pub faults: u64,
+    /// Lines parsed, checks made or errors categorized.
+    pub items: u64,
+    /// Time for each of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ns_per_item: Option<u64>,
+    /// Time for all of them, what was waited for the network included.
+    pub busy_ms: u64,
+    /// The most memory that one instance had.
+    pub memory_peak_bytes: u64,
+}
+
+impl From<PluginView> for PluginUse {
+    fn from(view: PluginView) -> Self {
+        Self {
+            faults: view.faults(),
+            plugin: view.name,
+            status: view.status,
+            reason: view.reason,
+            calls: view.calls,
+            items: view.items,
+            ns_per_item: view.ns_per_item,
+            busy_ms: view.ns_per_item.unwrap_or(0).saturating_mul(view.items) / 1_000_000,
+            memory_peak_bytes: view.memory_peak_bytes,
+        }
+    }
+}
+
 /// Answer of `get_system_stats`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SystemStats {
@@ -223,4 +266,7 @@ pub struct SystemStats {
     pub running: usize,
     /// Those that use most CPU, of all projects.
     pub top: Vec<TopProcess>,
+    /// Plugins in use, the busiest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<PluginUse>,
 }

@@ -1,5 +1,6 @@
 //! What `hostler plugin list --json` prints.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The plugins that a process can name.
@@ -57,8 +58,16 @@ pub struct PluginView {
     pub memory_peak_bytes: u64,
 }
 
+impl PluginView {
+    /// Calls that the plugin failed in: traps, missed deadlines, wrong answers.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.traps + self.timeouts + self.invalid_answers
+    }
+}
+
 /// How a plugin is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PluginState {
     /// Nobody uses it.

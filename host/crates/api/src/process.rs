@@ -80,7 +80,7 @@ pub struct HealthArgs {
     /// Time one check may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// Time after a start in which failures do not count.
+    /// Time after a start in which failures do not count, unless it passed before (default 10000).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_period_ms: Option<u64>,
     /// Failures in a row until unhealthy.
@@ -464,6 +464,9 @@ pub struct ProcessInfo {
     /// Its health checks as they were made last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health: Vec<CheckView>,
+    /// Whether the files that it is restarted for are watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watching: Option<String>,
     /// Why it failed, when it is failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,

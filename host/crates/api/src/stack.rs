@@ -1,5 +1,7 @@
 //! The declared stack: `hostler.toml` brought about.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,12 @@ pub struct ApplyConfig {
     /// The file (default: hostler.toml of the project).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Profile, in place of the file's env_profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// What ${NAME} means in the file, before .env and the daemon's environment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
     /// Only say what would change.
     pub dry_run: bool,
     /// Stop and forget all that came from the file.

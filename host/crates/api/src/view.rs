@@ -108,6 +108,9 @@ pub struct ProcessView {
     /// How long it has been running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uptime_ms: Option<u64>,
+    /// When its schedule starts it next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_run_at: Option<String>,
     /// The end of the last run, while none is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitView>,

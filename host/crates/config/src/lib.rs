@@ -10,6 +10,7 @@ mod read;
 mod schema;
 mod settings;
 mod stack;
+mod triggers;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ mod tests;
 pub use import::{Imported, NotImported, import};
 pub use mistake::Mistake;
 pub use plan::{Change, Current, PlannedChange, plan};
-pub use read::{env_profile, read};
+pub use read::{env_profile, read, variables};
 pub use schema::schema;
 pub use settings::{DependsOn, File, GroupTable, ProcessTable, Settings};
 pub use stack::{Declared, Stack};

@@ -37,8 +37,7 @@ impl Mistake {
     }
 
     pub(crate) fn of(text: &str, error: &toml::de::Error) -> Self {
-        let message = error.message();
-        Self::at(text, error.span().unwrap_or(0..0), format!("{message}{}", did_you_mean(message)))
+        Self::at(text, error.span().unwrap_or(0..0), with_nearest(error.message()))
     }
 }
 
@@ -61,10 +60,12 @@ impl fmt::Display for Mistake {
 
 impl std::error::Error for Mistake {}
 
-/// For "unknown field `a`, expected one of `b`, `c`": the one that was probably meant.
-fn did_you_mean(message: &str) -> String {
+/// Of "unknown field `a`, expected one of `b`, `c`", only the choice that was probably meant, where there is one.
+fn with_nearest(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let is_choice = message.starts_with("unknown field") || message.starts_with("unknown variant");
-    let (Some(wrong), true) = (quoted.next(), is_choice) else { return String::new() };
-    nearest(wrong, quoted).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+    let (Some(wrong), true) = (quoted.next(), is_choice) else { return message.to_owned() };
+    let Some(near) = nearest(wrong, quoted) else { return message.to_owned() };
+    let said = message.split(", expected").next().unwrap_or(message);
+    format!("{said}; did you mean `{near}`?")
 }

@@ -59,7 +59,7 @@ pub fn plan(
 }
 
 /// What the supervisor alone acts upon; a program that runs need not know of it.
-const LIVE: [&str; 5] = ["restart", "stop", "lifetime", "health", "parsers"];
+const LIVE: [&str; 7] = ["restart", "schedule", "watch", "stop", "lifetime", "health", "parsers"];
 
 fn compare(now: &ProcessSpec, wanted: &ProcessSpec) -> Change {
     // The PATH of whoever declares it is no wish for another declaration.

@@ -1,6 +1,6 @@
 //! From text to a stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -21,15 +21,31 @@ pub fn env_profile(text: &str) -> Result<Option<String>, Mistake> {
     Ok(profile.and_then(DeValue::as_str).map(str::to_owned))
 }
 
+/// The names that a file asks for as `${NAME}`; comments that look like it count.
+#[must_use]
+pub fn variables(text: &str) -> BTreeSet<&str> {
+    let rests = text.split("${").skip(1);
+    let names =
+        rests.map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or(""));
+    names.filter(|name| !name.is_empty()).collect()
+}
+
 /// Reads a file. `dir` is where it stands, `variables` is what `${NAME}` may mean; the file's own `[env]` comes on top.
+/// A `profile` counts in place of the file's own.
 ///
 /// # Errors
 /// The first mistake, with its place and what would be right.
-pub fn read(text: &str, dir: &str, variables: &BTreeMap<String, String>) -> Result<Stack, Mistake> {
+pub fn read(
+    text: &str,
+    dir: &str,
+    profile: Option<&str>,
+    variables: &BTreeMap<String, String>,
+) -> Result<Stack, Mistake> {
     let mut table = DeTable::parse(text).map_err(|e| Mistake::of(text, &e))?;
     let variables = with_env(text, table.get_ref(), variables)?;
     interpolate::table(text, table.get_mut(), &variables)?;
-    let file = File::deserialize(Deserializer::from(table)).map_err(|e| Mistake::of(text, &e))?;
+    let mut file = File::deserialize(Deserializer::from(table)).map_err(|e| Mistake::of(text, &e))?;
+    file.env_profile = profile.map(str::to_owned).or(file.env_profile);
     resolve(text, dir, file)
 }
 

@@ -10,6 +10,8 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use crate::triggers::{ScheduleSetting, ScheduleShape, WatchSetting, WatchShape};
+
 /// A `hostler.toml`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -99,6 +101,12 @@ settings! {
     env_profile: String,
     /// Automatic restarts.
     restart: RestartArgs,
+    /// When it is started, in place of at once: a cron expression, or a table.
+    #[schemars(with = "Option<ScheduleShape>")]
+    schedule: ScheduleSetting,
+    /// For which files it is restarted: globs, or a table.
+    #[schemars(with = "Option<WatchShape>")]
+    watch: WatchSetting,
     /// Health checks.
     health: Vec<HealthArgs>,
     /// Log parsing.
@@ -118,7 +126,7 @@ settings! {
 }
 
 impl Settings {
-    /// As the arguments of a start have them.
+    /// As the arguments of a start have them: all but what starts it besides.
     #[must_use]
     pub fn into_args(self, command: Option<String>) -> SpecArgs {
         SpecArgs {
@@ -157,7 +165,17 @@ trait Overlay: Sized {
 macro_rules! replaced {
     ($($type:ty),*) => { $(impl Overlay for $type { fn over(self, over: Self) -> Self { over } })* };
 }
-replaced!(Vec<String>, String, Vec<HealthArgs>, LogArgs, LifetimeKind, u64, bool);
+replaced!(
+    Vec<String>,
+    String,
+    ScheduleSetting,
+    WatchSetting,
+    Vec<HealthArgs>,
+    LogArgs,
+    LifetimeKind,
+    u64,
+    bool
+);
 
 impl Overlay for BTreeMap<String, String> {
     fn over(mut self, over: Self) -> Self {

@@ -7,7 +7,7 @@ use std::path::Path;
 use hostler_api::process::SpecArgs;
 use hostler_model::groups::{Condition, Declared as DeclaredGroup, Member, StopStrategy};
 use hostler_model::nearest::nearest;
-use hostler_model::{Group, ProcessName};
+use hostler_model::{Group, ProcessName, Schedule, WatchSpec};
 use toml::Spanned;
 
 use crate::mistake::Mistake;
@@ -18,6 +18,10 @@ use crate::settings::{File, GroupTable, ProcessTable, Settings};
 pub struct Declared {
     /// As the arguments of a start.
     pub args: SpecArgs,
+    /// When it is started, in place of at once.
+    pub schedule: Option<Schedule>,
+    /// For which files it is restarted.
+    pub watch: Option<WatchSpec>,
     /// What must be so before it is started.
     pub depends_on: BTreeMap<ProcessName, Condition>,
     /// How long to wait after that.
@@ -112,6 +116,8 @@ impl Reader<'_> {
             depends_on.insert(self.known(on)?, condition);
         }
         Ok(Declared {
+            schedule: settings.schedule.take().map(|setting| setting.0),
+            watch: settings.watch.take().map(|setting| setting.in_dir(self.dir)),
             args: settings.into_args(Some(command)),
             depends_on,
             delay_ms: table.delay_ms.unwrap_or(0),

@@ -15,11 +15,11 @@ fn name(text: &str) -> ProcessName {
 
 fn stack(text: &str) -> Stack {
     let variables = BTreeMap::from([("PORT".to_owned(), "80".to_owned())]);
-    read(text, "/srv/shop", &variables).unwrap_or_else(|mistake| panic!("{mistake}"))
+    read(text, "/srv/shop", None, &variables).unwrap_or_else(|mistake| panic!("{mistake}"))
 }
 
 fn mistake(text: &str) -> String {
-    read(text, "/srv/shop", &BTreeMap::new()).unwrap_err().to_string()
+    read(text, "/srv/shop", None, &BTreeMap::new()).unwrap_err().to_string()
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn templates_defaults_and_variables_are_filled_in() {
 #[test]
 fn mistakes_are_told_with_their_place_and_the_nearest_right_word() {
     insta::assert_snapshot!(mistake("[processes.web]\ncomand = \"x\"\n"), @r#"
-    line 2, column 1: unknown field `comand`, expected one of `args`, `cwd`, `env`, `env_files`, `env_profile`, `restart`, `health`, `log`, `limits`, `stop`, `lifetime`, `lease_ms`, `pty`, `no_new_privs`, `command`, `extends`, `depends_on`, `condition`, `delay_ms`, `autostart`; did you mean `command`?
+    line 2, column 1: unknown field `comand`; did you mean `command`?
       |
     2 | comand = "x"
       | ^^^^^^

@@ -9,14 +9,14 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ProcessName;
 use crate::nearest::nearest;
 
-pub use run::{GroupAction, GroupInput, GroupRun, Health, Phase, Seen};
+pub use run::{GroupAction, GroupInput, GroupRun, Health, Last, Phase, Seen};
 pub use standing::{GroupHealth, GroupStatus, Standing, summary};
 
 /// A process without health checks is ready once it has run for this long.
@@ -72,7 +72,7 @@ impl Condition {
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum StopStrategy {
-    /// Each once those that depend on it have ended.
+    /// Each once those that depend on it, directly or through others, have ended.
     #[default]
     Reverse,
     /// All at once.
@@ -190,9 +190,16 @@ impl Group {
         self.order.iter().map(|at| &self.declared.members[*at])
     }
 
-    /// Who depends on a member directly.
-    pub fn dependents<'a>(&'a self, on: &'a ProcessName) -> impl Iterator<Item = &'a Member> {
-        self.members().iter().filter(move |m| m.depends_on.contains_key(on))
+    /// Who depends on a member, directly or through others: one that waited for a migration also needs the database.
+    #[must_use]
+    pub fn dependents<'a>(&'a self, on: &'a ProcessName) -> BTreeSet<&'a ProcessName> {
+        let mut all = BTreeSet::new();
+        for member in self.in_order() {
+            if member.depends_on.keys().any(|name| name == on || all.contains(name)) {
+                all.insert(&member.process);
+            }
+        }
+        all
     }
 }
 

@@ -42,6 +42,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them, from best to worst.
+    pub const ALL: [Self; 4] = [Self::Healthy, Self::Unknown, Self::Degraded, Self::Unhealthy];
+
     /// As it is shown.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -56,8 +59,7 @@ impl Status {
     /// What is shown as this.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let all = [Self::Healthy, Self::Unknown, Self::Degraded, Self::Unhealthy];
-        all.into_iter().find(|status| status.as_str() == text)
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 
     /// Whether it works, well or not so well.

@@ -17,12 +17,14 @@ pub mod limits;
 pub mod lines;
 pub mod nearest;
 pub mod restart;
+pub mod schedule;
 pub mod signal;
 pub mod spec;
 pub mod templates;
 pub mod text;
 pub mod time;
 pub mod usage;
+pub mod watch;
 pub mod words;
 
 pub use event::{Event, Severity};
@@ -32,6 +34,8 @@ pub use ids::{ErrorId, Generation, InvalidName, Pid, ProcessId, ProcessName, Run
 pub use lifecycle::{Desired, Lifecycle, State};
 pub use lines::Stream;
 pub use restart::RestartPolicy;
+pub use schedule::Schedule;
 pub use signal::Signal;
 pub use spec::ProcessSpec;
 pub use time::Timestamp;
+pub use watch::WatchSpec;

@@ -65,6 +65,7 @@ impl Lifecycle {
         let before = self.state.clone();
         let actions = match input {
             Input::Start => self.on_start(ctx),
+            Input::Arm => self.on_arm(),
             Input::Stop(stop) => self.on_end(Ending::Stop(stop), Then::Rest, ctx),
             Input::Restart(stop) => self.on_end(Ending::Stop(stop), Then::Start, ctx),
             Input::Kill(signal) => self.on_end(Ending::Kill(signal), Then::Rest, ctx),
@@ -95,6 +96,12 @@ impl Lifecycle {
                 self.launch_by_hand(ctx)
             }
         }
+    }
+
+    /// What it does now it goes on doing.
+    fn on_arm(&mut self) -> Vec<Action> {
+        self.desired = Desired::Running;
+        Vec::new()
     }
 
     fn on_end(&mut self, how: Ending, next: Then, ctx: Context) -> Vec<Action> {

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::CheckSpec;
 use crate::restart::RestartPolicy;
+use crate::schedule::Schedule;
 use crate::signal::Signal;
+use crate::watch::WatchSpec;
 
 /// All that is needed to start a process again at any later time, on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,12 @@ pub struct ProcessSpec {
     pub env_profile: Option<String>,
     /// When to start it again by itself.
     pub restart: RestartPolicy,
+    /// When to start it, in place of at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// For which files to restart it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<WatchSpec>,
     /// Its health checks.
     #[serde(default)]
     pub health: Vec<CheckSpec>,

@@ -166,27 +166,35 @@ pub(crate) fn host(error: &wasmtime::Error) -> LoadError {
 
 /// An engine with a pool, or without one where its address space cannot be had.
 fn make_engine(options: &EngineOptions) -> wasmtime::Result<(wasmtime::Engine, bool)> {
-    let mut config = base_config(options);
+    let mut config = base_config();
+    // All that 32 bits can address lies in the reservation or in the guard behind it: machine code needs no check
+    // of its own before each access, which would make parsers half as fast. It costs addresses, not memory.
+    config.memory_reservation(ALL_ADDRESSES.max(options.memory_bytes as u64));
+    config.memory_guard_size(32 * MIB as u64);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options)));
     match wasmtime::Engine::new(&config) {
         Ok(engine) => Ok((engine, true)),
         Err(error) => {
             tracing::info!(error = reason(&error), "no pool for instances of plugins; making each by itself");
-            Ok((wasmtime::Engine::new(&base_config(options))?, false))
+            let mut config = base_config();
+            config.memory_reservation(options.memory_bytes as u64);
+            config.memory_guard_size(MIB as u64);
+            Ok((wasmtime::Engine::new(&config)?, false))
         }
     }
 }
 
-fn base_config(options: &EngineOptions) -> Config {
+/// What a memory with 32-bit addresses can have at most, bytes.
+const ALL_ADDRESSES: u64 = 1 << 32;
+
+fn base_config() -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true);
     // The contract has no async functions, and calls are several times cheaper without the support for them.
     config.concurrency_support(false);
     config.epoch_interruption(true);
-    config.memory_reservation(options.memory_bytes as u64);
     // A memory that cannot move cannot grow beyond its reservation either, with a pool or without.
     config.memory_may_move(false);
-    config.memory_guard_size(MIB as u64);
     config
 }
 

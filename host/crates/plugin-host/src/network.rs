@@ -213,6 +213,24 @@ mod tests {
         assert!(!connects(&peers, "[::ffff:127.0.0.1]:5432"));
     }
 
+    /// DNS rebinding: the first answer is an honest one, the next ones are what the attacker is after.
+    #[test]
+    fn a_name_that_changes_its_address_does_not_open_this_machine() {
+        let peers = peers(&["*.example.org:*"]);
+        assert!(peers.learn("a.example.org", "192.0.2.7".parse().unwrap()));
+        for (address, peer) in [
+            ("127.0.0.1", "127.0.0.1:5432"),
+            ("::1", "[::1]:5432"),
+            ("::ffff:127.0.0.1", "127.0.0.1:5432"),
+            ("169.254.169.254", "169.254.169.254:80"),
+            ("0.0.0.0", "0.0.0.0:5432"),
+        ] {
+            assert!(!peers.learn("a.example.org", address.parse().unwrap()), "{address}");
+            assert!(!connects(&peers, peer), "{peer}");
+        }
+        assert!(connects(&peers, "192.0.2.7:5432"));
+    }
+
     #[test]
     fn localhost_is_reached_on_its_port_over_both_families() {
         let peers = peers(&["localhost:8080"]);

@@ -43,6 +43,26 @@ pub struct Stats {
     pub memory_peak: u64,
 }
 
+impl std::ops::Add for Stats {
+    type Output = Self;
+
+    /// Of two uses of a plugin together.
+    fn add(self, more: Self) -> Self {
+        Self {
+            calls: self.calls + more.calls,
+            busy: self.busy + more.busy,
+            items: self.items + more.items,
+            traps: self.traps + more.traps,
+            timeouts: self.timeouts + more.timeouts,
+            invalid_answers: self.invalid_answers + more.invalid_answers,
+            refusals: self.refusals + more.refusals,
+            quarantined: self.quarantined + more.quarantined,
+            starts: self.starts + more.starts,
+            memory_peak: self.memory_peak.max(more.memory_peak),
+        }
+    }
+}
+
 impl Counters {
     /// Counts a call that took this long.
     pub(crate) fn count_call(&self, took: Duration) {

@@ -181,6 +181,17 @@ async fn rows_and_spans_that_break_the_contract_are_invalid_answers() {
 }
 
 #[tokio::test]
+async fn messages_that_overlap_are_taken_as_they_are() {
+    // A message may be a piece of another one: they are places in the lines, which stay as they are.
+    let mut guest = Guest::parser();
+    guest.answer_rows(&[(0, 0, 0, 15), (1, 1, 5, 20), (3, 3, 0, 40)]);
+    let (_plugin, mut instance) = instance(&guest).await;
+    let parsed = instance.parse(&lines(4), false).await.unwrap();
+    let messages: Vec<_> = parsed.rows.into_iter().map(|row| row.message).collect();
+    assert_eq!(messages, [0..15, 5..20, 0..40]);
+}
+
+#[tokio::test]
 async fn a_key_that_is_not_utf_8_is_an_invalid_answer() {
     let mut guest = Guest::parser();
     let (at, len) = guest.bytes(b"\xff\xfe");

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Guest, engine};
+use common::{Guest, engine, names_of_this_machine};
 use hostler_plugin_host::{Capability, Consents, Digest, Grants, Nowhere, Plugin, PluginSettings};
 
 /// The part of WASI that the fixture uses.
@@ -66,6 +66,7 @@ const WORLD: &str = "package acme:fixture;
         import wasi:http/outgoing-handler@0.2.0;
     }";
 
+const ADDRESS_PROHIBITED: f64 = -4.0;
 const REQUEST_DENIED: f64 = -15.0;
 const CONNECTION_REFUSED: f64 = -6.0;
 const INTERNAL_ERROR: f64 = -38.0;
@@ -165,6 +166,18 @@ async fn what_is_not_granted_is_not_asked() {
     // A user's name in front of the host does not make it another host.
     assert_eq!(ask(&["example.org:80"], 0, &format!("example.org:80@{authority}")).await, REQUEST_DENIED);
     assert_eq!(ask(&[&authority], 1, &authority).await, INTERNAL_ERROR);
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_granted_name_that_leads_to_this_machine_is_not_asked() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for name in names_of_this_machine() {
+        let authority = format!("{name}:{port}");
+        assert_eq!(ask(&[&authority], 0, &authority).await, ADDRESS_PROHIBITED, "{name}");
+    }
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 

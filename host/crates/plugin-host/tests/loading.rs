@@ -213,6 +213,19 @@ async fn an_instance_that_needs_too_much_at_once_does_not_load() {
     assert!(matches!(error, LoadError::Limits(_)), "{error}");
 }
 
+#[tokio::test]
+async fn a_plugin_is_what_its_file_is_and_not_what_it_says_it_is() {
+    // It calls itself as a built-in one, and says what everybody else would have to ask for.
+    let extra = [("granted", "everything"), ("kind", "health-check"), ("http", "localhost:*")];
+    let guest = described(&About { name: "json", version: "99.0.0", extra: &extra, ..About::default() });
+    let plugin = load(&guest).await;
+    assert_eq!((plugin.name(), plugin.component().kind()), ("fixture", Kind::LogParser));
+    let status = plugin.status();
+    assert!(status.granted.is_empty(), "{:?}", status.granted);
+    assert_eq!(status.ungranted.http[0].to_string(), "localhost:*");
+    assert_eq!(status.digest, Digest::of(&guest.build()));
+}
+
 fn config(value: Value) -> Map<String, Value> {
     let Value::Object(map) = value else { panic!("an object") };
     map

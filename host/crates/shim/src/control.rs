@@ -81,6 +81,9 @@ pub enum Event {
     Status(Status),
     /// There is more in the journal. Sent once until the next [`Command::Consumed`].
     JournalGrew,
+    /// The journal cannot be written, with the kernel's error number, or can be again. Output waits meanwhile, and is
+    /// counted in place of written when that takes too long.
+    JournalRefused(Option<i32>),
     /// The main process ended.
     Exited(ExitRecord),
     /// No process of the tree is left and the journal is complete; the shim is gone.
@@ -113,6 +116,8 @@ pub struct Status {
     pub descriptors: Descriptors,
     /// Whether the shim took the process over from another one that was killed.
     pub adopted: bool,
+    /// Why the journal cannot be written now, the kernel's error number.
+    pub refused: Option<i32>,
 }
 
 /// Which step of a launch failed.
@@ -276,6 +281,10 @@ impl Event {
                 e = begin(108);
                 e.bytes(tag::DATA, reason.as_bytes());
             }
+            Self::JournalRefused(errno) => {
+                e = begin(109);
+                encode_errno(&mut e, *errno);
+            }
         }
         e.finish()
     }
@@ -299,6 +308,7 @@ impl Event {
             106 => Self::Closed(decode_exit(&d)?.ok_or(DecodeError::Missing(tag::EXIT))?),
             107 => Self::StdinAccepted(d.int(tag::DATA)?),
             108 => Self::Refused(String::from_utf8_lossy(d.bytes(tag::DATA)?).into_owned()),
+            109 => Self::JournalRefused(decode_errno(&d)?),
             _ => return Err(DecodeError::Malformed(tag::KIND)),
         })
     }
@@ -321,6 +331,7 @@ fn encode_status(e: &mut Encoder, status: &Status) {
     if let Some(exit) = &status.exit {
         e.bytes(tag::EXIT, &exit.to_bytes());
     }
+    encode_errno(e, status.refused);
 }
 
 fn decode_status(d: &Decoder<'_>, fds: usize) -> Result<Status, DecodeError> {
@@ -338,7 +349,18 @@ fn decode_status(d: &Decoder<'_>, fds: usize) -> Result<Status, DecodeError> {
         stopping: d.number(tag::STOPPING)? != 0,
         descriptors,
         adopted: d.optional_number(tag::ADOPTED)?.is_some_and(|n| n != 0),
+        refused: decode_errno(d)?,
     })
+}
+
+fn encode_errno(e: &mut Encoder, errno: Option<i32>) {
+    if let Some(errno) = errno {
+        e.number(tag::ERRNO, i64::from(errno));
+    }
+}
+
+fn decode_errno(d: &Decoder<'_>) -> Result<Option<i32>, DecodeError> {
+    d.optional(tag::ERRNO).map(|_| d.int(tag::ERRNO)).transpose()
 }
 
 fn decode_exit(d: &Decoder<'_>) -> Result<Option<ExitRecord>, DecodeError> {
@@ -396,12 +418,15 @@ mod tests {
             stopping: true,
             descriptors: Descriptors::by_count(4, true),
             adopted: true,
+            refused: Some(28),
         };
         for event in [
-            Event::Launched(Status { exit: None, ..status }),
+            Event::Launched(Status { exit: None, refused: None, ..status }),
             Event::LaunchFailed(LaunchFailure { step: Step::Exec, errno: 2, path: "/no/such".into() }),
             Event::Status(status),
             Event::JournalGrew,
+            Event::JournalRefused(Some(30)),
+            Event::JournalRefused(None),
             Event::Exited(EXIT),
             Event::Closed(EXIT),
             Event::StdinAccepted(7),

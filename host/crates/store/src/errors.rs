@@ -21,7 +21,7 @@ use crate::sql;
 
 pub(crate) use crashes::is_crash;
 pub use crashes::{Crash, Judged};
-pub use queries::{ErrorPage, ErrorPoint, ErrorQuery, ErrorSort};
+pub use queries::{ErrorCounts, ErrorPage, ErrorPoint, ErrorQuery, ErrorSort};
 pub(crate) use record::record;
 
 /// Occurrences that are kept of each group.

@@ -12,10 +12,10 @@ use crate::codec::Effort;
 use crate::codec::events::{self as format, Events, Message, StoredEvent};
 use crate::error::StoreError;
 use crate::errors::{self, NewOccurrence};
-use crate::logs::LogRow;
 use crate::runs::{RunKey, gone};
 use crate::sql;
 use crate::store::Store;
+use crate::stretch::Stretch;
 
 /// What parsers made of the next lines of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct LogEvent {
 }
 
 impl Store {
-    /// Stores what parsers made of the next lines of a run, and how far they are, both or neither. `rows` are the
+    /// Stores what parsers made of the next lines of a run, and how far they are, both or neither. `lines` are those
     /// lines as they were read, as far as they are at hand: a message that stands in one is then not stored twice.
     ///
     /// # Errors
@@ -68,9 +68,9 @@ impl Store {
     pub async fn commit_annotations(
         &self,
         annotations: Annotations,
-        rows: &[LogRow],
+        lines: &Stretch,
     ) -> Result<Annotated, StoreError> {
-        let encoded = Encoded::of(annotations, rows)?;
+        let encoded = Encoded::of(annotations, lines)?;
         self.write_if_room(move |conn| commit(conn, &encoded)).await
     }
 
@@ -95,13 +95,14 @@ struct Encoded {
 }
 
 impl Encoded {
-    fn of(annotations: Annotations, rows: &[LogRow]) -> Result<Self, StoreError> {
+    fn of(annotations: Annotations, lines: &Stretch) -> Result<Self, StoreError> {
         let Annotations { run, from_seq, next_seq, mut events, occurrences } = annotations;
         events.sort_by_key(|event| event.first_seq);
-        let lines = from_seq..next_seq;
-        if let Some(wrong) = events.iter().find(|e| {
-            !lines.contains(&e.first_seq) || !lines.contains(&e.last_seq) || e.last_seq < e.first_seq
-        }) {
+        let seqs = from_seq..next_seq;
+        if let Some(wrong) = events
+            .iter()
+            .find(|e| !seqs.contains(&e.first_seq) || !seqs.contains(&e.last_seq) || e.last_seq < e.first_seq)
+        {
             return Err(StoreError::Unreadable(format!(
                 "an event of the lines {} to {} is not one of the lines {from_seq} to {}",
                 wrong.first_seq,
@@ -114,7 +115,7 @@ impl Encoded {
             (seqs, chunks::level_bit(event.severity))
         });
         let levels = levels.collect();
-        let stored: Vec<StoredEvent> = events.into_iter().map(|event| stored(event, rows)).collect();
+        let stored: Vec<StoredEvent> = events.into_iter().map(|event| stored(event, lines)).collect();
         let data = format::encode(&stored, Effort::Quick);
         Ok(Self { run, from_seq, next_seq, levels, count: stored.len() as i64, data, occurrences })
     }
@@ -126,10 +127,9 @@ impl Encoded {
     }
 }
 
-fn stored(event: Event, rows: &[LogRow]) -> StoredEvent {
+fn stored(event: Event, lines: &Stretch) -> StoredEvent {
     let Event { first_seq, last_seq, stream, event_time, severity, message, fields, .. } = event;
-    let row = rows.binary_search_by_key(&first_seq, |row| row.seq).ok().map(|at| &rows[at]);
-    let start = row.and_then(|row| place(&row.raw, message.as_bytes()));
+    let start = lines.get(first_seq).and_then(|row| place(row.raw, message.as_bytes()));
     let message = match start {
         Some(start) => Message::Within(start..start + message.len()),
         None => Message::Text(message),

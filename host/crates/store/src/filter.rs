@@ -63,6 +63,11 @@ impl Needles {
         Self(bits)
     }
 
+    /// Whether there are none: then every text may have them all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a text with this filter may have them all.
     pub(crate) fn may_be_in(&self, filter: &[u8]) -> bool {
         // A filter of another length than build makes says nothing.

@@ -10,6 +10,7 @@ mod codec;
 mod error;
 mod errors;
 mod events;
+mod exports;
 mod filter;
 mod groups;
 mod health;
@@ -37,6 +38,7 @@ mod sessions;
 mod sql;
 mod stacks;
 mod store;
+mod stretch;
 mod unannotated;
 mod usage;
 mod writer;
@@ -46,10 +48,11 @@ mod testing;
 
 pub use error::{OpenError, StoreError};
 pub use errors::{
-    Crash, ErrorGroup, ErrorPage, ErrorPoint, ErrorProcess, ErrorQuery, ErrorSort, Judged, NewKind,
-    NewOccurrence, Occurrence, Sample,
+    Crash, ErrorCounts, ErrorGroup, ErrorPage, ErrorPoint, ErrorProcess, ErrorQuery, ErrorSort, Judged,
+    NewKind, NewOccurrence, Occurrence, Sample,
 };
 pub use events::{Annotated, Annotations, LogEvent};
+pub use exports::{Sink, Unexported};
 pub use groups::GroupRecord;
 pub use health::{CheckRecord, CheckResult};
 pub use hostler_model::lines::Carry;
@@ -62,8 +65,9 @@ pub use projects::Project;
 pub use restore::{FoundProcess, FoundRun, set_aside};
 pub use retention::{Keep, Removed};
 pub use rows::{RowFlags, RowRef, Rows};
-pub use runs::{NewRun, RunKey, RunReason, RunRecord};
+pub use runs::{NewRun, RunEnd, RunKey, RunReason, RunRecord};
 pub use search::{Found, Search, Searched};
 pub use sessions::SessionOwner;
 pub use stacks::StackItems;
 pub use store::Store;
+pub use stretch::Stretch;

@@ -163,6 +163,26 @@ impl Store {
         self.read(move |conn| head(conn, process)).await
     }
 
+    /// What a process has written behind its last line, of standard output and of standard error: nothing, or the last
+    /// so many bytes of a line that has no end yet.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unfinished(&self, process: ProcessId, most: u32) -> Result<[Vec<u8>; 2], StoreError> {
+        self.read(move |conn| {
+            let found = conn
+                .prepare_cached(
+                    // Of an empty blob, substr makes NULL.
+                    "SELECT coalesce(substr(carry_stdout, ?2), x''), coalesce(substr(carry_stderr, ?2), x'')
+                     FROM runs WHERE process_id = ?1 ORDER BY run DESC LIMIT 1",
+                )?
+                .query_row(params![process.0, -i64::from(most)], |row| Ok([row.get(0)?, row.get(1)?]))
+                .optional()?;
+            Ok(found.unwrap_or_default())
+        })
+        .await
+    }
+
     /// How many rows of a process are stored.
     ///
     /// # Errors
@@ -237,42 +257,31 @@ fn one_chunk(
     page: &mut Filling<'_>,
 ) -> Result<bool, StoreError> {
     let rows = chunks::load(conn, chunk)?;
-    let low = seqs.start().max(&chunk.first_seq);
-    let high = seqs.end().min(&chunk.last_seq);
-    let events = EventsOf::load(conn, run.0, *low..=*high)?;
-    let order = page.query.order;
-    let mut add = |seq: i64| -> Result<bool, StoreError> {
-        let row = rows.get((seq - chunk.first_seq) as usize);
-        if !page.query.wants(&row) {
-            return Ok(true);
-        }
+    let query = page.query;
+    let seqs = *seqs.start().max(&chunk.first_seq)..=*seqs.end().min(&chunk.last_seq);
+    let row_of = |seq: i64| rows.get((seq - chunk.first_seq) as usize);
+    // Without a level to look for, those that the page has room for are enough, and one to know whether there are more.
+    let room = query.limit.saturating_sub(page.rows.len()).saturating_add(1);
+    let most = if query.min_level > Severity::UNKNOWN { usize::MAX } else { room };
+    let wanted = |seq: &i64| query.wants(&row_of(*seq));
+    let seqs: Vec<i64> = match query.order {
+        Order::Asc => seqs.filter(wanted).take(most).collect(),
+        Order::Desc => seqs.rev().filter(wanted).take(most).collect(),
+    };
+    let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else { return Ok(true) };
+    let events = EventsOf::load(conn, run.0, *first.min(last)..=*first.max(last))?;
+    for seq in seqs {
+        let row = row_of(seq);
         let (level, begins) = events.of(sql::uint(seq), row.stream);
-        if level < page.query.min_level {
-            return Ok(true);
+        if level < query.min_level {
+            continue;
         }
-        // One row further than the page, to know whether there is one.
         if page.is_full() {
             page.more = true;
             return Ok(false);
         }
         let event = begins.map(|(events, at)| events::read(events, at, row.raw)).transpose()?;
         page.push(log_row(run, sql::uint(seq), &row, level, event));
-        Ok(true)
-    };
-    match order {
-        Order::Asc => until_full(*low..=*high, &mut add),
-        Order::Desc => until_full((*low..=*high).rev(), &mut add),
-    }
-}
-
-fn until_full(
-    seqs: impl Iterator<Item = i64>,
-    add: &mut impl FnMut(i64) -> Result<bool, StoreError>,
-) -> Result<bool, StoreError> {
-    for seq in seqs {
-        if !add(seq)? {
-            return Ok(false);
-        }
     }
     Ok(true)
 }

@@ -34,6 +34,11 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { number: 6, name: "groups", sql: include_str!("../../../../migrations/0006_groups.sql") },
     Migration { number: 7, name: "stacks", sql: include_str!("../../../../migrations/0007_stacks.sql") },
     Migration { number: 8, name: "health", sql: include_str!("../../../../migrations/0008_health.sql") },
+    Migration {
+        number: 9,
+        name: "log_exports",
+        sql: include_str!("../../../../migrations/0009_log_exports.sql"),
+    },
 ];
 
 /// The part of a step that is code.

@@ -24,6 +24,9 @@ const WRITER_CACHE: u32 = 2048;
 const READER_CACHE: u32 = 1024;
 /// The write-ahead log shrinks to this after it was folded in, bytes.
 const WAL_KEEPS: u32 = 8 << 20;
+/// A log that is longer than this is folded in before anything else, bytes: else a daemon that is killed again and
+/// again would read a longer one at each start.
+const LONG_LOG: u64 = 16 << 20;
 /// Statements that a connection keeps compiled.
 const STATEMENTS: usize = 64;
 
@@ -93,8 +96,18 @@ fn open_writer(
         conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     }
     migrate::warn_of_edited(&conn, migrate::ALL)?;
+    if fs::metadata(sibling(path, "-wal")).is_ok_and(|log| log.len() > LONG_LOG) {
+        fold(&conn);
+    }
     conn.pragma_update(None, "foreign_keys", true)?;
     Ok(conn)
+}
+
+/// Folds the write-ahead log into the file. Where that fails (no room, somebody reads), the log is as good a place.
+fn fold(conn: &Connection) {
+    if let Err(error) = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        tracing::warn!(%error, "a long write-ahead log could not be folded into the database");
+    }
 }
 
 /// Whether there is nothing in it, although the file looked as if there were: a crash left the very first transaction

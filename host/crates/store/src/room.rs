@@ -31,16 +31,4 @@ pub(crate) fn for_more(database: &Path) -> Result<(), StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_disk_with_room_takes_more() {
-        assert_eq!(for_more(tempfile::tempdir().unwrap().path()), Ok(()));
-    }
-
-    #[test]
-    fn what_is_not_there_cannot_be_asked() {
-        assert_eq!(for_more(Path::new("/nowhere/at/all")), Ok(()));
-    }
-}
+mod tests;

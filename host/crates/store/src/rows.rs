@@ -110,6 +110,19 @@ impl Rows {
         if at == 0 { 0 } else { self.ends[at - 1] + 1 }
     }
 
+    /// Keeps the first rows, and gives the others.
+    pub(crate) fn split_off(&mut self, at: usize) -> Self {
+        let start = self.start(at);
+        let mut rest = Self {
+            times: self.times.split_off(at),
+            marks: self.marks.split_off(at),
+            ends: self.ends.split_off(at),
+            text: self.text.split_off(start),
+        };
+        rest.ends.iter_mut().for_each(|end| *end -= start);
+        rest
+    }
+
     /// Adds all rows of another.
     pub(crate) fn append(&mut self, other: &Self) {
         let base = self.text.len();

@@ -1,5 +1,7 @@
 //! Runs: each start of a process, to its end.
 
+use std::borrow::Cow;
+
 use hostler_model::{Exit, Lifecycle, Pid, ProcessId, RunNo, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -16,7 +18,7 @@ use crate::store::Store;
 pub struct RunKey(pub i64);
 
 /// Why a run was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RunReason {
     /// Somebody asked for a start.
     Start,
@@ -26,24 +28,35 @@ pub enum RunReason {
     Policy,
     /// The run before it was ended because it was unhealthy.
     Unhealthy,
+    /// Its schedule asked for it.
+    Schedule,
+    /// Files that it is restarted for have changed; the text says which.
+    Watch(String),
 }
 
+/// Before what is said of a [`RunReason::Watch`] in the database.
+const WATCH: &str = "watch: ";
+
 impl RunReason {
-    /// As it is stored and shown.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
+    /// As it is stored.
+    fn to_text(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Start => "start",
             Self::Restart => "restart",
             Self::Policy => "policy",
             Self::Unhealthy => "unhealthy",
-        }
+            Self::Schedule => "schedule",
+            Self::Watch(what) => return Cow::Owned(format!("{WATCH}{what}")),
+        })
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Start, Self::Restart, Self::Policy, Self::Unhealthy]
+        if let Some(what) = text.strip_prefix(WATCH) {
+            return Some(Self::Watch(what.to_owned()));
+        }
+        [Self::Start, Self::Restart, Self::Policy, Self::Unhealthy, Self::Schedule]
             .into_iter()
-            .find(|reason| reason.as_str() == text)
+            .find(|reason| reason.to_text() == text)
     }
 }
 
@@ -60,8 +73,23 @@ pub struct NewRun {
     pub boot_id: String,
     /// Why it is started.
     pub reason: RunReason,
+    /// The end of the run before it, if that is not on record yet.
+    pub before: Option<RunEnd>,
     /// The time of the decision.
     pub now: Timestamp,
+}
+
+/// How a run ended, when no process of its tree is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEnd {
+    /// Which run.
+    pub run: RunKey,
+    /// How its main process ended.
+    pub exit: Exit,
+    /// Processes it left behind that had to be ended.
+    pub descendants_ended: u32,
+    /// A sentence for people about an unusual end. Without one that which is there stands.
+    pub note: Option<String>,
 }
 
 /// A run as it is known.
@@ -104,13 +132,18 @@ pub struct RunRecord {
 }
 
 impl Store {
-    /// Enters a new run and saves the lifecycle that goes with it, both or neither.
+    /// Enters a new run, notes the end of the one before it if that is given, and saves the lifecycle that goes with it:
+    /// all or nothing.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] when the process has that run, [`StoreError::NotFound`] when it is gone.
     pub async fn begin_run(&self, new: NewRun, lifecycle: &Lifecycle) -> Result<RunKey, StoreError> {
         let row = LifecycleRow::new(lifecycle)?;
-        self.write_if_room(move |conn| begin(conn, &new, &row)).await
+        self.write_if_room(move |conn| {
+            new.before.as_ref().map_or(Ok(()), |before| end(conn, before))?;
+            begin(conn, &new, &row)
+        })
+        .await
     }
 
     /// Notes that the program of a run was executed.
@@ -134,30 +167,12 @@ impl Store {
         .await
     }
 
-    /// Notes the end of a run, when no process of its tree is left.
+    /// Notes the end of a run.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the run is gone.
-    pub async fn run_ended(
-        &self,
-        run: RunKey,
-        exit: &Exit,
-        descendants_ended: u32,
-        end_note: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let (json, at) = (sql::json("the exit", serde_json::to_string(exit))?, exit.at.0);
-        let (exit, note) = (*exit, end_note.map(str::to_owned));
-        self.write(move |conn| {
-            let crash = is_crash(conn, run, &exit)?;
-            let changed = conn
-                .prepare_cached(
-                    "UPDATE runs SET exit = ?2, ended_at = ?3, descendants_ended = ?4,
-                     end_note = coalesce(?5, end_note), crash_open = ?6 WHERE id = ?1",
-                )?
-                .execute(params![run.0, json, at, descendants_ended, note, crash])?;
-            if changed == 0 { Err(gone(run)) } else { Ok(()) }
-        })
-        .await
+    pub async fn run_ended(&self, over: RunEnd) -> Result<(), StoreError> {
+        self.write(move |conn| end(conn, &over)).await
     }
 
     /// Records a sentence about a run, in place of an earlier one.
@@ -203,20 +218,21 @@ impl Store {
         .await
     }
 
-    /// Whether the journal of a run is wholly in the store; `None` when the run is not there. For a thread of its own.
+    /// Whether the end of a run is on record and its journal wholly in the store, so that nobody needs its directory;
+    /// `None` when the run is not there. For a thread of its own.
     ///
     /// # Panics
     /// On a thread of an async runtime, which must not wait.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn run_is_drained_blocking(
+    pub fn run_is_complete_blocking(
         &self,
         process: ProcessId,
         run: RunNo,
     ) -> Result<Option<bool>, StoreError> {
         self.read_blocking(move |conn| {
-            let sql = "SELECT drained FROM runs WHERE process_id = ?1 AND run = ?2";
+            let sql = "SELECT drained AND ended_at IS NOT NULL FROM runs WHERE process_id = ?1 AND run = ?2";
             Ok(conn
                 .prepare_cached(sql)?
                 .query_row([process.0, i64::from(run.0)], |row| row.get(0))
@@ -274,6 +290,19 @@ fn delete_piece(conn: &Connection, run: RunKey) -> Result<usize, StoreError> {
     Ok(chunks + events)
 }
 
+fn end(conn: &Connection, over: &RunEnd) -> Result<(), StoreError> {
+    let RunEnd { run, exit, descendants_ended, note } = over;
+    let json = sql::json("the exit", serde_json::to_string(exit))?;
+    let crash = is_crash(conn, *run, exit)?;
+    let changed = conn
+        .prepare_cached(
+            "UPDATE runs SET exit = ?2, ended_at = ?3, descendants_ended = ?4,
+             end_note = coalesce(?5, end_note), crash_open = ?6 WHERE id = ?1",
+        )?
+        .execute(params![run.0, json, exit.at.0, descendants_ended, note, crash])?;
+    if changed == 0 { Err(gone(*run)) } else { Ok(()) }
+}
+
 fn begin(conn: &Connection, new: &NewRun, lifecycle: &LifecycleRow) -> Result<RunKey, StoreError> {
     save_lifecycle(conn, new.process_id, lifecycle, new.now)?;
     conn.prepare_cached(
@@ -284,7 +313,7 @@ fn begin(conn: &Connection, new: &NewRun, lifecycle: &LifecycleRow) -> Result<Ru
         new.run.0,
         new.dir,
         new.boot_id,
-        new.reason.as_str(),
+        new.reason.to_text(),
         new.now.0
     ])
     .map_err(|e| StoreError::or_duplicate(e, || format!("run {} of process {}", new.run, new.process_id)))?;

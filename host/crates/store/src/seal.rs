@@ -1,4 +1,4 @@
-//! Sealing: in the background, chunks become blocks of about 1 MiB of text, packed better, with a filter for searches.
+//! Sealing: in the background, chunks become blocks of about 2 MiB of text, packed better, with a filter for searches.
 //! A block is the same lines under the same numbers, so nobody who reads notices.
 //!
 //! A step reads, then packs without holding anything up, then writes, if what it read is still there.

@@ -6,6 +6,7 @@ use hostler_model::{ProcessName, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use crate::error::StoreError;
+use crate::projects::Project;
 use crate::sql;
 use crate::store::Store;
 
@@ -76,6 +77,25 @@ impl Store {
         };
         Ok(StackItems { processes: names(&processes)?, groups: names(&groups)? })
     }
+
+    /// The files from which something came, each with its project.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn stack_files(&self) -> Result<Vec<(Project, String)>, StoreError> {
+        self.read(|conn| {
+            let mut query = conn.prepare_cached(
+                "SELECT p.id, p.root, p.name, s.file FROM stacks s JOIN projects p ON p.id = s.project_id
+                 ORDER BY p.id, s.file",
+            )?;
+            let rows = query.query_map([], |row| {
+                let project = Project { id: row.get(0)?, root: row.get(1)?, name: row.get(2)? };
+                Ok((project, row.get(3)?))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +115,7 @@ mod tests {
         let file = "/srv/shop/hostler.toml";
         f.store.put_stack(project.id, file, &items, NOW).await.unwrap();
         assert_eq!(f.store.stack(project.id, file).await.unwrap(), items);
+        assert_eq!(f.store.stack_files().await.unwrap(), [(project.clone(), file.to_owned())]);
         f.store.put_stack(project.id, file, &StackItems::default(), NOW).await.unwrap();
         assert_eq!(f.store.stack(project.id, file).await.unwrap(), StackItems::default());
     }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use hostler_model::lines::{Carry, Stream};
 use hostler_model::spec::StopSpec;
-use hostler_model::{Lifecycle, ProcessId, ProcessName, ProcessSpec, RestartPolicy, RunNo, Timestamp};
+use hostler_model::{Exit, Lifecycle, ProcessId, ProcessName, ProcessSpec, RestartPolicy, RunNo, Timestamp};
 use tempfile::TempDir;
 
 use crate::{
     IngestBatch, Ingested, JournalPosition, LogPoint, LogQuery, LogRow, NewProcess, NewRun, Order, RowFlags,
-    Rows, RunKey, RunReason, Store,
+    Rows, RunEnd, RunKey, RunReason, Store,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp(1_000);
@@ -60,6 +60,8 @@ pub(crate) fn spec() -> ProcessSpec {
         env_files: Vec::new(),
         env_profile: None,
         restart: RestartPolicy::default(),
+        schedule: None,
+        watch: None,
         health: Vec::new(),
         stop: StopSpec::default(),
         limits: Default::default(),
@@ -87,8 +89,13 @@ pub(crate) fn new_run(process_id: ProcessId, run: u32) -> NewRun {
         dir: format!("{process_id}-{run}"),
         boot_id: "boot".into(),
         reason: RunReason::Start,
+        before: None,
         now: NOW,
     }
+}
+
+pub(crate) fn over(run: RunKey, exit: Exit, descendants_ended: u32) -> RunEnd {
+    RunEnd { run, exit, descendants_ended, note: None }
 }
 
 /// One row to be stored.

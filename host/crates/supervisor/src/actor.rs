@@ -8,31 +8,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_model::health::Health;
-use hostler_model::lifecycle::{Action, Context, Ending, Input, Ready, State};
+use hostler_model::lifecycle::{Action, Context, Ending, Input, Ready, State, Then};
 use hostler_model::restart::Jitter;
 use hostler_model::{Cause as EndCause, Exit, Lifecycle, Pid, ProcessId, ProcessSpec, RunNo, Timestamp};
-use hostler_shim::adopt::MARK;
-use hostler_shim::control::{Command, Event, LaunchFailure, Scope, Status, Step};
+use hostler_shim::control::{Command, Event, Scope, Status};
 use hostler_shim::descriptors::Descriptor;
 use hostler_shim::exit_record::ExitRecord;
-use hostler_shim::launch::{JournalLimits, LaunchSpec, Stdio};
-use hostler_shim::streams;
 use tokio::sync::{mpsc, watch};
 
 use crate::adopt::{self, Look, Takeover};
 use crate::handle::{ProcessHandle, Request, RunFacts, Snapshot};
-use crate::host::{Cause, Host, NewRun, Program, RunKey};
-use crate::notify::{self, Notify};
-use crate::orphan;
-use crate::run_lock;
+use crate::host::{Cause, Host, Program, RunEnd, RunKey};
+use crate::notify::Notify;
+use crate::orphan::{self, Main};
 use crate::shim_client::{Received, ShimClient};
 use crate::shim_pool::ShimPool;
 
+mod launch;
 mod requests;
 mod succession;
-
-/// The window of a pseudo terminal until somebody attaches to it.
-const PTY_SIZE: Stdio = Stdio::Pty { rows: 40, cols: 120 };
 
 /// What an actor begins with.
 #[derive(Debug)]
@@ -83,6 +77,8 @@ struct Actor<H> {
     checked: Option<(RunNo, Health)>,
     /// Whether the start of the newest run is on record.
     start_recorded: bool,
+    /// The end of the newest run, while it is not on record. A run that follows at once is recorded along with it.
+    unrecorded: Option<RunEnd>,
     /// The newest request that it should run.
     asked: Cause,
     /// The program of a start that is being carried out.
@@ -128,6 +124,7 @@ pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> Pro
         notify: None,
         checked: None,
         start_recorded: last_run.is_some_and(|run| run.started),
+        unrecorded: None,
         asked: Cause::Start,
         resolved: None,
         requests,
@@ -178,9 +175,10 @@ impl<H: Host> Actor<H> {
     async fn on_event(&mut self, received: Received) {
         match received.event {
             Event::Launched(status) => self.on_launched(status, received.fds).await,
-            Event::LaunchFailed(failure) => self.on_launch_failed(explain(&failure)).await,
+            Event::LaunchFailed(failure) => self.on_launch_failed(launch::explain(&failure)).await,
             Event::Status(status) => self.on_attached(status, received.fds).await,
             Event::JournalGrew => self.read_journal(),
+            Event::JournalRefused(errno) => self.on_refused(errno),
             Event::Exited(record) => self.on_exited(&record).await,
             Event::Closed(record) => self.on_closed(&record, None).await,
             Event::StdinAccepted(_) => {}
@@ -203,6 +201,11 @@ impl<H: Host> Actor<H> {
         self.shim_pid = Some(status.shim_pid);
         self.start_ticks = status.start_ticks;
         self.facts.launched = true;
+        self.on_refused(status.refused);
+    }
+
+    fn on_refused(&self, errno: Option<i32>) {
+        self.host.journal_refused(self.id, errno.map(std::io::Error::from_raw_os_error));
     }
 
     async fn record_launch(&mut self, status: &Status) {
@@ -214,6 +217,17 @@ impl<H: Host> Actor<H> {
         if let Some(key) = self.facts.key.filter(|_| !self.start_recorded) {
             self.host.run_started(key, Pid(pid), start_ticks, at).await;
             self.start_recorded = true;
+        }
+    }
+
+    /// The start of a run whose shim is gone and told nobody of it, by what it wrote down.
+    async fn recall_start(&mut self, main: Option<Main>) {
+        if let Some(main) = main {
+            let at = crate::proc::started_at(main.start_ticks, self.host.now());
+            self.record_start(main.pid, main.start_ticks, at).await;
+        }
+        if self.life.state.pid().is_none() {
+            self.apply(Input::Launched(Pid(main.map_or(0, |main| main.pid)))).await;
         }
     }
 
@@ -241,18 +255,6 @@ impl<H: Host> Actor<H> {
             Some(record) => self.on_exited(&record).await,
             None => self.publish(),
         }
-    }
-
-    async fn on_launch_failed(&mut self, why: String) {
-        self.facts.launch_error = Some(why.clone());
-        self.shim = None;
-        self.held.clear();
-        if let Some(key) = self.facts.key {
-            let exit = Exit::unknown(self.host.now());
-            self.host.run_ended(key, &exit, 0, Some(why.clone())).await;
-            self.host.journal_closed(self.id, key, &self.host.run_dir(self.id, self.facts.run));
-        }
-        self.apply_one(Input::LaunchFailed(why)).await;
     }
 
     /// The tree is ended at once, by force: who is beyond a limit of memory may not get further. Its restart policy
@@ -291,17 +293,16 @@ impl<H: Host> Actor<H> {
         self.shim_pid = None;
         self.held.clear();
         self.facts.exit = Some(exit);
+        self.apply(Input::MainExited(exit)).await;
         self.facts.closed = true;
         self.facts.descendants_ended = descendants_ended;
-        if let Some(key) = self.facts.key {
-            self.host.journal_closed(self.id, key, &self.host.run_dir(self.id, self.facts.run));
-        }
-        // Recorded before anybody is told, so that who sees the end also finds its record.
-        if let Some(key) = self.facts.key {
-            self.host.run_ended(key, &exit, descendants_ended, note).await;
-        }
-        self.apply(Input::MainExited(exit)).await;
+        let dir = self.host.run_dir(self.id, self.facts.run);
+        let key = self.facts.key;
+        self.unrecorded = key.map(|key| RunEnd { key, exit, descendants_ended, note });
         self.apply(Input::Closed).await;
+        if let Some(key) = key {
+            self.host.journal_closed(self.id, key, &dir);
+        }
     }
 
     async fn take_over(&mut self, this_boot: bool) {
@@ -330,32 +331,16 @@ impl<H: Host> Actor<H> {
             }
             (Takeover::LaunchAgain, _) => self.launch_after_all(run).await,
             (Takeover::Ended { exit, descendants_ended, note, start_again }, _) => {
-                let main = orphan::main_process(&dir).filter(|_| this_boot);
-                if let Some(main) = main {
-                    let at = crate::proc::started_at(main.start_ticks, self.host.now());
-                    self.record_start(main.pid, main.start_ticks, at).await;
-                }
-                if starting {
-                    self.apply(Input::Launched(Pid(main.map_or(0, |main| main.pid)))).await;
-                }
+                self.recall_start(orphan::main_process(&dir).filter(|_| this_boot)).await;
                 self.finish_run(exit, descendants_ended, note).await;
-                if start_again {
+                // What a schedule starts comes at its next time, unless it is to make up for what it missed.
+                if start_again && self.spec.schedule.as_ref().is_none_or(|schedule| schedule.catch_up) {
                     self.apply(Input::Start).await;
                 }
             }
             (Takeover::None | Takeover::Attach | Takeover::Adopt, _) => {}
         }
         self.publish();
-    }
-
-    async fn launch_after_all(&mut self, run: RunNo) {
-        if let State::Stopping { .. } = self.life.state {
-            self.apply(Input::LaunchFailed("the daemon ended before it was started".into())).await;
-            return;
-        }
-        if let Err(input) = self.launch(run, false).await {
-            self.apply(input).await;
-        }
     }
 
     /// Feeds the lifecycle, and then what its actions bring about at once.
@@ -394,75 +379,17 @@ impl<H: Host> Actor<H> {
         if !matches!(self.life.state, State::Starting { .. } | State::Running { ready: None, .. }) {
             self.notify = None;
         }
+        // Recorded before anybody is told, so that who sees the end also finds its record.
+        if let Some(end) = self.unrecorded.take() {
+            self.host.run_ended(end).await;
+        }
         self.publish();
-        if self.life.generation != generation && !launches {
+        // That a run is ending is no use to the next daemon: the run directory tells it as well.
+        let is_passing = matches!(self.life.state, State::Ending { then: Then::Policy, .. });
+        if self.life.generation != generation && !launches && !is_passing {
             self.host.save(self.id, &self.life).await;
         }
         follow_up
-    }
-
-    /// Asks a shim to start the program. The answer comes as an event; an error is what to tell the lifecycle.
-    async fn launch(&mut self, run: RunNo, unhealthy: bool) -> Result<(), Input> {
-        let cause = match self.life.restarts {
-            0 => self.asked,
-            _ if unhealthy => Cause::Unhealthy,
-            _ => Cause::Policy,
-        };
-        self.facts = RunFacts { run, ..RunFacts::default() };
-        self.start_recorded = false;
-        let dir = self.host.run_dir(self.id, run);
-        let new_run = NewRun { run, dir: dir.clone(), cause, at: self.host.now() };
-        let Some(key) = self.host.begin_run(self.id, &new_run, &self.life).await else {
-            let why = "a new run cannot be recorded now; `hostler daemon status` says why".to_owned();
-            self.facts.launch_error = Some(why.clone());
-            return Err(Input::NotBegun(why));
-        };
-        self.facts.key = Some(key);
-        let Err(why) = self.ask_shim(dir.clone()).await else { return Ok(()) };
-        self.facts.launch_error = Some(why.clone());
-        let exit = Exit::unknown(self.host.now());
-        self.host.run_ended(key, &exit, 0, Some(why.clone())).await;
-        self.host.journal_closed(self.id, key, &dir);
-        Err(Input::LaunchFailed(why))
-    }
-
-    async fn ask_shim(&mut self, dir: std::path::PathBuf) -> Result<(), String> {
-        let mut program = match self.resolved.take() {
-            Some(program) => program,
-            None => self.host.resolve(&self.spec).map_err(|e| e.0)?,
-        };
-        let trouble = |e| format!("cannot use {}: {e}", dir.display());
-        std::fs::create_dir_all(&dir).map_err(trouble)?;
-        let (name, declaration) = self.host.declaration(self.id, &self.spec);
-        if let Err(error) = std::fs::write(dir.join(name), declaration) {
-            tracing::warn!(%error, dir = %dir.display(), "cannot write down what this run is of");
-        }
-        let lock =
-            run_lock::take(&dir).map_err(trouble)?.ok_or("another shim is responsible for this run")?;
-        // By it the processes of the tree are found again should their shim be killed.
-        program.env.retain(|(name, _)| name != MARK);
-        program.env.push((MARK.into(), dir.clone().into()));
-        self.offer_notify(&dir, &mut program);
-        let spec = LaunchSpec {
-            cgroup: self.pool.cgroup_for(&dir),
-            cgroup_limits: self.pool.cgroup_limits(&self.spec.limits),
-            run_dir: dir,
-            exec: program.exec,
-            argv: program.argv,
-            env: program.env,
-            cwd: self.spec.cwd.clone().into(),
-            stdio: if self.spec.pty { PTY_SIZE } else { Stdio::Pipes },
-            rlimits: program.rlimits,
-            no_new_privs: self.spec.no_new_privs,
-            leftover_grace_ms: grace(self.spec.stop.grace_ms),
-            journal: JournalLimits::default(),
-        };
-        let shim = self.pool.take().map_err(|e| format!("cannot start a shim: {e}"))?;
-        let streams = streams::open(spec.stdio).map_err(|e| format!("cannot open its streams: {e}"))?;
-        shim.launch(&spec, &lock, &streams).map_err(|e| format!("cannot reach the shim: {e}"))?;
-        self.held = streams.ours;
-        self.shim = Some(shim);
-        Ok(())
     }
 
     fn end(&mut self, how: Ending, grace_ms: u64) {
@@ -498,20 +425,6 @@ impl<H: Host> Actor<H> {
             }
             _ => self.host.now(),
         }
-    }
-
-    /// A process without health checks can say itself that it is ready. A socket that it was declared with is its own
-    /// affair; the daemon's own is none of its.
-    fn offer_notify(&mut self, dir: &std::path::Path, program: &mut Program) {
-        if self.spec.env.contains_key(notify::VARIABLE) {
-            return;
-        }
-        program.env.retain(|(name, _)| name != notify::VARIABLE);
-        let offered = if self.spec.health.is_empty() { Notify::begin(dir) } else { None };
-        self.notify = offered.map(|(socket, path)| {
-            program.env.push((notify::VARIABLE.into(), path.into()));
-            socket
-        });
     }
 
     fn publish(&self) {
@@ -555,27 +468,4 @@ async fn notified(notify: Option<&Notify>) {
 pub fn jitter() -> Jitter {
     let draw = std::hash::RandomState::new().build_hasher().finish() % 1001;
     Jitter(u16::try_from(draw).unwrap_or(500))
-}
-
-/// A failed launch in words.
-fn explain(failure: &LaunchFailure) -> String {
-    let path = failure.path.display();
-    let error = std::io::Error::from_raw_os_error(failure.errno);
-    match (failure.step, failure.errno) {
-        (Step::Exec, libc::E2BIG) => format!(
-            "cannot execute {path}: arguments and environment are too long for the kernel (each at most \
-             128 KiB, together about 2 MiB); pass long input in a file"
-        ),
-        (Step::Exec, libc::ENOEXEC) => format!(
-            "cannot execute {path}: it is neither a program of this machine nor a script that begins with \
-             #!interpreter"
-        ),
-        (Step::Exec, libc::ENOENT) => format!(
-            "cannot execute {path}: the file, or the interpreter that its first line names, does not exist"
-        ),
-        (Step::Exec, _) => format!("cannot execute {path}: {error}"),
-        (Step::Chdir, _) => format!("cannot enter the working directory {path}: {error}"),
-        (Step::Rlimit, _) => format!("cannot set a limit for {path}: {error}"),
-        (Step::Prepare | Step::Fork | Step::Setup, _) => format!("cannot start {path}: {error}"),
-    }
 }

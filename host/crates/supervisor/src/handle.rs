@@ -5,11 +5,11 @@ use std::time::Duration;
 use hostler_model::health::Health;
 use hostler_model::lifecycle::Ready;
 use hostler_model::spec::StopSpec;
-use hostler_model::{Cause, Exit, Lifecycle, ProcessId, ProcessSpec, RunNo, Signal};
+use hostler_model::{Cause as EndCause, Exit, Lifecycle, ProcessId, ProcessSpec, RunNo, Signal};
 use hostler_shim::journal::Position;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::host::{Program, RunKey};
+use crate::host::{Cause, Program, RunKey};
 use crate::proc::Roots;
 
 /// What an actor publishes after each change.
@@ -71,7 +71,7 @@ pub struct RunFacts {
     /// The program could not be executed.
     pub launch_error: Option<String>,
     /// The limit that the tree exceeded, for which it is ended.
-    pub breach: Option<Cause>,
+    pub breach: Option<EndCause>,
     /// The main process ended.
     pub exit: Option<Exit>,
     /// No process of its tree is left.
@@ -93,11 +93,14 @@ impl RunFacts {
 #[derive(Debug)]
 pub(crate) enum Request {
     Start { spec: Option<Box<ProcessSpec>>, program: Option<Box<Program>>, reply: oneshot::Sender<Accepted> },
+    Arm { reply: oneshot::Sender<Accepted> },
     Stop { stop: StopSpec, reply: oneshot::Sender<Accepted> },
     Restart { spec: Option<Box<ProcessSpec>>, stop: StopSpec, reply: oneshot::Sender<Accepted> },
+    StartFor { cause: Cause },
+    RestartFor { cause: Cause },
     Kill { signal: Signal, reply: oneshot::Sender<Accepted> },
     Signal { signal: Signal, reply: oneshot::Sender<Accepted> },
-    Breach { run: RunNo, cause: Cause },
+    Breach { run: RunNo, cause: EndCause },
     Declare { spec: Box<ProcessSpec>, reply: oneshot::Sender<Accepted> },
     Consumed { run: RunKey, position: Position },
     Ready { run: RunNo, by: Ready },
@@ -155,6 +158,24 @@ impl ProcessHandle {
         self.ask(|reply| Request::Start { spec, program, reply }).await
     }
 
+    /// Wants it to run at the times of its schedule.
+    ///
+    /// # Errors
+    /// When it is no longer supervised.
+    pub async fn arm(&self) -> Result<Accepted, Gone> {
+        self.ask(|reply| Request::Arm { reply }).await
+    }
+
+    /// Starts it for another reason than a request.
+    pub fn start_for(&self, cause: Cause) {
+        self.tell(Request::StartFor { cause });
+    }
+
+    /// Ends it as it was declared and starts it anew, for another reason than a request.
+    pub fn restart_for(&self, cause: Cause) {
+        self.tell(Request::RestartFor { cause });
+    }
+
     /// Has another declaration for runs from now on; what runs goes on.
     ///
     /// # Errors
@@ -196,8 +217,8 @@ impl ProcessHandle {
     }
 
     /// Ends the tree of a run because it exceeded a limit. What follows is for its restart policy.
-    pub fn breach(&self, run: RunNo, cause: Cause) {
-        let _ = self.requests.send(Request::Breach { run, cause });
+    pub fn breach(&self, run: RunNo, cause: EndCause) {
+        self.tell(Request::Breach { run, cause });
     }
 
     /// What is now, without a copy of it.

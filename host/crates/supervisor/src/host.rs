@@ -30,7 +30,7 @@ pub struct Program {
 pub struct LaunchError(pub String);
 
 /// Who began a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     /// A request to start it.
     Start,
@@ -40,6 +40,23 @@ pub enum Cause {
     Policy,
     /// Its restart policy, for its health checks failed.
     Unhealthy,
+    /// Its schedule.
+    Schedule,
+    /// Files that it is restarted for; the text says which.
+    Watch(String),
+}
+
+/// How a run ended, to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEnd {
+    /// Which run.
+    pub key: RunKey,
+    /// How its main process ended.
+    pub exit: Exit,
+    /// Descendants that outlived it and were ended.
+    pub descendants_ended: u32,
+    /// A sentence about it. Without one that which was recorded before stands.
+    pub note: Option<String>,
 }
 
 /// A run about to begin.
@@ -74,12 +91,14 @@ pub trait Host: Send + Sync + 'static {
     /// content, written there before the program is executed.
     fn declaration(&self, process: ProcessId, spec: &ProcessSpec) -> (&'static str, Vec<u8>);
 
-    /// Records a run before it begins; `None` when that is not possible now.
+    /// Records a run before it begins, and the end of the one before it if that is not on record yet, which is recorded
+    /// in any case; `None` when a run cannot be recorded now.
     fn begin_run(
         &self,
         process: ProcessId,
         run: &NewRun,
         lifecycle: &Lifecycle,
+        before: Option<RunEnd>,
     ) -> impl Future<Output = Option<RunKey>> + Send;
 
     /// Records that the program runs.
@@ -94,14 +113,8 @@ pub trait Host: Send + Sync + 'static {
     /// Records a sentence about a run, in place of an earlier one.
     fn run_noted(&self, run: RunKey, note: &str) -> impl Future<Output = ()> + Send;
 
-    /// Records the end of a run. Without a note the one that was recorded before stands.
-    fn run_ended(
-        &self,
-        run: RunKey,
-        exit: &Exit,
-        descendants_ended: u32,
-        note: Option<String>,
-    ) -> impl Future<Output = ()> + Send;
+    /// Records the end of a run.
+    fn run_ended(&self, end: RunEnd) -> impl Future<Output = ()> + Send;
 
     /// Records the lifecycle.
     fn save(&self, process: ProcessId, lifecycle: &Lifecycle) -> impl Future<Output = ()> + Send;
@@ -109,6 +122,10 @@ pub trait Host: Send + Sync + 'static {
     /// There is more in the journal of a run. Answered, once it is stored, with
     /// [`crate::ProcessHandle::consumed`].
     fn journal_grew(&self, process: ProcessId, run: RunKey, dir: &Path);
+
+    /// The journal of a process cannot be written, and why, or can be written again. Until then its output waits in
+    /// its pipes, and is counted in place of written when that takes too long.
+    fn journal_refused(&self, process: ProcessId, why: Option<std::io::Error>);
 
     /// The journal of a run is complete, and nobody writes to it any more.
     fn journal_closed(&self, process: ProcessId, run: RunKey, dir: &Path);

@@ -83,7 +83,8 @@ impl ShimClient {
             let length = match received {
                 Ok(Ok(0)) => return Ok(None),
                 Ok(Ok(length)) => length,
-                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+                // It ended with commands unread; said once, and ahead of what it had sent before.
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => continue,
                 Ok(Err(error)) => return Err(error),
                 Err(_would_block) => continue,
             };
@@ -101,4 +102,20 @@ fn memory_file(content: &[u8]) -> io::Result<std::fs::File> {
     io::Write::write_all(&mut file, content)?;
     io::Seek::rewind(&mut file)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_shim_sent_is_read_although_it_ended_with_a_command_unread() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let mut client = ShimClient::new(ours, None).unwrap();
+        theirs.send(&Event::JournalGrew.encode(), &[]).unwrap();
+        client.send(&Command::Attach).unwrap();
+        drop(theirs);
+        assert!(matches!(client.recv().await, Ok(Some(Received { event: Event::JournalGrew, .. }))));
+        assert!(matches!(client.recv().await, Ok(None)));
+    }
 }

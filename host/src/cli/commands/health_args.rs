@@ -20,7 +20,7 @@ pub(super) struct HealthOptions {
     /// Time one check may take
     #[arg(long, value_name = "MS", requires = "health")]
     health_timeout_ms: Option<u64>,
-    /// Time after a start in which failures do not count
+    /// Time after a start in which failures do not count, unless it passed before [default: 10000]
     #[arg(long, value_name = "MS", requires = "health")]
     health_start_period_ms: Option<u64>,
     /// Failures in a row until it is unhealthy

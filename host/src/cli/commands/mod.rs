@@ -11,6 +11,7 @@ pub(super) mod kill;
 pub(super) mod logs;
 mod logs_export;
 mod logs_follow;
+mod logs_show;
 pub(super) mod ps;
 pub(super) mod resolve;
 pub(super) mod restart;

@@ -1,7 +1,7 @@
 //! `hostler search`
 
 use clap::Args as ClapArgs;
-use hostler_api::logs::{LogMatch, LogRecord, LogSearch, LogTemplate, SearchLogs, SearchMode, StreamFilter};
+use hostler_api::logs::{LogMatch, LogRecord, LogSearch, LogTemplate, SearchLogs, SearchMode};
 use serde_json::{Map, Value};
 
 use super::logs::{level, stream};
@@ -13,8 +13,11 @@ use crate::cli::render;
 pub(in crate::cli) struct Args {
     /// What lines contain
     query: String,
-    /// Name, project/name or id; all processes of the project without it
+    /// Name, project/name or id, several with commas between them; all processes of the project without it
     process: Option<String>,
+    /// All members of this group
+    #[arg(long, short, conflicts_with = "process")]
+    group: Option<String>,
     /// The query is a regular expression
     #[arg(long, short = 'e')]
     regex: bool,
@@ -62,6 +65,7 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
         mode: if args.regex { SearchMode::Regex } else { SearchMode::Text },
         case_sensitive: args.case_sensitive,
         process: args.process.clone(),
+        group: args.group.clone(),
         stream: stream(&args.stream),
         min_level: level(args.level.as_deref()),
         since: args.since.clone(),
@@ -81,7 +85,11 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
     let found: LogSearch = parse(result)?;
     match &found.templates {
         Some(templates) => show_templates(templates),
-        None => show(&found.matches, args.process.is_none(), args.show_fields),
+        None => show(
+            &found.matches,
+            args.process.as_ref().is_none_or(|names| names.contains(',')),
+            args.show_fields,
+        ),
     }
     let least = if found.total_exact { "" } else { "at least " };
     render::note(&format!(
@@ -123,22 +131,15 @@ fn show(matches: &[LogMatch], with_process: bool, with_fields: bool) {
 }
 
 /// Templates, the most frequent first.
-pub(super) fn show_templates(templates: &[LogTemplate]) {
+fn show_templates(templates: &[LogTemplate]) {
     let mut rows = vec![["LINES".to_owned(), "WHAT THEY SAY".to_owned()]];
     rows.extend(templates.iter().map(|t| [t.count.to_string(), t.template.clone()]));
     render::columns(&rows);
 }
 
 /// A summary of all lines that pass these filters.
-pub(super) fn summary(process: &str, stream: StreamFilter, since: Option<String>, json: bool) -> Outcome {
-    let request = SearchLogs {
-        process: Some(process.to_owned()),
-        stream,
-        since,
-        summarize: true,
-        ..SearchLogs::default()
-    };
-    let result = Client::connect()?.call("search_logs", &request)?.result;
+pub(super) fn summary(client: &mut Client, filters: SearchLogs, json: bool) -> Outcome {
+    let result = client.call("search_logs", &SearchLogs { summarize: true, ..filters })?.result;
     if json {
         render::json(&result);
         return Ok(());

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 use hostler_api::process::{
-    Evidence, LifetimeKind, LimitArgs, RestartArgs, SpecArgs, StartResult, StopArgs, WaitArgs, WaitFor,
+    Evidence, LifetimeKind, LimitArgs, LogArgs, RestartArgs, SpecArgs, StartResult, StopArgs, WaitArgs,
+    WaitFor,
 };
 use hostler_model::restart::RestartWhen;
 
@@ -40,6 +41,9 @@ pub(in crate::cli) struct Declaration {
     /// Time after a crash loop until it is tried again
     #[arg(long, value_name = "MS")]
     cooldown_ms: Option<u64>,
+    /// Log parser that its lines go to; may be repeated, each gets what those before it did not understand
+    #[arg(long, value_name = "PLUGIN")]
+    parser: Vec<String>,
     #[command(flatten)]
     health: super::health_args::HealthOptions,
     /// Signal that asks it to end
@@ -142,6 +146,7 @@ impl Declaration {
             group: self.group.clone(),
             restart: given(restart, |r| *r == RestartArgs::default()),
             health: self.health.checks(),
+            log: given(LogArgs { parsers: self.parser.clone() }, |log| log.parsers.is_empty()),
             stop: given(stop, |s| *s == StopArgs::default()),
             limits: given(limits, |l| *l == LimitArgs::default()),
             lifetime: self.lease_ms.map(|_| LifetimeKind::Lease),

@@ -3,8 +3,9 @@
 use clap::Args as ClapArgs;
 use hostler_api::ToolError;
 use hostler_api::monitoring::{
-    GetProcessStats, GetSystemStats, PressureStats, ProcessStats, SystemStats, UsageSummary,
+    GetProcessStats, GetSystemStats, PluginUse, PressureStats, ProcessStats, SystemStats, UsageSummary,
 };
+use hostler_api::plugin::PluginState;
 use serde_json::json;
 
 use crate::cli::client::{Client, parse};
@@ -132,6 +133,9 @@ fn system(stats: &SystemStats) {
             render::bytes(stats.store_bytes)
         ),
     );
+    for p in &stats.plugins {
+        field("plugin", plugin_line(p));
+    }
     field("processes", format!("{}, {} running", stats.processes, stats.running));
     if stats.top.is_empty() {
         return;
@@ -149,6 +153,15 @@ fn system(stats: &SystemStats) {
         ]
     }));
     render::columns(&rows);
+}
+
+fn plugin_line(p: &PluginUse) -> String {
+    let faults = if p.faults > 0 { format!(", {} faults", p.faults) } else { String::new() };
+    let why = match (p.status, &p.reason) {
+        (PluginState::Active, _) | (_, None) => String::new(),
+        (_, Some(reason)) => format!(": {reason}"),
+    };
+    format!("{}: {} calls, {} items in {} ms{faults}{why}", p.plugin, p.calls, p.items, p.busy_ms)
 }
 
 fn pressure_line(name: &str, pressure: &PressureStats) -> String {

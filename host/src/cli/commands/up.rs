@@ -1,8 +1,9 @@
 //! `hostler up`, `down` and `trust`
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args as ClapArgs;
 use hostler_api::stack::{Action, ApplyConfig, ApplyResult};
@@ -11,7 +12,7 @@ use crate::cli::client::{Client, parse};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::render;
 use crate::daemon::home::Home;
-use crate::daemon::trust;
+use crate::daemon::{resolve, trust};
 
 const FILE_NAME: &str = "hostler.toml";
 /// How often a watched file is looked at.
@@ -23,10 +24,13 @@ const LONGEST_MS: u64 = 55_000;
 pub(in crate::cli) struct UpArgs {
     /// The file (default: hostler.toml of the working directory, or of one above it)
     file: Option<PathBuf>,
+    /// Reads .env.NAME and .env.NAME.local as well, in place of the file's env_profile
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// Only show what would change
     #[arg(long)]
     dry_run: bool,
-    /// Apply it again whenever it changes
+    /// Apply it again whenever it, or an .env file beside it, changes
     #[arg(long)]
     watch: bool,
     /// Longest wait for the processes, milliseconds
@@ -57,21 +61,44 @@ pub(in crate::cli) struct TrustArgs {
 
 pub(in crate::cli) fn up(args: UpArgs) -> Outcome {
     let file = find(args.file.as_deref())?;
-    let mut last = modified(&file);
+    let mut last = Look::at(&file, &args);
     let outcome = up_once(&file, &args);
     if !args.watch || args.dry_run {
         return outcome;
     }
+    last.is_trusted |= outcome.is_ok();
     report(outcome);
     render::note("watching the file; Ctrl-C ends the watching, and the processes run on");
     loop {
         std::thread::park_timeout(LOOK);
-        let now = modified(&file);
+        let now = Look::at(&file, &args);
         // An editor may be between two writes.
-        if now.is_some() && now != last {
-            last = now;
-            report(up_once(&file, &args));
+        if now.written[0].is_some() && now != last {
+            let outcome = up_once(&file, &args);
+            last = Look { is_trusted: now.is_trusted || outcome.is_ok(), ..now };
+            report(outcome);
         }
+    }
+}
+
+/// What a watched file depends on.
+#[derive(PartialEq)]
+struct Look {
+    /// When it, and then the files of its variables, were written, and how long they are.
+    written: Vec<Option<(SystemTime, u64)>>,
+    /// Somebody may trust it meanwhile.
+    is_trusted: bool,
+}
+
+impl Look {
+    fn at(file: &Path, args: &UpArgs) -> Self {
+        let content = std::fs::read_to_string(file).unwrap_or_default();
+        let profile = args.profile.clone().or_else(|| hostler_config::env_profile(&content).ok().flatten());
+        let dir = file.parent().unwrap_or(Path::new("/"));
+        let beside = resolve::variable_files(dir, profile.as_deref());
+        let written = std::iter::once(file.to_owned()).chain(beside).map(|file| modified(&file)).collect();
+        let is_trusted = Home::find().is_ok_and(|home| trust::is_trusted(&home, file, content.as_bytes()));
+        Self { written, is_trusted }
     }
 }
 
@@ -83,14 +110,20 @@ fn report(outcome: Outcome) {
     }
 }
 
-fn modified(file: &Path) -> Option<(std::time::SystemTime, u64)> {
+fn modified(file: &Path) -> Option<(SystemTime, u64)> {
     let meta = std::fs::metadata(file).ok()?;
     Some((meta.modified().ok()?, meta.len()))
 }
 
 fn up_once(file: &Path, args: &UpArgs) -> Outcome {
     let mut client = Client::connect()?;
-    let request = ApplyConfig { path: Some(shown(file)), dry_run: true, ..ApplyConfig::default() };
+    let request = ApplyConfig {
+        path: Some(shown(file)),
+        profile: args.profile.clone(),
+        env: variables(file),
+        dry_run: true,
+        ..ApplyConfig::default()
+    };
     let planned = client.call("apply_config", &request)?.result;
     let plan: ApplyResult = parse(planned.clone())?;
     if !args.json {
@@ -130,6 +163,14 @@ fn up_once(file: &Path, args: &UpArgs) -> Outcome {
     }
 }
 
+/// What the shell of the user has for the variables that the file asks for. A file that cannot be read is the daemon's
+/// to tell of.
+fn variables(file: &Path) -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let set = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
+    hostler_config::variables(&text).into_iter().filter_map(set).collect()
+}
+
 /// Without a terminal nobody is asked: the daemon refuses, and says what to do.
 fn ask_for_trust(file: &Path) -> Outcome {
     if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
@@ -166,7 +207,7 @@ fn show_plan(plan: &ApplyResult) {
 pub(in crate::cli) fn down(args: DownArgs) -> Outcome {
     let file = find(args.file.as_deref()).or_else(|e| args.file.clone().map(absolute).ok_or(e))?;
     let (path, dry_run) = (Some(shown(&file)), args.dry_run);
-    let request = ApplyConfig { path, dry_run, down: true, timeout_ms: None };
+    let request = ApplyConfig { path, dry_run, down: true, ..ApplyConfig::default() };
     let result = Client::connect()?.call("apply_config", &request)?.result;
     if args.json {
         render::json(&result);

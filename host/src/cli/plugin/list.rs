@@ -59,7 +59,7 @@ fn row(view: &PluginView) -> [String; 7] {
         view.kind.clone().unwrap_or_else(|| "-".to_owned()),
         view.status.as_str().to_owned(),
         view.calls.to_string(),
-        (view.traps + view.timeouts + view.invalid_answers).to_string(),
+        view.faults().to_string(),
         view.ns_per_item.map_or_else(|| "-".to_owned(), |ns| ns.to_string()),
         view.source.clone(),
     ]

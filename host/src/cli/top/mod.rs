@@ -4,6 +4,8 @@ mod draw;
 mod state;
 
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -15,7 +17,8 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::exit::{Failure, Outcome};
+use super::exit::{Failure, NO_PROCESS, Outcome, UNREACHABLE};
+use crate::daemon::home::Home;
 use state::{Action, Key, State};
 
 /// Between two looks.
@@ -39,22 +42,35 @@ pub(super) fn run(args: Args) -> Outcome {
         });
     }
     let mut client = Client::connect()?;
-    let failed = |e: std::io::Error| Failure::failed(format!("the terminal: {e}"));
+    let is_told_to_end = Arc::new(AtomicBool::new(false));
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        signal_hook::flag::register(signal, is_told_to_end.clone()).map_err(failed)?;
+    }
     let mut terminal = ratatui::try_init().map_err(failed)?;
-    let outcome = watch(&mut terminal, &mut client, &args);
+    let outcome = watch(&mut terminal, &mut client, &args, &is_told_to_end);
     ratatui::restore();
     outcome
 }
 
-fn watch(terminal: &mut DefaultTerminal, client: &mut Client, args: &Args) -> Outcome {
-    let failed = |e: std::io::Error| Failure::failed(format!("the terminal: {e}"));
+fn failed(error: std::io::Error) -> Failure {
+    Failure::failed(format!("the terminal: {error}"))
+}
+
+/// Until a key or a signal ends it: either way the terminal is given back as it was.
+fn watch(
+    terminal: &mut DefaultTerminal,
+    client: &mut Client,
+    args: &Args,
+    is_told_to_end: &AtomicBool,
+) -> Outcome {
     let mut state = State::default();
     let (done, messages): (Sender<String>, Receiver<String>) = channel();
     let mut next = Instant::now();
-    loop {
+    while !is_told_to_end.load(Ordering::Relaxed) {
         state.message = messages.try_iter().last().unwrap_or(state.message);
         if Instant::now() >= next {
-            refresh(client, &mut state, args)?;
+            let outcome = refresh(client, &mut state, args);
+            endure(outcome, client, &mut state)?;
             next = Instant::now() + REFRESH;
         }
         terminal.draw(|frame| draw::all(frame, &state)).map_err(failed)?;
@@ -66,7 +82,10 @@ fn watch(terminal: &mut DefaultTerminal, client: &mut Client, args: &Args) -> Ou
         let Some(key) = meaning(pressed) else { continue };
         match state.on_key(key) {
             Action::Quit => return Ok(()),
-            Action::None => read_log(client, &mut state)?,
+            Action::None => {
+                let outcome = read_log(client, &mut state);
+                endure(outcome, client, &mut state)?;
+            }
             Action::Call { tool, id, project, name } => {
                 let done = done.clone();
                 // A stop lasts as long as its grace; meanwhile the view goes on.
@@ -75,6 +94,19 @@ fn watch(terminal: &mut DefaultTerminal, client: &mut Client, args: &Args) -> Ou
             }
         }
     }
+    Ok(())
+}
+
+/// A daemon that is gone is waited for, since restarts of it are nothing special; a new one is not started, as it may
+/// have been stopped on purpose.
+fn endure(outcome: Outcome, client: &mut Client, state: &mut State) -> Outcome {
+    let Err(Failure { message, code: UNREACHABLE }) = outcome else { return outcome };
+    state.message = message;
+    if let Some(again) = Home::find().ok().and_then(|home| Client::connect_if_running(&home)) {
+        *client = again;
+        state.message = "the daemon was restarted".to_owned();
+    }
+    Ok(())
 }
 
 fn meaning(pressed: KeyEvent) -> Option<Key> {
@@ -109,7 +141,11 @@ fn refresh(client: &mut Client, state: &mut State, args: &Args) -> Outcome {
 fn read_log(client: &mut Client, state: &mut State) -> Outcome {
     let Some(process) = state.selected() else { return Ok(()) };
     let request = json!({"process": process.id, "lines": LOG_LINES});
-    let tail: Value = client.read("tail_logs", &request)?;
+    let tail: Value = match client.read("tail_logs", &request) {
+        // It was removed since the list was made; the next list knows.
+        Err(Failure { code: NO_PROCESS, .. }) => return Ok(()),
+        tail => tail?,
+    };
     let text = tail["text"].as_str().unwrap_or_default();
     state.log = text.lines().map(|line| hostler_model::text::readable(line.as_bytes())).collect();
     Ok(())

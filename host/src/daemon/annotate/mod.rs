@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use hostler_model::ProcessId;
 use hostler_store::{LogPoint, RunKey, Store, StoreError};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -24,11 +25,15 @@ use self::worker::{Task, Worker};
 pub(super) use self::{events::events_of, parsers::names};
 use super::degraded::Degraded;
 use super::errors::Errors;
+use super::export::Export;
 use super::plugins::Plugins;
 use super::registry::Registry;
+use super::upkeep::Wake;
 
 /// How much less it may compute than others when the machine is busy, as `nice` counts.
 const NICENESS: i32 = 5;
+/// Runs whose lines are being looked at, at the same time: it bounds memory. Each takes a turn for some thousand lines.
+const TURNS: usize = 8;
 /// How long after a failure of the database it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -53,6 +58,10 @@ struct Parts {
     plugins: Plugins,
     errors: Errors,
     degraded: Degraded,
+    upkeep: Wake,
+    export: Export,
+    /// Who may work now: after a crash there may be thousands of runs to catch up with.
+    turns: Semaphore,
 }
 
 impl Annotate {
@@ -67,13 +76,25 @@ impl Annotate {
         plugins: Plugins,
         errors: Errors,
         degraded: Degraded,
+        upkeep: Wake,
+        export: Export,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (news, inbox) = mpsc::unbounded_channel();
-        let parts = Arc::new(Parts { store, registry, plugins, errors, degraded });
+        let parts = Arc::new(Parts {
+            store,
+            registry,
+            plugins,
+            errors,
+            degraded,
+            upkeep,
+            export,
+            turns: Semaphore::new(TURNS),
+        });
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(2).build()?;
         let thread = std::thread::Builder::new().name("annotate".into()).spawn(move || {
-            yield_to_others();
+            // What is made here is wanted soon; what others do is wanted at once.
+            super::yield_to_others(NICENESS);
             runtime.block_on(manage(&parts, inbox));
             runtime.shutdown_background();
         })?;
@@ -109,6 +130,7 @@ impl Parts {
         if let Some(entry) = self.registry.get(process) {
             entry.logs.send_modify(|mark| mark.annotated = mark.annotated.max(Some(point)));
         }
+        self.export.grew();
     }
 }
 
@@ -141,13 +163,5 @@ fn tell(parts: &Arc<Parts>, workers: &mut HashMap<RunKey, mpsc::Sender<Task>>, r
             workers.insert(run, sender);
             tokio::spawn(Worker::run(Arc::clone(parts), run, tasks));
         }
-    }
-}
-
-/// What is made here is wanted soon; what others do is wanted at once.
-fn yield_to_others() {
-    let thread = rustix::thread::gettid();
-    if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
-        tracing::debug!(%error, "the parsers have the priority of all others");
     }
 }

@@ -1,54 +1,37 @@
 //! The lines of a run that are being looked at, and a few before them.
 
-use hostler_store::LogRow;
+use hostler_store::{RowRef, Stretch};
 
 /// Lines kept before those that are being looked at: what stands before an error belongs to its evidence.
-const BEFORE: usize = 20;
+const BEFORE: u64 = 20;
 
-/// Rows in their order.
+/// Lines in their order.
 #[derive(Debug, Default)]
-pub(super) struct Window {
-    rows: Vec<LogRow>,
-    bytes: usize,
-}
+pub(super) struct Window(Stretch);
 
 impl Window {
-    /// Adds the next rows.
-    pub(super) fn extend(&mut self, rows: Vec<LogRow>) {
-        self.bytes += rows.iter().map(|row| row.raw.len()).sum::<usize>();
-        self.rows.extend(rows);
+    /// Adds the next lines.
+    pub(super) fn extend(&mut self, lines: Stretch) {
+        self.0.extend(lines);
     }
 
-    /// The row of a number.
-    pub(super) fn get(&self, seq: u64) -> Option<&LogRow> {
-        let first = self.rows.first()?.seq;
-        // Nearly always without holes.
-        let guess = usize::try_from(seq.checked_sub(first)?).ok()?;
-        match self.rows.get(guess) {
-            Some(row) if row.seq == seq => Some(row),
-            _ => self.rows.binary_search_by_key(&seq, |row| row.seq).ok().map(|at| &self.rows[at]),
-        }
+    /// The line of a number.
+    pub(super) fn get(&self, seq: u64) -> Option<RowRef<'_>> {
+        self.0.get(seq)
     }
 
-    /// The bytes of a row; none when it is not here.
+    /// The bytes of a line; none when it is not here.
     pub(super) fn raw(&self, seq: u64) -> &[u8] {
-        self.get(seq).map_or(&[], |row| &row.raw)
+        self.get(seq).map_or(&[], |row| row.raw)
     }
 
-    /// All rows, in order.
-    pub(super) fn rows(&self) -> &[LogRow] {
-        &self.rows
+    /// All lines, in order.
+    pub(super) fn lines(&self) -> &Stretch {
+        &self.0
     }
 
-    /// What the rows take, bytes.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Lets go of what is before a row, but for a few.
+    /// Lets go of what is before a line, but for a few.
     pub(super) fn forget_before(&mut self, seq: u64) {
-        let done = self.rows.partition_point(|row| row.seq < seq);
-        let gone = self.rows.drain(..done.saturating_sub(BEFORE));
-        self.bytes -= gone.map(|row| row.raw.len()).sum::<usize>();
+        self.0.forget_before(seq.saturating_sub(BEFORE));
     }
 }

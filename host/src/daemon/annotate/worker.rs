@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_model::{Event, ProcessId, RunNo, Severity, Stream};
-use hostler_store::{Annotated, Annotations, LogPoint, LogQuery, Order, RunKey, StoreError};
+use hostler_model::{Event, ProcessId, RunNo, Stream};
+use hostler_store::{Annotated, Annotations, LogPoint, RunKey, StoreError, Stretch};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -15,7 +15,7 @@ use super::window::Window;
 use crate::daemon::errors::Detector;
 use hostler_model::chain::cut;
 
-/// Lines and bytes that are read at once.
+/// Lines and bytes that are looked at at once.
 const BATCH_LINES: usize = 4_096;
 const BATCH_BYTES: usize = 1 << 20;
 /// Lines and bytes that wait to be understood at most; then they are taken as they are.
@@ -46,9 +46,11 @@ pub(super) struct Worker {
     /// What of the events are errors.
     detector: Detector,
     window: Window,
+    /// Lines that were read and not looked at yet.
+    unread: Stretch,
     /// Events that are not stored, since something before their end is not known yet.
     held: Vec<Event>,
-    /// The first line that was not read.
+    /// The first line that was not looked at.
     next_read: u64,
     /// The first line that is not stored as known.
     stored: u64,
@@ -82,17 +84,19 @@ impl Worker {
     }
 
     async fn begin(parts: &Arc<Parts>, key: RunKey) -> Result<Option<Self>, StoreError> {
+        let _turn = parts.turns.acquire().await;
         let (process, run) = parts.store.run_of(key).await?;
         let stored = parts.store.annotation_state(key).await?;
         let Some(entry) = parts.registry.get(process) else { return Ok(None) };
         let names = names(&entry.handle.snapshot().spec.parsers);
+        let plugins = parts.plugins.of(entry.project.id);
         let streams = [
-            Parsers::find(&parts.plugins, &names, Stream::Stdout).await,
-            Parsers::find(&parts.plugins, &names, Stream::Stderr).await,
+            Parsers::find(&plugins, &names, Stream::Stdout).await,
+            Parsers::find(&plugins, &names, Stream::Stderr).await,
         ];
         let parts = Arc::clone(parts);
         let detector = parts.errors.detector();
-        let (window, held) = (Window::default(), Vec::new());
+        let (window, unread, held) = Default::default();
         Ok(Some(Self {
             parts,
             process,
@@ -101,6 +105,7 @@ impl Worker {
             streams,
             detector,
             window,
+            unread,
             held,
             next_read: stored,
             stored,
@@ -110,7 +115,7 @@ impl Worker {
 
     async fn work(&mut self, tasks: &mut Receiver<Task>) {
         loop {
-            match self.step().await {
+            match self.turn().await {
                 Ok(Step::More) => continue,
                 Ok(Step::CaughtUp) => {
                     if self.closed {
@@ -140,17 +145,32 @@ impl Worker {
         }
     }
 
-    /// Reads on, asks the parsers, and commits what is known.
-    async fn step(&mut self) -> Result<Step, StoreError> {
-        self.parts.plugins.keep_current().await;
-        let page = self.parts.store.logs(self.query()).await?;
-        let more = page.more;
-        for row in &page.rows {
-            self.streams[row.stream as usize].push(row.seq, row.flags.is_gap());
-            self.next_read = row.seq + 1;
+    /// Reads on, as much as stands together, and looks at all of that.
+    async fn turn(&mut self) -> Result<Step, StoreError> {
+        let parts = Arc::clone(&self.parts);
+        let _turn = parts.turns.acquire().await;
+        let (lines, more) = self.parts.store.stretch(self.key, self.next_read).await?;
+        self.unread = lines;
+        loop {
+            let step = self.step(more).await?;
+            if !matches!(step, Step::More) || self.unread.is_empty() {
+                return Ok(step);
+            }
         }
-        self.window.extend(page.rows);
-        let full = self.window.rows().len() > MAX_LINES || self.window.bytes() > MAX_BYTES;
+    }
+
+    /// Asks the parsers about the next lines, and commits what is known; `more` says that there are others behind those
+    /// that were read.
+    async fn step(&mut self, more: bool) -> Result<Step, StoreError> {
+        self.parts.plugins.keep_current().await;
+        let lines = self.unread.take(BATCH_LINES, BATCH_BYTES);
+        let more = more || !self.unread.is_empty();
+        for (seq, row) in lines.iter() {
+            self.streams[row.stream as usize].push(seq, row.flags.is_gap());
+            self.next_read = seq + 1;
+        }
+        self.window.extend(lines);
+        let full = self.window.lines().len() > MAX_LINES || self.window.lines().bytes() > MAX_BYTES;
         for parsers in &mut self.streams {
             let is_silent = parsers.waiting().is_some_and(|(_, since)| since.elapsed() >= SILENCE);
             let end = full || (!more && (self.closed || is_silent));
@@ -167,11 +187,12 @@ impl Worker {
 
     async fn commit(&mut self, next_seq: u64, events: Vec<Event>, more: bool) -> Result<Step, StoreError> {
         let (run, from_seq) = (self.key, self.stored);
-        let occurrences = self.detector.detect(run, &events, self.window.rows()).await?;
+        let occurrences = self.detector.detect(run, &events, self.window.lines()).await?;
         let annotations = Annotations { run, from_seq, next_seq, events, occurrences };
-        match self.parts.store.commit_annotations(annotations, self.window.rows()).await? {
+        match self.parts.store.commit_annotations(annotations, self.window.lines()).await? {
             Annotated::Stored => {
                 self.stored = next_seq;
+                self.parts.upkeep.wrote();
                 self.window.forget_before(next_seq);
                 self.parts.publish(self.process, LogPoint { run: self.run, seq: next_seq - 1 });
                 Ok(if more { Step::More } else { Step::CaughtUp })
@@ -190,18 +211,8 @@ impl Worker {
         self.next_read = self.stored;
         self.held.clear();
         self.window = Window::default();
+        self.unread = Stretch::default();
         self.streams.iter_mut().for_each(Parsers::start_over);
-    }
-
-    fn query(&self) -> LogQuery {
-        LogQuery {
-            run: Some(self.run),
-            min_level: Severity::UNKNOWN,
-            after: Some(LogPoint { run: self.run, seq: self.next_read.saturating_sub(1) }),
-            order: Order::Asc,
-            max_bytes: BATCH_BYTES,
-            ..LogQuery::newest(self.process, BATCH_LINES)
-        }
     }
 
     fn is_waiting(&self) -> bool {

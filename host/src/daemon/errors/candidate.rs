@@ -3,7 +3,7 @@
 use hostler_model::errors::Redactor;
 use hostler_model::text::{clip, readable};
 use hostler_model::{Event, Severity};
-use hostler_store::{LogRow, Sample};
+use hostler_store::{RowRef, Sample, Stretch};
 
 /// Longest text of an error, lines; of a longer one the beginning and the end are read.
 const MAX_LINES: usize = 400;
@@ -47,7 +47,7 @@ pub(super) struct Candidate<'e> {
 }
 
 /// The event as a candidate; `None` for what is surely no error.
-pub(super) fn of<'e>(event: &'e Event, rows: &[LogRow]) -> Option<Candidate<'e>> {
+pub(super) fn of<'e>(event: &'e Event, rows: &Stretch) -> Option<Candidate<'e>> {
     let many = event.last_seq > event.first_seq;
     let field = |names: &[&str], least: usize| {
         let wanted = |key: &str| names.iter().any(|name| key.eq_ignore_ascii_case(name));
@@ -70,16 +70,15 @@ pub(super) fn of<'e>(event: &'e Event, rows: &[LogRow]) -> Option<Candidate<'e>>
 }
 
 /// The lines of an event, the others of its stream that stand between them left out.
-fn lines<'r>(event: &Event, rows: &'r [LogRow]) -> impl DoubleEndedIterator<Item = &'r LogRow> {
-    let (first, last, stream) = (event.first_seq, event.last_seq, event.stream);
-    let begin = rows.partition_point(|row| row.seq < first);
-    let end = rows.partition_point(|row| row.seq <= last);
-    rows[begin..end].iter().filter(move |row| row.stream == stream && !row.flags.is_gap())
+fn lines<'r>(event: &Event, rows: &'r Stretch) -> impl DoubleEndedIterator<Item = RowRef<'r>> + use<'r> {
+    let stream = event.stream;
+    rows.range(event.first_seq..=event.last_seq)
+        .filter(move |row| row.stream == stream && !row.flags.is_gap())
 }
 
-fn text_of(event: &Event, rows: &[LogRow]) -> String {
-    let all: Vec<&LogRow> = lines(event, rows).collect();
-    let line = |row: &&LogRow| clip(readable(&row.raw), MAX_LINE);
+fn text_of(event: &Event, rows: &Stretch) -> String {
+    let all: Vec<RowRef<'_>> = lines(event, rows).collect();
+    let line = |row: &RowRef<'_>| clip(readable(row.raw), MAX_LINE);
     let texts: Vec<String> = if all.len() <= MAX_LINES {
         all.iter().map(line).collect()
     } else {
@@ -103,18 +102,17 @@ fn unescaped(value: &str) -> String {
 }
 
 /// What is kept to be shown, without secrets.
-pub(super) fn sample(event: &Event, rows: &[LogRow], redactor: &Redactor) -> Sample {
-    let begin = rows.partition_point(|row| row.seq < event.first_seq);
-    let before: Vec<&LogRow> =
-        rows[..begin].iter().rev().filter(|row| row.stream == event.stream).take(CONTEXT).collect();
-    let own: Vec<&LogRow> = lines(event, rows).collect();
+pub(super) fn sample(event: &Event, rows: &Stretch, redactor: &Redactor) -> Sample {
+    let earlier = rows.range(0..=event.first_seq.saturating_sub(1)).rev();
+    let before: Vec<RowRef<'_>> = earlier.filter(|row| row.stream == event.stream).take(CONTEXT).collect();
+    let own: Vec<RowRef<'_>> = lines(event, rows).collect();
     let context = before.len();
     let head = own.iter().take(SAMPLE_LINES * 2 / 3);
     let tail = own.iter().skip(own.len().saturating_sub(SAMPLE_LINES / 3).max(SAMPLE_LINES * 2 / 3));
     let shown = before.iter().rev().chain(head).chain(tail);
     // As one text, since a secret may have several lines.
     let text: Vec<String> =
-        shown.map(|row| clip(readable(&row.raw), SAMPLE_WIDTH).replace('\n', " ")).collect();
+        shown.map(|row| clip(readable(row.raw), SAMPLE_WIDTH).replace('\n', " ")).collect();
     let lines = redactor.redact(&text.join("\n")).split('\n').map(str::to_owned).collect();
     Sample { lines, context: context as u32 }
 }

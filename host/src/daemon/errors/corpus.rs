@@ -51,7 +51,7 @@ async fn detect(entries: Vec<Entry>, wrong: &mut BTreeSet<String>) -> Vec<Scored
     let (mut scored, mut seq) = (Vec::new(), 1);
     for (number, Entry { fault, category, text }) in entries.into_iter().enumerate() {
         let (events, rows) = bench.parse(&text, seq).await;
-        seq = rows.last().map_or(seq, |row| row.seq + 1);
+        seq = rows.end();
         let found = detector.detect(bench.run, &events, &rows).await.unwrap();
         // The same told twice is one.
         let groups: BTreeMap<u128, &str> =

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hostler_model::errors::Fault;
 use hostler_model::text::{clip, readable};
-use hostler_model::{Exit, Outcome, Signal, Stream};
+use hostler_model::{Cause, Exit, Outcome, Signal, Stream};
 use hostler_store::{Crash, LogQuery, LogRow, NewOccurrence, Sample, StoreError};
 
 use super::Errors;
@@ -83,6 +83,9 @@ impl Errors {
 
     /// An end as an error. Its last words say more of it than its status does.
     async fn fault_of(&self, exit: Exit, text: &str, last_words: Option<&str>) -> Fault {
+        if let Some(cause) = exit.cause {
+            return beyond_limit(cause);
+        }
         let names = self.0.config.current().errors.categorizers.clone();
         let read = match last_words {
             Some(words) => self.0.categorizers.read(&names, &[words]).await.into_iter().next(),
@@ -106,6 +109,40 @@ impl Errors {
             suggestion: suggestion.or_else(|| advice(exit, text)),
             ..Fault::default()
         }
+    }
+}
+
+/// The end of who was beyond a limit, whatever it said last.
+fn beyond_limit(cause: Cause) -> Fault {
+    let (category, title, advice) = match cause {
+        Cause::Memory { .. } | Cause::OutOfMemory { limit: Some(_) } => (
+            "out-of-memory",
+            "memory limit exceeded",
+            "Look with get_process_stats whether it grows without end; if it needs that much, raise limits.memory_bytes.",
+        ),
+        Cause::OutOfMemory { limit: None } => (
+            "out-of-memory",
+            "out of memory, killed by the kernel",
+            "The machine ran out of memory: get_system_stats shows who uses most of it.",
+        ),
+        Cause::Cpu { .. } => (
+            "resource-exhaustion",
+            "CPU limit exceeded",
+            "Look for a busy loop; if it needs that much, raise limits.cpu_percent.",
+        ),
+        Cause::Processes { .. } => (
+            "resource-exhaustion",
+            "process limit exceeded",
+            "Look for what it starts and does not wait for; if it needs that many, raise limits.processes.",
+        ),
+    };
+    Fault {
+        category: category.to_owned(),
+        confidence: 100,
+        title: title.to_owned(),
+        parts: vec!["limit".to_owned(), title.to_owned()],
+        suggestion: Some(advice.to_owned()),
+        ..Fault::default()
     }
 }
 

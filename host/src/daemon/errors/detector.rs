@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hostler_model::errors::Fault;
 use hostler_model::{Event, Timestamp};
-use hostler_store::{LogRow, NewKind, NewOccurrence, RunKey, StoreError};
+use hostler_store::{NewKind, NewOccurrence, RunKey, StoreError, Stretch};
 
 use super::Errors;
 use super::candidate::{self, Candidate};
@@ -47,7 +47,7 @@ impl Detector {
         &mut self,
         run: RunKey,
         events: &[Event],
-        rows: &[LogRow],
+        rows: &Stretch,
     ) -> Result<Vec<NewOccurrence>, StoreError> {
         let mut candidates: Vec<Candidate<'_>> =
             events.iter().filter_map(|event| candidate::of(event, rows)).collect();
@@ -127,7 +127,7 @@ fn occurrence(
     errors: &Errors,
     run: RunKey,
     candidate: &Candidate<'_>,
-    rows: &[LogRow],
+    rows: &Stretch,
     seen: &mut Seen,
 ) -> NewOccurrence {
     let event = candidate.event;

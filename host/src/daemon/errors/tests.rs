@@ -5,7 +5,7 @@ use hostler_model::lines::Stream;
 use hostler_model::spec::StopSpec;
 use hostler_model::{Event, Lifecycle, ProcessName, ProcessSpec, RestartPolicy, RunNo, Severity, Timestamp};
 use hostler_plugin_host::{Instance, Kind, Nowhere, TextBatch};
-use hostler_store::{LogRow, NewProcess, NewRun, RowFlags, RunReason};
+use hostler_store::{NewProcess, NewRun, RowFlags, Rows, RunReason, Stretch};
 use serde_json::Map;
 use tokio::sync::Mutex;
 
@@ -40,6 +40,7 @@ impl Bench {
             run: RunNo(1),
             dir: "1".into(),
             boot_id: "boot".into(),
+            before: None,
             reason: RunReason::Start,
             now: NOW,
         };
@@ -52,9 +53,9 @@ impl Bench {
     }
 
     /// What the parsers make of lines on standard error.
-    pub(super) async fn parse(&self, text: &str, first_seq: u64) -> (Vec<Event>, Vec<LogRow>) {
+    pub(super) async fn parse(&self, text: &str, first_seq: u64) -> (Vec<Event>, Stretch) {
         let lines: Vec<&str> = text.split('\n').collect();
-        let rows = lines.iter().zip(first_seq..).map(|(line, seq)| self.row(line, seq)).collect();
+        let rows = stretch(&lines, first_seq);
         let mut open: Vec<usize> = (0..lines.len()).collect();
         let mut events = Vec::new();
         for parser in &self.parsers {
@@ -77,20 +78,15 @@ impl Bench {
         }
         (events, rows)
     }
+}
 
-    fn row(&self, line: &str, seq: u64) -> LogRow {
-        LogRow {
-            run: RunNo(1),
-            run_key: self.run,
-            seq,
-            time: Timestamp(NOW.0 + seq as i64),
-            stream: Stream::Stderr,
-            level: Severity::UNKNOWN,
-            flags: RowFlags::NONE,
-            raw: line.as_bytes().to_vec(),
-            event: None,
-        }
+/// Lines on standard error.
+fn stretch(lines: &[&str], first_seq: u64) -> Stretch {
+    let mut rows = Rows::default();
+    for (line, seq) in lines.iter().zip(first_seq..) {
+        rows.push(Timestamp(NOW.0 + seq as i64), Stream::Stderr, RowFlags::NONE, line.as_bytes());
     }
+    Stretch::new(first_seq, rows)
 }
 
 fn new_process(project_id: i64) -> NewProcess {
@@ -188,7 +184,7 @@ async fn a_stack_in_a_field_is_read() {
         message: "request failed".into(),
         fields: vec![("err.stack".into(), r"TypeError: boom\n    at handler (/app/server.js:10:11)".into())],
     };
-    let rows = vec![bench.row("{}", 1)];
+    let rows = stretch(&["{}"], 1);
     let found = bench.errors.detector().detect(bench.run, &[event], &rows).await.unwrap();
     assert_eq!(found[0].kind.fault.culprit().map(|frame| frame.function.as_str()), Some("handler"));
 }

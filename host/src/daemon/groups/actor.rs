@@ -180,7 +180,7 @@ impl Watched {
         let snapshot = snapshots.borrow_and_update();
         Seen {
             generation: snapshot.lifecycle.generation.0,
-            phase: Phase::from(&snapshot.lifecycle),
+            phase: Phase::of(&snapshot.lifecycle, snapshot.spec.schedule.is_some()),
             health: snapshot.health().map_or(Health::Unchecked, |health| health.status.into()),
         }
     }
@@ -188,7 +188,11 @@ impl Watched {
     /// A process that is no longer supervised is missing from the registry at the next look.
     async fn start(&self) {
         if let Some((entry, _)) = &self.process {
-            let _ = entry.handle.start(None, None).await;
+            let has_schedule = entry.handle.with(|snapshot| snapshot.spec.schedule.is_some());
+            let _ = match has_schedule {
+                true => entry.handle.arm().await,
+                false => entry.handle.start(None, None).await,
+            };
         }
     }
 

@@ -138,7 +138,32 @@ impl Declaration {
     }
 }
 
+impl LimitKeys {
+    /// Takes back what is more than a plugin has without a word about it.
+    pub(crate) fn keep_to_usual(&mut self) {
+        fn most<T: Ord + TryFrom<u128>>(key: &mut Option<T>, usual: u128) {
+            if let Ok(usual) = T::try_from(usual)
+                && key.as_ref().is_some_and(|own| *own > usual)
+            {
+                *key = Some(usual);
+            }
+        }
+        let usual = Limits::default();
+        most(&mut self.memory_bytes, usual.memory_bytes as u128);
+        most(&mut self.cpu_ms, usual.cpu.as_millis());
+        most(&mut self.timeout_ms, usual.call.as_millis());
+    }
+}
+
 impl Source {
+    /// The same, with a relative path taken from `dir`.
+    pub(crate) fn below(self, dir: &Path) -> Self {
+        match self {
+            Self::Builtin(name) => Self::Builtin(name),
+            Self::File(path) => Self::File(dir.join(path)),
+        }
+    }
+
     /// The file, when it is one.
     pub(crate) fn file(&self, config_dir: &Path) -> Option<PathBuf> {
         match self {

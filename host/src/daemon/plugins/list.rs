@@ -1,7 +1,9 @@
 //! Which plugins there are and how they are: `hostler plugin list`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use hostler_api::monitoring::PluginUse;
 use hostler_api::plugin::{GrantsView, PluginList, PluginState, PluginView};
 use hostler_plugin_host::{Digest, EngineOptions, Grants, PeerPattern, PluginStatus, Stats, Trust, inspect};
 
@@ -14,13 +16,18 @@ impl Plugins {
     /// All that are declared or built in, and how those in use are.
     pub(crate) async fn list(&self) -> PluginList {
         self.keep_current().await;
-        let (config, config_dir) = (self.0.config.current(), self.config_dir().to_owned());
-        let looking = tokio::task::spawn_blocking(move || catalog(&config, &config_dir));
+        let (config, config_dir) = (self.inner.config.current(), self.config_dir().to_owned());
+        let of_projects = self.inner.projects.all();
+        let looking = tokio::task::spawn_blocking(move || {
+            let mut all = catalog(&config, &config_dir);
+            all.extend(of_projects.iter().map(|(name, declaration)| look(name, declaration, &config_dir)));
+            all
+        });
         let mut plugins = looking.await.unwrap_or_default();
         for loaded in self.all_loaded() {
-            let known = plugins.iter().position(|view| view.name == loaded.name);
+            let known = plugins.iter().position(|view| view.name == loaded.full_name);
             let at = known.unwrap_or_else(|| {
-                let mut view = blank(&loaded.name, &loaded.made_of().declaration);
+                let mut view = blank(&loaded.full_name, &loaded.made_of().declaration);
                 view.reason =
                     Some("no longer declared; who uses it keeps it until its next start".to_owned());
                 plugins.push(view);
@@ -29,6 +36,28 @@ impl Plugins {
             add(&mut plugins[at], loaded.plugin.status());
         }
         PluginList { plugins, note: None }
+    }
+
+    /// What those in use have cost since the daemon has started, by name; all uses of a name together.
+    pub(crate) fn costs(&self) -> BTreeMap<String, Stats> {
+        let mut costs: BTreeMap<String, Stats> = BTreeMap::new();
+        for loaded in self.all_loaded() {
+            let cost = costs.entry(loaded.full_name.clone()).or_default();
+            *cost = *cost + loaded.plugin.stats();
+        }
+        costs
+    }
+
+    /// Those that were needed so far, the busiest first. Reads no file.
+    pub(crate) fn in_use(&self) -> Vec<PluginUse> {
+        let mut views = BTreeMap::new();
+        for loaded in self.all_loaded() {
+            let blank = || blank(&loaded.full_name, &loaded.made_of().declaration);
+            add(views.entry(loaded.full_name.clone()).or_insert_with(blank), loaded.plugin.status());
+        }
+        let mut all: Vec<PluginUse> = views.into_values().map(PluginUse::from).collect();
+        all.sort_by_key(|plugin| std::cmp::Reverse(plugin.busy_ms));
+        all
     }
 }
 

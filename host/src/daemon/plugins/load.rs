@@ -67,7 +67,8 @@ impl Loader {
     }
 }
 
-/// The settings of a plugin: its configuration checked, and what it is granted.
+/// The settings of a plugin: its configuration checked, and what it is granted. What a built-in one may reach beyond
+/// that follows from its configuration.
 ///
 /// # Errors
 /// What in the configuration is wrong.
@@ -75,21 +76,17 @@ pub(super) fn settings(
     declaration: &Declaration,
     component: &Component,
     own_config: &Map<String, Value>,
+    mut granted: Grants,
 ) -> Result<PluginSettings, String> {
     let config = declaration.config_with(own_config);
     component.check_config(&config).map_err(|error| in_words(&error, component.info()))?;
-    let mut granted = declaration.grants.to_grants();
-    let digest = match &declaration.source {
-        Source::Builtin(name) => {
-            let Grants { tcp, http, commands } = grants::follow_from(name, &config)?;
-            granted.tcp.extend(tcp);
-            granted.http.extend(http);
-            granted.commands.extend(commands);
-            Some(component.digest())
-        }
-        Source::File(_) => declaration.sha256,
-    };
-    let consents = digest.map_or_else(Consents::default, |digest| Consents::default().with(digest, granted));
+    if let Source::Builtin(name) = &declaration.source {
+        let Grants { tcp, http, commands } = grants::follow_from(name, &config)?;
+        granted.tcp.extend(tcp);
+        granted.http.extend(http);
+        granted.commands.extend(commands);
+    }
+    let consents = Consents::default().with(component.digest(), granted);
     Ok(PluginSettings { config, limits: declaration.limits(), consents, ..PluginSettings::default() })
 }
 

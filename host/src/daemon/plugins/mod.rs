@@ -9,6 +9,7 @@ mod grants;
 pub(crate) mod list;
 mod load;
 mod names;
+pub(crate) mod projects;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,11 +19,13 @@ use std::time::{Duration, Instant};
 
 use hostler_api::ToolError;
 use hostler_api::process::{HealthArgs, SpecArgs};
-use hostler_plugin_host::{Instance, Kind, Plugin, Surroundings};
+use hostler_plugin_host::{Component, Grants, Instance, Kind, Plugin, Surroundings};
+use hostler_store::Project;
 use serde_json::{Map, Value};
 
-use self::declaration::{Declaration, OnFailure};
+use self::declaration::{Declaration, OnFailure, Source};
 use self::load::{Loader, settings};
+use self::projects::{Declared, Projects, granted_by_user};
 use super::config::{ConfigFile, Stamp};
 use crate::plugins::builtin;
 
@@ -31,18 +34,25 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Plugins that are kept although nobody uses them any more.
 const KEPT: usize = 128;
 
-/// The plugins. Clones are the same ones.
+/// The plugins, as those see them who belong to no project, or to a certain one. Clones are the same ones.
 #[derive(Clone)]
-pub(crate) struct Plugins(Arc<Inner>);
+pub(crate) struct Plugins {
+    inner: Arc<Inner>,
+    project: Option<i64>,
+}
 
 struct Inner {
     config: ConfigFile,
+    projects: Projects,
     loader: Loader,
-    /// By name and by the configuration of the use, as JSON.
-    loaded: Mutex<BTreeMap<(String, String), Slot>>,
+    loaded: Mutex<BTreeMap<Use, Slot>>,
     began: Instant,
     looked_ms: AtomicU64,
 }
+
+/// By what a plugin in use is told from others: the project whose file declares it (none for the user's own and the
+/// built-in ones), its name, and the configuration of the use as JSON.
+type Use = (Option<i64>, String, String);
 
 /// A place for a plugin; whoever makes it holds the lock, and the others wait for it.
 type Slot = Arc<tokio::sync::Mutex<Option<Arc<Loaded>>>>;
@@ -50,7 +60,10 @@ type Slot = Arc<tokio::sync::Mutex<Option<Arc<Loaded>>>>;
 /// A plugin in use, under a name and with a configuration. Keep it as long as its instances.
 pub(crate) struct Loaded {
     pub(crate) plugin: Plugin,
+    project: Option<i64>,
     name: String,
+    /// Its name, with that of the project that declares it.
+    full_name: String,
     own_config: Map<String, Value>,
     made_of: Mutex<MadeOf>,
 }
@@ -60,6 +73,8 @@ pub(crate) struct Loaded {
 struct MadeOf {
     declaration: Declaration,
     stamp: Option<Stamp>,
+    /// For what a project declares: what the user declares, which may grant something to the same file.
+    user: Option<BTreeMap<String, Declaration>>,
 }
 
 impl std::fmt::Debug for Loaded {
@@ -87,13 +102,25 @@ impl Loaded {
 impl Plugins {
     /// Nothing is made before somebody asks for a plugin.
     pub(crate) fn new(config: ConfigFile, code_dir: &Path) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             config,
+            projects: Projects::default(),
             loader: Loader::new(code_dir.to_owned()),
             loaded: Mutex::default(),
             began: Instant::now(),
             looked_ms: AtomicU64::new(0),
-        }))
+        };
+        Self { inner: Arc::new(inner), project: None }
+    }
+
+    /// As the processes of a project see them: with what its files declare.
+    pub(crate) fn of(&self, project: i64) -> Self {
+        Self { inner: Arc::clone(&self.inner), project: Some(project) }
+    }
+
+    /// Puts what a file of a project declares in place of what it declared before, and answers that.
+    pub(crate) fn declare(&self, project: &Project, file: &Path, declared: Declared) -> Declared {
+        self.inner.projects.put(project, file, declared)
     }
 
     /// The plugin of a name, with the configuration of this use over its own. Everything is checked: what this
@@ -107,13 +134,14 @@ impl Plugins {
         own_config: &Map<String, Value>,
         kind: Kind,
     ) -> Result<Arc<Loaded>, ToolError> {
-        let declaration = self.declaration(name).ok_or_else(|| self.unknown(name, kind))?;
-        let slot = self.slot(name, own_config);
+        let (project, declaration) =
+            self.declaration(self.project, name).ok_or_else(|| self.unknown(name, kind))?;
+        let slot = self.slot(project, name, own_config);
         let mut place = slot.lock().await;
         let loaded = match &*place {
             Some(loaded) => Arc::clone(loaded),
             None => {
-                let made = self.make(name, &declaration, own_config, kind).await;
+                let made = self.make(project, name, &declaration, own_config, kind).await;
                 let made = made.map_err(|why| named(name, &why))?;
                 place.insert(Arc::new(made)).clone()
             }
@@ -131,14 +159,26 @@ impl Plugins {
     /// # Errors
     /// Names the argument, and in it the key that is wrong.
     pub(crate) async fn check(&self, args: &SpecArgs) -> Result<(), ToolError> {
+        self.check_but(args, &Declared::default()).await
+    }
+
+    /// The same, but for the plugins that are not known yet, since they are declared together with the process.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub(crate) async fn check_but(&self, args: &SpecArgs, later: &Declared) -> Result<(), ToolError> {
         let at = |place: String| {
             move |error: ToolError| ToolError::new(error.kind, format!("`{place}`: {}", error.message))
         };
-        for (index, HealthArgs { plugin, config, .. }) in args.health.iter().flatten().enumerate() {
+        let checks = args.health.iter().flatten().enumerate();
+        for (index, HealthArgs { plugin, config, .. }) in
+            checks.filter(|(_, check)| !later.has(&check.plugin))
+        {
             let found = self.find(plugin, config, Kind::HealthCheck).await;
             found.map_err(at(format!("health[{index}]")))?;
         }
-        for (index, parser) in args.log.iter().flat_map(|log| &log.parsers).enumerate() {
+        let parsers = args.log.iter().flat_map(|log| &log.parsers).enumerate();
+        for (index, parser) in parsers.filter(|(_, parser)| !later.has(parser)) {
             let found = self.find(parser, &Map::new(), Kind::LogParser).await;
             found.map_err(at(format!("log.parsers[{index}]")))?;
         }
@@ -147,7 +187,7 @@ impl Plugins {
 
     /// Lets plugins in use follow the configuration and their files. Cheap, and done at most twice a second.
     pub(crate) async fn keep_current(&self) {
-        let inner = &self.0;
+        let inner = &self.inner;
         let now_ms = u64::try_from(inner.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let looked_ms = inner.looked_ms.load(Relaxed);
         let is_due = now_ms.saturating_sub(looked_ms) >= LOOK_EVERY.as_millis() as u64;
@@ -160,13 +200,17 @@ impl Plugins {
 
     /// Changes a plugin over to what is declared now, if that is something else and works.
     async fn follow(&self, loaded: &Loaded) {
-        let Some(declaration) = self.declaration(&loaded.name) else { return };
+        let Some((project, declaration)) = self.declaration(loaded.project, &loaded.name) else { return };
+        // The user declares the name now: who finds it the next time gets that.
+        if project != loaded.project {
+            return;
+        }
         let stamp = declaration.source.file(self.config_dir()).map(|file| Stamp::of(&file));
         // What is not there cannot be better than what serves.
         if stamp == Some(None) {
             return;
         }
-        let now = MadeOf { declaration, stamp: stamp.flatten() };
+        let now = self.made_of(project, declaration, stamp.flatten());
         if *loaded.made_of() == now {
             return;
         }
@@ -183,53 +227,96 @@ impl Plugins {
     }
 
     async fn change_over(&self, loaded: &Loaded, declaration: &Declaration) -> Result<(), String> {
-        let component = self.0.loader.component(&declaration.source, self.config_dir()).await?;
-        let settings = settings(declaration, &component, &loaded.own_config)?;
+        let component = self.inner.loader.component(&declaration.source, self.config_dir()).await?;
+        let granted = self.granted(loaded.project, declaration, &component)?;
+        let settings = settings(declaration, &component, &loaded.own_config, granted)?;
         loaded.plugin.replace(component, settings).await.map_err(|error| error.to_string())
     }
 
     async fn make(
         &self,
+        project: Option<i64>,
         name: &str,
         declaration: &Declaration,
         own_config: &Map<String, Value>,
         kind: Kind,
     ) -> Result<Loaded, String> {
         let stamp = declaration.source.file(self.config_dir()).and_then(|file| Stamp::of(&file));
-        let component = self.0.loader.component(&declaration.source, self.config_dir()).await?;
+        let component = self.inner.loader.component(&declaration.source, self.config_dir()).await?;
         if component.kind() != kind {
             return Err(self.other_kind(component.kind(), kind));
         }
-        let settings = settings(declaration, &component, own_config)?;
-        let made = Plugin::new(name, component, settings).await;
+        let granted = self.granted(project, declaration, &component)?;
+        let settings = settings(declaration, &component, own_config, granted)?;
+        let full_name =
+            project.map_or_else(|| name.to_owned(), |project| self.inner.projects.full_name(project, name));
+        let made = Plugin::new(&full_name, component, settings).await;
         let plugin = made.map_err(|error| error.to_string())?;
-        let made_of = Mutex::new(MadeOf { declaration: declaration.clone(), stamp });
-        Ok(Loaded { plugin, name: name.to_owned(), own_config: own_config.clone(), made_of })
+        let made_of = Mutex::new(self.made_of(project, declaration.clone(), stamp));
+        let (name, own_config) = (name.to_owned(), own_config.clone());
+        Ok(Loaded { plugin, project, name, full_name, own_config, made_of })
     }
 
-    /// What is declared under a name; the built-in plugins need no declaration.
-    fn declaration(&self, name: &str) -> Option<Declaration> {
-        let config = self.0.config.current();
-        let declared = config.plugins.get(name).cloned();
-        declared.or_else(|| builtin::find(name).map(|builtin| Declaration::of_builtin(builtin.name)))
+    /// What is declared under a name, and the project if its file says so. The user's word counts before that of a
+    /// project; the built-in plugins need no declaration.
+    fn declaration(&self, project: Option<i64>, name: &str) -> Option<(Option<i64>, Declaration)> {
+        if let Some(declared) = self.inner.config.current().plugins.get(name) {
+            return Some((None, declared.clone()));
+        }
+        if let Some(declared) = project.and_then(|project| self.inner.projects.find(project, name)) {
+            return Some((project, declared));
+        }
+        builtin::find(name).map(|builtin| (None, Declaration::of_builtin(builtin.name)))
+    }
+
+    fn made_of(&self, project: Option<i64>, declaration: Declaration, stamp: Option<Stamp>) -> MadeOf {
+        let user = project.map(|_| self.inner.config.current().plugins.clone());
+        MadeOf { declaration, stamp, user }
+    }
+
+    /// What the user granted to a component that is declared.
+    ///
+    /// # Errors
+    /// When a project names a digest that the file does not have.
+    fn granted(
+        &self,
+        project: Option<i64>,
+        declaration: &Declaration,
+        component: &Component,
+    ) -> Result<Grants, String> {
+        let named = declaration.sha256;
+        let is_named = named.is_none_or(|named| named == component.digest());
+        match (project, &declaration.source) {
+            (None, Source::Builtin(_)) => Ok(declaration.grants.to_grants()),
+            (None, Source::File(_)) if named.is_some() && is_named => Ok(declaration.grants.to_grants()),
+            (None, Source::File(_)) | (Some(_), Source::Builtin(_)) => Ok(Grants::default()),
+            (Some(_), Source::File(_)) if is_named => {
+                Ok(granted_by_user(&self.inner.config.current(), component.digest()))
+            }
+            (Some(_), Source::File(path)) => Err(format!(
+                "{} is not the file that `sha256` names: its digest is {}",
+                path.display(),
+                component.digest()
+            )),
+        }
     }
 
     fn unknown(&self, name: &str, kind: Kind) -> ToolError {
-        ToolError::invalid(names::unknown(name, kind, &self.0.config.current(), self.0.config.path()))
+        ToolError::invalid(names::unknown(name, kind, &self.inner.config.current(), self.inner.config.path()))
     }
 
     fn other_kind(&self, found: Kind, expected: Kind) -> String {
-        let there_are = names::of_kind(expected, &self.0.config.current());
+        let there_are = names::of_kind(expected, &self.inner.config.current());
         format!("it is a {found}, expected a {expected}. {there_are}")
     }
 
     fn config_dir(&self) -> &Path {
-        self.0.config.path().parent().unwrap_or(Path::new("/"))
+        self.inner.config.path().parent().unwrap_or(Path::new("/"))
     }
 
-    fn slot(&self, name: &str, own_config: &Map<String, Value>) -> Slot {
-        let key = (name.to_owned(), Value::Object(own_config.clone()).to_string());
-        let mut loaded = self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+    fn slot(&self, project: Option<i64>, name: &str, own_config: &Map<String, Value>) -> Slot {
+        let key = (project, name.to_owned(), Value::Object(own_config.clone()).to_string());
+        let mut loaded = self.inner.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if loaded.len() >= KEPT && !loaded.contains_key(&key) {
             loaded.retain(|_, slot| is_in_use(slot));
         }
@@ -237,7 +324,7 @@ impl Plugins {
     }
 
     fn all_loaded(&self) -> Vec<Arc<Loaded>> {
-        let loaded = self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = self.inner.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         // One that is being made is up to date.
         loaded.values().filter_map(|slot| slot.try_lock().ok()?.clone()).collect()
     }

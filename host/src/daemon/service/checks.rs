@@ -36,7 +36,12 @@ fn one(at: usize, args: &HealthArgs) -> Result<CheckSpec, ToolError> {
         schedule: Schedule {
             interval_ms,
             timeout_ms: bounds.of("timeout_ms", args.timeout_ms, usual.timeout_ms, TIMEOUT_MS)?,
-            start_period_ms: bounds.of("start_period_ms", args.start_period_ms, 0, (0, DAY_MS))?,
+            start_period_ms: bounds.of(
+                "start_period_ms",
+                args.start_period_ms,
+                usual.start_period_ms,
+                (0, DAY_MS),
+            )?,
             failure_threshold: bounds.of(
                 "failure_threshold",
                 args.failure_threshold,

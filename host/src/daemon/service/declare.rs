@@ -35,6 +35,8 @@ pub(super) fn new_spec(
         env_files: Vec::new(),
         env_profile: None,
         restart: RestartPolicy::default(),
+        schedule: None,
+        watch: None,
         health: Vec::new(),
         stop: StopSpec::default(),
         limits: Limits::default(),

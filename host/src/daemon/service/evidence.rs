@@ -6,7 +6,7 @@ use hostler_api::process::{Evidence, EvidenceLine};
 use hostler_api::view::ExitView;
 use hostler_model::RunNo;
 use hostler_model::text::{clip, readable};
-use hostler_store::{LogQuery, LogRow};
+use hostler_store::{LogQuery, LogRow, RunRecord};
 use hostler_supervisor::Snapshot;
 
 use super::{Service, ports};
@@ -29,16 +29,18 @@ impl Service {
             .collect();
         let facts = Some(&snapshot.run).filter(|facts| facts.run == run);
         let error = facts.and_then(|f| f.launch_error.clone());
-        let exit = match facts {
-            Some(facts) => facts.exit,
-            // It has been restarted meanwhile; the records know how that run ended.
-            None => self.recorded_exit(entry, run).await,
-        };
+        let recorded = self.recorded(entry, run).await;
+        let (known_exit, why) = recorded.map(|run| (run.exit, run.end_note)).unwrap_or_default();
+        // When it has been restarted meanwhile, the records know how that run ended.
+        let exit = facts.map_or(known_exit, |facts| facts.exit).map(|exit| {
+            let view = ExitView::from(&exit);
+            ExitView { reason: view.reason.clone().or(why), ..view }
+        });
         let port_holder = self.port_holder(&last_lines, &snapshot).await;
         // What is not known soon is known later: get_errors has it.
         let _ = tokio::time::timeout(EXPLAINED, self.errors.explained(entry.id, run)).await;
         let error_group = self.error_of_run(entry.id, run).await;
-        Evidence { exit: exit.as_ref().map(ExitView::from), last_lines, error, error_group, port_holder }
+        Evidence { exit, last_lines, error, error_group, port_holder }
     }
 
     async fn last_lines(&self, entry: &Entry, run: RunNo) -> Vec<LogRow> {
@@ -48,9 +50,9 @@ impl Service {
         rows
     }
 
-    async fn recorded_exit(&self, entry: &Entry, run: RunNo) -> Option<hostler_model::Exit> {
+    async fn recorded(&self, entry: &Entry, run: RunNo) -> Option<RunRecord> {
         let runs = self.store.runs(entry.id, 10).await.ok()?;
-        runs.rows.into_iter().find(|r| r.run == run)?.exit
+        runs.rows.into_iter().find(|r| r.run == run)
     }
 
     async fn port_holder(

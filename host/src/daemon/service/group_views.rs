@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use hostler_api::groups::{GroupView, MemberStatus, MemberView};
+use hostler_api::time::rfc3339;
 use hostler_model::Group;
-use hostler_model::groups::{Condition, GroupHealth, GroupStatus, Health, Member, Standing};
+use hostler_model::groups::{Condition, GroupHealth, GroupStatus, Health, Last, Member, Standing};
 use hostler_store::Project;
 
 use crate::daemon::registry::Entry;
@@ -46,6 +47,10 @@ pub(super) fn view(
 /// The view of a member.
 pub(super) fn member_view(member: &Member, standing: &Standing, process: Option<&Entry>) -> MemberView {
     let (status, why) = told(standing);
+    let next_run = process.and_then(|e| e.outlook.told().next_run);
+    let next_run = next_run.filter(|_| status == MemberStatus::Scheduled);
+    let next_run = next_run.map(|at| format!("next run at {}", rfc3339(at)));
+    let why = [why, next_run].into_iter().flatten().reduce(|why, next| format!("{why}; {next}"));
     let conditions: BTreeMap<String, Condition> =
         member.depends_on.iter().map(|(on, c)| (on.to_string(), *c)).collect();
     let mut kinds: Vec<Condition> = conditions.values().copied().collect();
@@ -84,6 +89,10 @@ fn told(standing: &Standing) -> (MemberStatus, Option<String>) {
         Standing::Backoff(why) => {
             (MemberStatus::Backoff, Some(format!("ended with {why}; it is started again")))
         }
+        Standing::Scheduled(Last::Failed(why)) => {
+            (MemberStatus::Scheduled, Some(format!("its last run ended with {why}")))
+        }
+        Standing::Scheduled(Last::None | Last::Completed) => (MemberStatus::Scheduled, None),
         Standing::Completed => (MemberStatus::Exited, None),
         Standing::Failed(why) => (MemberStatus::Failed, Some(why.clone())),
     }

@@ -1,21 +1,17 @@
-//! Groups: declare, start, stop, show.
+//! Groups: start, stop, show.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_api::groups::{
-    AddToGroup, CreateGroup, GroupList, GroupResult, GroupView, MemberArgs, MembersResult, StartGroup,
-    StopGroup,
-};
+use hostler_api::groups::{GroupList, GroupView, MembersResult, StartGroup, StopGroup};
 use hostler_api::process::WaitFor;
 use hostler_api::{ErrorKind, ToolError};
-use hostler_model::groups::{Condition, Declared, Member, SETTLE_MS, Standing, StopStrategy, summary};
+use hostler_model::groups::{StopStrategy, summary};
 use hostler_model::nearest::nearest;
-use hostler_model::{Group, ProcessName, Timestamp};
 use hostler_store::Project;
-use tokio::time::Instant;
 
 use super::group_views::{member_view, view};
+use super::group_waits::{all_rest, reached, wait};
 use super::waiting::{DEFAULT, LONGEST};
 use super::{Client, Patience, Service, in_words, list, store_error};
 use crate::daemon::groups::{Gone, GroupEntry, Shown};
@@ -25,76 +21,6 @@ use crate::daemon::registry::Entry;
 const AFTER_GRACE: Duration = Duration::from_secs(5);
 
 impl Service {
-    /// `create_group`.
-    ///
-    /// # Errors
-    /// When a name is not valid, a member is not known, or they wait for one another.
-    pub(crate) async fn create_group(
-        &self,
-        client: &Client,
-        request: CreateGroup,
-    ) -> Result<GroupResult, ToolError> {
-        let project = self.project(client, request.project.as_deref()).await?;
-        let name = name("name", &request.name)?;
-        let members = request.members.iter().map(|m| self.member(&project, m)).collect::<Result<_, _>>()?;
-        let stop_strategy = request.stop_strategy.unwrap_or_default();
-        let declared = Declared { name, description: request.description, members, stop_strategy };
-        let group = Group::new(declared).map_err(|e| ToolError::invalid(format!("create_group: {e}")))?;
-        let _declaring = self.groups.declaring.lock().await;
-        self.put_group(&project, group).await
-    }
-
-    /// `add_to_group`.
-    ///
-    /// # Errors
-    /// As [`Self::create_group`].
-    pub(crate) async fn add_to_group(
-        &self,
-        client: &Client,
-        request: AddToGroup,
-    ) -> Result<GroupResult, ToolError> {
-        let _declaring = self.groups.declaring.lock().await;
-        let entry = self.group(client, request.project.as_deref(), &request.group).await?;
-        let member = self.member(&entry.project, &request.member)?;
-        let group = with_member(entry.shown().group, member)?;
-        self.put_group(&entry.project, group).await
-    }
-
-    /// Puts a process into a group, which is made when there is none; what it depends on there stays.
-    pub(super) async fn join_group(&self, process: &Entry, name: ProcessName) -> Result<(), ToolError> {
-        let _declaring = self.groups.declaring.lock().await;
-        let group = match self.groups.find(process.project.id, name.as_str()) {
-            Some(entry) => entry.shown().group,
-            None => empty(name)?,
-        };
-        if group.member(process.name.as_str()).is_some() {
-            return Ok(());
-        }
-        let member = Member { process: process.name.clone(), depends_on: Default::default(), delay_ms: 0 };
-        let group = with_member(group, member)?;
-        self.groups.put(&process.project, group).await.map(drop).map_err(store_error)
-    }
-
-    async fn put_group(&self, project: &Project, group: Group) -> Result<GroupResult, ToolError> {
-        let entry = self.groups.put(project, group).await.map_err(store_error)?;
-        Ok(GroupResult { group: self.group_view(&entry) })
-    }
-
-    /// A member of known processes.
-    fn member(&self, project: &Project, args: &MemberArgs) -> Result<Member, ToolError> {
-        let process = name("process", &args.process)?;
-        if self.registry.find(project.id, process.as_str()).is_none() {
-            let mut error = self.not_found(project, process.as_str());
-            error.message.push_str("; a member is declared with start_process first");
-            return Err(error);
-        }
-        let common = args.condition.unwrap_or_default();
-        let named = args.depends_on.iter().map(|on| Ok((name("depends_on", on)?, common)));
-        let single = args.conditions.iter().map(|(on, c)| Ok((name("conditions", on)?, *c)));
-        let depends_on = named.chain(single).collect::<Result<_, ToolError>>()?;
-        Ok(Member { process, depends_on, delay_ms: args.delay_ms.unwrap_or(0) })
-    }
-
     /// The group that a call is about: by name in the project, or by `project/name`.
     pub(super) async fn group(
         &self,
@@ -314,97 +240,4 @@ const WHY_CHARS: usize = 1_500;
 
 fn gone(_: Gone) -> ToolError {
     ToolError::internal("the daemon is shutting down or the group was removed; call again")
-}
-
-/// Reads a name.
-fn name(field: &str, text: &str) -> Result<ProcessName, ToolError> {
-    ProcessName::try_from(text.to_owned()).map_err(|e| ToolError::invalid(format!("`{field}`: {e}")))
-}
-
-/// Reads the name of the group that a process is to join.
-pub(super) fn name_of(group: Option<&str>) -> Result<Option<ProcessName>, ToolError> {
-    group.map(|group| name("group", group)).transpose()
-}
-
-fn empty(name: ProcessName) -> Result<Group, ToolError> {
-    let stop_strategy = StopStrategy::default();
-    let declared = Declared { name, description: None, members: Vec::new(), stop_strategy };
-    Group::new(declared).map_err(|e| ToolError::invalid(e.to_string()))
-}
-
-/// The group with one more member, or with this one declared anew.
-fn with_member(group: Group, member: Member) -> Result<Group, ToolError> {
-    let mut declared = Declared::from(group);
-    match declared.members.iter_mut().find(|m| m.process == member.process) {
-        Some(known) => *known = member,
-        None => declared.members.push(member),
-    }
-    Group::new(declared).map_err(|e| ToolError::invalid(e.to_string()))
-}
-
-/// How far a wait has come.
-enum Reached {
-    /// All members are as was asked, or some will not be.
-    Decided(bool),
-    /// Not yet; time alone may decide it then.
-    NotYet(Option<Timestamp>),
-}
-
-/// Whether a started group is as was wished.
-fn reached(shown: &Shown, goal: Option<WaitFor>, now: Timestamp) -> Reached {
-    let (standings, _, _) = summary(&shown.group, &shown.run, now);
-    let condition = match goal {
-        Some(WaitFor::Started) => Condition::Started,
-        // A member without checks cannot be more than ready.
-        None | Some(WaitFor::Ready | WaitFor::Healthy) => Condition::Ready,
-        Some(WaitFor::Exited) => Condition::Completed,
-    };
-    let (mut all, mut open, mut look_again) = (true, false, None);
-    for standing in &standings {
-        let fulfilled = match (goal, standing) {
-            // Without a wish it is enough that it lives: whether its checks pass is not waited for.
-            (None, Standing::Up { since, .. }) => (now >= since.plus_ms(SETTLE_MS)).then_some(true),
-            _ => standing.fulfils(condition, now),
-        };
-        if let (None, Standing::Up { since, .. }) = (fulfilled, standing) {
-            let settled = since.plus_ms(SETTLE_MS);
-            look_again = (settled > now).then_some(settled).into_iter().chain(look_again).min();
-        }
-        open |= fulfilled.is_none();
-        all &= fulfilled != Some(false);
-    }
-    if open { Reached::NotYet(look_again) } else { Reached::Decided(all) }
-}
-
-fn all_rest(shown: &Shown, now: Timestamp) -> Reached {
-    let (standings, _, _) = summary(&shown.group, &shown.run, now);
-    let rests = |s: &Standing| matches!(s, Standing::Stopped | Standing::Completed | Standing::Failed(_));
-    if standings.iter().all(rests) { Reached::Decided(true) } else { Reached::NotYet(None) }
-}
-
-/// Waits until it is decided; none when time is up, or the wait was cut short.
-async fn wait(
-    entry: &GroupEntry,
-    timeout: Duration,
-    patience: &Patience,
-    reached: impl Fn(&Shown, Timestamp) -> Reached,
-) -> Option<bool> {
-    let mut shown = entry.watch();
-    let deadline = Instant::now() + timeout;
-    loop {
-        let now = crate::daemon::now();
-        let look_again = match reached(&shown.borrow_and_update(), now) {
-            Reached::Decided(all) => return Some(all),
-            Reached::NotYet(at) => at.map(|at| Instant::now() + Duration::from_millis(at.ms_since(now) + 1)),
-        };
-        tokio::select! {
-            changed = shown.changed() => if changed.is_err() { return None },
-            () = tokio::time::sleep_until(look_again.unwrap_or(deadline).min(deadline)) => {
-                if Instant::now() >= deadline {
-                    return None;
-                }
-            }
-            () = patience.cut_short.cancelled() => return None,
-        }
-    }
 }

@@ -23,7 +23,7 @@ impl Service {
     pub(super) fn follow_health(&self, entry: &Arc<Entry>) {
         self.checkers.follow(entry, || Means {
             store: self.store.clone(),
-            plugins: self.plugins.clone(),
+            plugins: self.plugins.of(entry.project.id),
             errors: self.errors.clone(),
             surroundings: self.surroundings(entry),
         });

@@ -116,6 +116,7 @@ impl Service {
             limits: limits_in_force(&snapshot.spec.limits, held),
             plugins: plugins_in_use(&snapshot.spec),
             health,
+            watching: views::watching(&entry),
             evidence,
             log_lines,
         })

@@ -1,35 +1,24 @@
-//! Reading output: pages of it, its tail, and what is newer.
+//! Reading output: pages of it, of one process or of several in one order of time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hostler_api::ToolError;
-use hostler_api::logs::{
-    GetLogs, Level, LogFormat, LogPage, LogRecord, LogTail, Order, StreamFilter, TailLogs,
-};
-use hostler_api::time::{parse_instant, rfc3339, time_of_day};
+use hostler_api::logs::{GetLogs, Level, LogFormat, LogPage, Order, StreamFilter};
+use hostler_api::time::parse_instant;
 use hostler_model::event::Severity;
-use hostler_model::text::{clip, readable};
 use hostler_model::{ProcessId, RunNo, Stream, Timestamp};
 use hostler_store::{LogPoint, LogQuery, LogRow};
-use regex::Regex;
-use tokio::time::Instant;
 
-use super::logs_places::{Places, cursor, parse_cursor};
-use super::waiting::{LONGEST, new_lines, pattern_of};
-use super::{Client, Patience, Service, store_error};
+use super::logs_form::{Form, render};
+use super::logs_places::Places;
+use super::{Client, Service, store_error};
 use crate::daemon::registry::Entry;
 
 /// An answer has at most about this many characters of output.
 pub(super) const ANSWER_CHARS: usize = 10_000;
-/// One line is cut here, unless the call says otherwise.
-const LINE_CHARS: u32 = 2_000;
-const MAX_LINE_CHARS: u32 = 256 * 1024;
 const DEFAULT_LINES: u32 = 100;
-const DEFAULT_TAIL: u32 = 50;
 const MAX_LINES: u32 = 1_000;
-const DEFAULT_WAIT: Duration = Duration::from_secs(10);
-/// Lines are longer on disk than shown: terminal escapes, long lines.
+/// What is read for an answer, bytes: lines are longer on disk than shown, with terminal escapes or cut.
 const READ_BYTES: usize = 8 << 20;
 
 impl Service {
@@ -42,7 +31,7 @@ impl Service {
         let form = Form::of(request.format, request.max_line_chars);
         let limit = request.limit.unwrap_or(DEFAULT_LINES).clamp(1, MAX_LINES) as usize;
         let places = Places::read(request.cursor.as_deref(), &entries)?;
-        let query = query(&request, limit)?;
+        let query = LogQuery { max_bytes: read_bytes(entries.len()), ..query(&request, limit)? };
         let mut pages = Vec::new();
         for entry in &entries {
             entry.caught_up().await;
@@ -60,7 +49,7 @@ impl Service {
             pages.push((Arc::clone(entry), self.store.logs(query).await.map_err(store_error)?));
         }
         let newest_first = query.order == hostler_store::Order::Desc;
-        let (mut rows, next) = merge(pages, newest_first, limit, form);
+        let Merged { mut rows, next } = merge(pages, newest_first, limit, form);
         let next_cursor = next.text(entries.len() == 1);
         let truncated = next_cursor.is_some();
         // Without an order it is a tail: the newest, as they are read, oldest first.
@@ -75,102 +64,7 @@ impl Service {
         Ok(LogPage { lines, text, count, next_cursor, truncated, note })
     }
 
-    /// `tail_logs`.
-    ///
-    /// # Errors
-    /// When an argument is wrong or there is no such process.
-    pub(crate) async fn tail(
-        &self,
-        client: &Client,
-        request: TailLogs,
-        patience: &Patience,
-    ) -> Result<LogTail, ToolError> {
-        let pattern = request.until_pattern.as_deref().map(|p| pattern_of("until_pattern", p)).transpose()?;
-        let entries = self.logged(client, &request.project, &request.process, &request.group).await?;
-        let [entry] = &entries[..] else {
-            return Err(ToolError::invalid(
-                "tail_logs follows one process: give `process`; get_logs and search_logs take a `group`",
-            ));
-        };
-        let lines = request.lines.unwrap_or(DEFAULT_TAIL).clamp(1, MAX_LINES) as usize;
-        let wait = request.wait_ms.map_or(DEFAULT_WAIT, Duration::from_millis).min(LONGEST);
-        entry.caught_up().await;
-        let form = Form::of(request.format, request.max_line_chars);
-        let waits = request.follow || pattern.is_some();
-        let wait = if waits { wait } else { Duration::ZERO };
-        let wanted = Wanted { entry, form, lines, pattern, wait };
-        match &request.cursor {
-            Some(text) => self.newer(&wanted, parse_cursor(text)?, patience).await,
-            None => self.newest(&wanted, request.follow, patience).await,
-        }
-    }
-
-    /// The newest lines; and where a pattern is not among them, or there are none to follow on, what comes after.
-    async fn newest(
-        &self,
-        wanted: &Wanted<'_>,
-        follow: bool,
-        patience: &Patience,
-    ) -> Result<LogTail, ToolError> {
-        let Wanted { entry, form, lines, .. } = *wanted;
-        let is_live = entry.may_write();
-        let query = LogQuery { max_bytes: READ_BYTES, ..LogQuery::newest(entry.id, lines) };
-        let page = self.store.logs(query).await.map_err(store_error)?;
-        let newest = page.rows.first().map_or(LogPoint { run: RunNo(0), seq: 0 }, LogRow::point);
-        let found = wanted.pattern.is_none() || wanted.position(&page.rows).is_some();
-        if !found || (follow && page.rows.is_empty()) {
-            return self.newer(wanted, newest, patience).await;
-        }
-        let shown = form.fitting(&page.rows);
-        let rows: Vec<&LogRow> = page.rows[..shown].iter().rev().collect();
-        let truncated = page.more || shown < page.rows.len();
-        Ok(tail(entry, form, &rows, newest, true, truncated, is_live))
-    }
-
-    /// What is newer than a point; waits for it, and for a pattern.
-    async fn newer(
-        &self,
-        wanted: &Wanted<'_>,
-        after: LogPoint,
-        patience: &Patience,
-    ) -> Result<LogTail, ToolError> {
-        let Wanted { entry, form, lines, wait, .. } = *wanted;
-        let deadline = Instant::now() + wait;
-        let mut logs = entry.logs.subscribe();
-        let mut snapshots = entry.handle.watch();
-        loop {
-            logs.mark_unchanged();
-            snapshots.mark_unchanged();
-            // Looked at before the lines are read: what comes after the last line is its end, never before.
-            let is_live = entry.may_write();
-            let query = LogQuery { limit: lines, max_bytes: READ_BYTES, ..new_lines(entry.id, None, after) };
-            let page = self.store.logs(query).await.map_err(store_error)?;
-            let matched = wanted.position(&page.rows);
-            let came = match wanted.pattern {
-                Some(_) => matched.is_some(),
-                None => !page.rows.is_empty() || wait.is_zero(),
-            };
-            let late = Instant::now() >= deadline || patience.cut_short.is_cancelled();
-            if came || page.more || late || !is_live {
-                let rows = &page.rows[..matched.map_or(page.rows.len(), |at| at + 1)];
-                let shown = form.fitting(rows);
-                let newest = rows[..shown].last().map_or(after, LogRow::point);
-                let truncated = page.more || shown < rows.len();
-                // A match that did not fit into the answer comes with the next one.
-                let done = came && (wanted.pattern.is_none() || shown == rows.len());
-                let rows: Vec<&LogRow> = rows[..shown].iter().collect();
-                return Ok(tail(entry, form, &rows, newest, done, truncated, is_live));
-            }
-            tokio::select! {
-                _ = logs.changed() => {}
-                _ = snapshots.changed() => {}
-                () = tokio::time::sleep_until(deadline) => {}
-                () = patience.cut_short.cancelled() => {}
-            }
-        }
-    }
-
-    /// The process that was named, or the members of the group.
+    /// The processes that were named, with commas between them, or the members of the group.
     pub(super) async fn logged(
         &self,
         client: &Client,
@@ -179,58 +73,107 @@ impl Service {
         group: &Option<String>,
     ) -> Result<Vec<Arc<Entry>>, ToolError> {
         match (process, group) {
-            (Some(process), None) => Ok(vec![self.entry(client, project.as_deref(), process).await?]),
+            (Some(names), None) => {
+                let mut entries: Vec<Arc<Entry>> = Vec::new();
+                for name in names.split(',').map(str::trim) {
+                    let entry = self.entry(client, project.as_deref(), name).await?;
+                    if entries.iter().all(|known| known.id != entry.id) {
+                        entries.push(entry);
+                    }
+                }
+                Ok(entries)
+            }
             (None, Some(group)) => {
-                let group = self.group(client, project.as_deref(), group).await?;
-                Ok(self.members_of(&group))
+                let found = self.group(client, project.as_deref(), group).await?;
+                let members = self.members_of(&found);
+                if members.is_empty() {
+                    return Err(ToolError::invalid(format!("the group `{group}` has no members yet")));
+                }
+                Ok(members)
             }
             (Some(_), Some(_)) => Err(ToolError::invalid("give either `process` or `group`, not both")),
-            (None, None) => {
-                Err(ToolError::invalid("the argument `process` is missing: name, project/name or id"))
-            }
+            (None, None) => Err(ToolError::invalid(
+                "the argument `process` is missing: name, project/name or id, or several with commas between them; or \
+                 give a `group`",
+            )),
         }
     }
 }
 
-/// Rows of several processes in one order of time, as many as are wanted and fit, and where to go on.
-fn merge(
+/// What is read of each of so many processes, bytes.
+pub(super) fn read_bytes(processes: usize) -> usize {
+    READ_BYTES / processes.max(1)
+}
+
+/// Rows of several processes in one order, and where to go on in those that have more.
+pub(super) struct Merged {
+    pub(super) rows: Vec<(Arc<Entry>, LogRow)>,
+    pub(super) next: Places,
+}
+
+/// One process of a merge.
+struct Source {
+    entry: Arc<Entry>,
+    rows: std::iter::Peekable<std::vec::IntoIter<LogRow>>,
+    /// Further rows match behind those that were read.
+    more: bool,
+    /// The last row that was taken.
+    last: Option<LogPoint>,
+}
+
+impl Source {
+    /// Whether its next row is not known: it may be the next of all.
+    fn is_unread(&mut self) -> bool {
+        self.more && self.rows.peek().is_none()
+    }
+
+    /// Where to go on; none when all was taken.
+    fn place_behind(mut self, newest_first: bool) -> Option<LogPoint> {
+        match (self.last, self.rows.peek()) {
+            (Some(last), Some(_)) => Some(last),
+            (last, None) => last.filter(|_| self.more),
+            // None of its rows was taken: on at its first one, this one included.
+            (None, Some(row)) if newest_first => Some(LogPoint { seq: row.seq + 1, ..row.point() }),
+            (None, Some(row)) => Some(LogPoint { seq: row.seq - 1, ..row.point() }),
+        }
+    }
+}
+
+/// Rows of several processes in one order of time, as many as are wanted and fit into an answer; at least one.
+pub(super) fn merge(
     pages: Vec<(Arc<Entry>, hostler_store::LogPage)>,
     newest_first: bool,
     limit: usize,
     form: Form,
-) -> (Vec<(Arc<Entry>, LogRow)>, Places) {
-    let (mut merged, mut used, mut next) = (Vec::new(), 0, Places::default());
-    let mut left: Vec<_> = pages
+) -> Merged {
+    let (mut rows, mut used) = (Vec::new(), 0);
+    let mut sources: Vec<Source> = pages
         .into_iter()
-        .map(|(entry, page)| (entry, page.rows.into_iter().peekable(), page.more, None))
+        .map(|(entry, page)| Source {
+            entry,
+            rows: page.rows.into_iter().peekable(),
+            more: page.more,
+            last: None,
+        })
         .collect();
-    while merged.len() < limit {
-        let heads = left.iter_mut().filter_map(|(entry, rows, _, last)| {
-            let time = rows.peek()?.time;
-            Some((if newest_first { -time.0 } else { time.0 }, entry, rows, last))
+    while rows.len() < limit && !sources.iter_mut().any(Source::is_unread) {
+        let heads = sources.iter_mut().filter_map(|source| {
+            let time = source.rows.peek()?.time.0;
+            Some((if newest_first { -time } else { time }, source))
         });
-        let Some((_, entry, rows, last)) = heads.min_by_key(|(time, ..)| *time) else { break };
-        let cost = rows.peek().map_or(0, |row| form.cost(row));
-        if used > 0 && used + cost > ANSWER_CHARS {
+        let Some((_, source)) = heads.min_by_key(|(time, _)| *time) else { break };
+        let Some(row) = source.rows.next_if(|row| used == 0 || used + form.cost(row) <= ANSWER_CHARS) else {
             break;
-        }
-        used += cost;
-        let Some(row) = rows.next() else { break };
-        *last = Some(row.point());
-        merged.push((Arc::clone(entry), row));
-    }
-    for (entry, mut rows, more, last) in left {
-        let place = match (last, rows.peek()) {
-            (Some(last), Some(_)) => Some(last),
-            (Some(last), None) => more.then_some(last),
-            // None of its rows was shown: on at its first one, this one included.
-            (None, Some(row)) if newest_first => Some(LogPoint { seq: row.seq + 1, ..row.point() }),
-            (None, Some(row)) => Some(LogPoint { seq: row.seq - 1, ..row.point() }),
-            (None, None) => None,
         };
-        next.0.extend(place.map(|place| (entry.id, place)));
+        used += form.cost(&row);
+        source.last = Some(row.point());
+        rows.push((Arc::clone(&source.entry), row));
     }
-    (merged, next)
+    let places = sources.into_iter().filter_map(|source| {
+        let id = source.entry.id;
+        Some((id, source.place_behind(newest_first)?))
+    });
+    Merged { rows, next: Places(places.collect()) }
 }
 
 /// The filters of a request, for a process that is filled in later.
@@ -251,136 +194,8 @@ fn query(request: &GetLogs, limit: usize) -> Result<LogQuery, ToolError> {
         since: time("since", &request.since)?,
         until: time("until", &request.until)?,
         order: if ascending { hostler_store::Order::Asc } else { hostler_store::Order::Desc },
-        max_bytes: READ_BYTES,
         ..LogQuery::newest(ProcessId(0), limit)
     })
-}
-
-/// What a tail is asked for.
-struct Wanted<'a> {
-    entry: &'a Entry,
-    form: Form,
-    lines: usize,
-    pattern: Option<Regex>,
-    wait: Duration,
-}
-
-impl Wanted<'_> {
-    /// Where the pattern first matches.
-    fn position(&self, rows: &[LogRow]) -> Option<usize> {
-        let pattern = self.pattern.as_ref()?;
-        rows.iter().position(|row| pattern.is_match(&readable(&row.raw)))
-    }
-}
-
-/// How lines are shown.
-#[derive(Clone, Copy)]
-pub(super) struct Form {
-    format: LogFormat,
-    line_chars: usize,
-}
-
-impl Form {
-    pub(super) fn of(format: LogFormat, line_chars: Option<u32>) -> Self {
-        let line_chars = line_chars.unwrap_or(LINE_CHARS).clamp(1, MAX_LINE_CHARS);
-        Self { format, line_chars: line_chars as usize }
-    }
-
-    /// How many of the rows fit into one answer; at least one.
-    fn fitting(self, rows: &[LogRow]) -> usize {
-        let mut used = 0;
-        let fitting = rows.iter().take_while(|row| {
-            let first = used == 0;
-            used += self.cost(row);
-            first || used <= ANSWER_CHARS
-        });
-        fitting.count()
-    }
-
-    /// About how many characters of an answer a line takes: its text, and time and mark or the keys of a record.
-    pub(super) fn cost(self, row: &LogRow) -> usize {
-        let overhead = if self.format == LogFormat::Text { 16 } else { 120 };
-        row.raw.len().min(self.line_chars) + overhead
-    }
-
-    fn message(self, row: &LogRow) -> String {
-        clip(readable(&row.raw), self.line_chars)
-    }
-
-    /// What a parser found the line to say; the text of each line where an event has many.
-    fn parsed(self, row: &LogRow) -> String {
-        match &row.event {
-            Some(event) if event.last_seq == row.seq => {
-                clip(readable(event.message.as_bytes()), self.line_chars)
-            }
-            Some(_) | None => self.message(row),
-        }
-    }
-}
-
-/// The rows as they are asked for; `named`: as text, each with its process.
-fn render(rows: &[(&Entry, &LogRow)], form: Form, named: bool) -> (Option<Vec<LogRecord>>, Option<String>) {
-    match form.format {
-        LogFormat::Records => {
-            let records = rows.iter().map(|(entry, row)| record(&entry.full_name(), row, form));
-            (Some(records.collect()), None)
-        }
-        LogFormat::Text => {
-            let line = |(entry, row): &(&Entry, &LogRow)| {
-                if named { format!("{} {}", entry.name, text_line(row, form)) } else { text_line(row, form) }
-            };
-            (None, Some(rows.iter().map(line).collect::<Vec<_>>().join("\n")))
-        }
-    }
-}
-
-pub(super) fn record(process: &str, row: &LogRow, form: Form) -> LogRecord {
-    LogRecord {
-        seq: row.seq,
-        run: row.run.0,
-        time: rfc3339(row.time),
-        process: process.to_owned(),
-        stream: row.stream,
-        level: Level::of(row.level),
-        message: form.parsed(row),
-        continued: row.flags.is_continued(),
-        fields: row
-            .event
-            .iter()
-            .flat_map(|e| &e.fields)
-            .map(|(k, v)| (k.clone(), v.clone().into()))
-            .collect(),
-    }
-}
-
-fn text_line(row: &LogRow, form: Form) -> String {
-    let mark = if row.stream == Stream::Stderr { 'E' } else { ' ' };
-    format!("{} {mark} {}", time_of_day(row.time), form.message(row))
-}
-
-fn tail(
-    entry: &Entry,
-    form: Form,
-    rows: &[&LogRow],
-    newest: LogPoint,
-    done: bool,
-    truncated: bool,
-    live: bool,
-) -> LogTail {
-    let rows: Vec<(&Entry, &LogRow)> = rows.iter().map(|row| (entry, *row)).collect();
-    let (lines, text) = render(&rows, form, false);
-    let cursor = cursor(newest);
-    let note = if !done && !live && !truncated {
-        Some(format!("`{}` has ended, so no more lines will come; get_process_info says how", entry.name))
-    } else if !done {
-        Some(format!(
-            "not yet; go on with tail_logs {{\"process\": \"{}\", \"cursor\": \"{cursor}\", \"follow\": true}}",
-            entry.name
-        ))
-    } else {
-        None
-    };
-    LogTail { lines, text, count: rows.len() as u32, cursor, done, live, truncated, note }
 }
 
 fn page_note(request: &GetLogs, truncated: bool, next: Option<&str>, empty: bool) -> Option<String> {

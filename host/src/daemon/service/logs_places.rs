@@ -15,21 +15,23 @@ use crate::daemon::registry::Entry;
 pub(super) struct Places(pub(super) BTreeMap<ProcessId, LogPoint>);
 
 impl Places {
-    /// Reads a cursor of these processes.
+    /// Reads a cursor of these processes. Places in others are those of members that left their group: what they wrote
+    /// is not asked for any more.
     ///
     /// # Errors
-    /// When it is none of theirs.
+    /// When it has no place in any of these processes.
     pub(super) fn read(text: Option<&str>, entries: &[Arc<Entry>]) -> Result<Self, ToolError> {
+        let Some(text) = text else { return Ok(Self::default()) };
         let mut places = BTreeMap::new();
-        for part in text.into_iter().flat_map(|text| text.split(',')) {
+        for part in text.split(',') {
             let (entry, place) = match part.split_once(':') {
                 Some((id, place)) => (entries.iter().find(|e| e.id.to_string() == id), place),
                 None => (entries.first().filter(|_| entries.len() == 1), part),
             };
-            let entry = entry.ok_or_else(|| not_a_cursor(part))?;
-            places.insert(entry.id, parse_cursor(place)?);
+            let place = parse_cursor(place)?;
+            places.extend(entry.map(|entry| (entry.id, place)));
         }
-        Ok(Self(places))
+        if places.is_empty() { Err(not_a_cursor(text)) } else { Ok(Self(places)) }
     }
 
     /// The cursor; none when there is nothing further. `alone`: there is but one process.
@@ -43,7 +45,7 @@ impl Places {
 }
 
 /// A place in the output of one process: `RUN.SEQ`.
-pub(super) fn cursor(point: LogPoint) -> String {
+fn cursor(point: LogPoint) -> String {
     format!("{}.{}", point.run, point.seq)
 }
 
@@ -51,7 +53,7 @@ pub(super) fn cursor(point: LogPoint) -> String {
 ///
 /// # Errors
 /// When it is none.
-pub(super) fn parse_cursor(text: &str) -> Result<LogPoint, ToolError> {
+fn parse_cursor(text: &str) -> Result<LogPoint, ToolError> {
     let parts = text.split_once('.').and_then(|(run, seq)| Some((run.parse().ok()?, seq.parse().ok()?)));
     parts.map(|(run, seq)| LogPoint { run: RunNo(run), seq }).ok_or_else(|| not_a_cursor(text))
 }

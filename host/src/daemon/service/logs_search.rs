@@ -17,7 +17,8 @@ use hostler_model::{ProcessId, RunNo, Stream, Timestamp};
 use hostler_store::{FieldFilter, Found, LogPoint, LogQuery, Matcher, Order, Search, Searched};
 use serde_json::Value;
 
-use super::logs::{ANSWER_CHARS, Form, record};
+use super::logs::ANSWER_CHARS;
+use super::logs_form::{Form, record};
 use super::logs_places::Places;
 use super::{Client, Patience, Service, store_error};
 use crate::daemon::registry::Entry;

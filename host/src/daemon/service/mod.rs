@@ -5,18 +5,23 @@ mod declare;
 mod error_views;
 mod errors;
 mod evidence;
+mod group_declare;
 mod group_views;
+mod group_waits;
 mod groups;
 mod health;
 mod lifetimes;
 mod listing;
 mod logs;
+mod logs_form;
 mod logs_places;
 mod logs_search;
+mod logs_tail;
 mod operate;
 mod overview;
 mod ports;
 mod readiness;
+mod stack_files;
 mod stacks;
 mod stats;
 mod surroundings;
@@ -46,11 +51,13 @@ use super::groups::Groups;
 use super::health::Checkers;
 use super::home::Home;
 use super::ingest::Ingest;
+use super::journals::Journals;
 use super::monitor::Monitor;
 use super::plugins::Plugins;
 use super::quota::{Calls, Quota};
 use super::recorder::Recorder;
 use super::registry::{Entry, Registry};
+use super::triggers::Triggers;
 
 /// The parts of a running daemon.
 pub(crate) struct Service {
@@ -62,11 +69,13 @@ pub(crate) struct Service {
     pub(crate) ingest: Ingest,
     pub(crate) boot_id: Arc<str>,
     pub(crate) degraded: Degraded,
+    pub(crate) journals: Journals,
     pub(crate) backlog: Backlog,
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) plugins: Plugins,
     pub(crate) errors: Errors,
     pub(crate) checkers: Checkers,
+    pub(crate) triggers: Triggers,
     pub(crate) config: ConfigFile,
     /// Starts of all clients together.
     pub(crate) starts: Quota,
@@ -243,6 +252,7 @@ impl Service {
             ingest: self.ingest.clone(),
             boot_id: self.boot_id.clone(),
             degraded: self.degraded.clone(),
+            journals: self.journals.clone(),
             backlog: self.backlog.clone(),
             errors: self.errors.clone(),
         })
@@ -252,8 +262,8 @@ impl Service {
     ///
     /// # Errors
     /// When it was one too many: when to try again.
-    pub(crate) fn count_call(&self, client: &Client, reads: bool) -> Result<(), ToolError> {
-        client.calls.count(reads, &self.config.current().limits, super::now())
+    pub(crate) fn count_call(&self, client: &Client, tool: &str, reads: bool) -> Result<(), ToolError> {
+        client.calls.count(tool, reads, &self.config.current().limits, super::now())
     }
 
     /// The daemon about itself.

@@ -38,8 +38,8 @@ impl Service {
         let name = ProcessName::try_from(request.name.clone())
             .map_err(|e| ToolError::invalid(format!("`name`: {e}")))?;
         let project = self.project(client, request.project.as_deref()).await?;
-        let group = super::groups::name_of(request.spec.group.as_deref())?;
-        self.plugins.check(&request.spec).await?;
+        let group = super::group_declare::name_of(request.spec.group.as_deref())?;
+        self.plugins.of(project.id).check(&request.spec).await?;
         self.count_start()?;
         let declaring = self.declaring.lock().await;
         let (entry, Redeclared { spec, program, note }) = match self.registry.find(project.id, name.as_str())
@@ -133,8 +133,14 @@ impl Service {
         let entry = Arc::new(Entry::new(id, project, name, handle));
         self.registry.insert(entry.clone());
         self.follow_health(&entry);
+        self.follow_triggers(&entry);
         self.leases.grant(id, lifetime);
         entry
+    }
+
+    /// Sees to it that the schedule and the files of a process are followed.
+    pub(super) fn follow_triggers(&self, entry: &Arc<Entry>) {
+        self.triggers.follow(entry, || self.recorder(&entry.project, &entry.name));
     }
 
     /// A process that is known, and is to be started, perhaps with another declaration.
@@ -178,8 +184,8 @@ impl Service {
     ) -> Result<StartResult, ToolError> {
         let wish = Wish::read(&request.wait)?;
         let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
-        let group = super::groups::name_of(request.spec.group.as_deref())?;
-        self.plugins.check(&request.spec).await?;
+        let group = super::group_declare::name_of(request.spec.group.as_deref())?;
+        self.plugins.of(entry.project.id).check(&request.spec).await?;
         self.count_start()?;
         let declaring = self.declaring.lock().await;
         let old = entry.handle.snapshot().spec;
@@ -324,6 +330,7 @@ impl Service {
         self.leases.grant(entry.id, Lifetime::Persistent);
         self.monitor.forget(entry.id);
         self.checkers.forget(entry.id);
+        self.triggers.forget(entry.id);
         match self.store.remove_process(entry.id).await {
             Ok(_) => Ok(()),
             Err(StoreError::NotFound(_)) => Ok(()),

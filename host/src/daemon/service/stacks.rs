@@ -8,23 +8,22 @@ use hostler_api::stack::{Action, ApplyConfig, ApplyResult, ChangeView};
 use hostler_api::{ErrorKind, ToolError};
 use hostler_config::{Change, Current, FILE_NAME, PlannedChange, Stack};
 use hostler_model::{Group, ProcessName, ProcessSpec};
-use hostler_store::{Project, StackItems};
+use hostler_store::{Project, StackItems, StoreError};
 
 use super::waiting::{DEFAULT, LONGEST};
-use super::{Client, Patience, Service, declare, gone, project_root, store_error};
-use crate::daemon::{resolve, trust};
+use super::{Client, Patience, Service, gone, project_root, stack_files, store_error};
+use crate::daemon::plugins::projects::Declared;
+use crate::daemon::trust;
 
 /// After the grace of a stop, the kernel needs a moment to carry out SIGKILL.
 const AFTER_GRACE: Duration = Duration::from_secs(5);
-/// A larger file is none that a person wrote.
-const MAX_FILE: u64 = 1 << 20;
-
 /// A file that was read, and what is to be done for it.
 struct Work {
     file: PathBuf,
     project: Project,
     stack: Stack,
     wanted: BTreeMap<ProcessName, ProcessSpec>,
+    plugins: Declared,
     before: StackItems,
     changes: Vec<PlannedChange>,
     trusted: bool,
@@ -46,7 +45,7 @@ impl Service {
         if request.down {
             return self.take_down(&file, request.dry_run).await;
         }
-        let work = self.plan_stack(client, file).await?;
+        let work = self.plan_stack(client, file, &request).await?;
         if request.dry_run {
             return Ok(work.result("nothing was changed: this is what would be"));
         }
@@ -65,21 +64,26 @@ impl Service {
         std::fs::canonicalize(&file).unwrap_or(file)
     }
 
-    async fn plan_stack(&self, client: &Client, file: PathBuf) -> Result<Work, ToolError> {
-        let (text, dir) = read_file(&file)?;
+    async fn plan_stack(
+        &self,
+        client: &Client,
+        file: PathBuf,
+        request: &ApplyConfig,
+    ) -> Result<Work, ToolError> {
+        let (text, dir) = stack_files::text(&file)?;
         let project = self.ensure_project(&project_root(&dir)).await?;
-        let stack = parse(&file, &dir, &text)?;
-        let mut wanted = BTreeMap::new();
+        let stack = stack_files::parse(&file, &dir, &text, request)?;
+        let plugins = stack_files::plugins(&file, &dir, &stack)?;
         for (name, declared) in &stack.processes {
-            let named = |e: ToolError| ToolError::new(e.kind, format!("process `{name}`: {}", e.message));
-            self.plugins.check(&declared.args).await.map_err(named)?;
-            let spec = declare::new_spec(&declared.args, &project, &client.search_path).map_err(named)?;
-            wanted.insert(name.clone(), spec);
+            // Its own plugins are not touched before the file is trusted.
+            let checked = self.plugins.of(project.id).check_but(&declared.args, &plugins).await;
+            checked.map_err(|e| stack_files::of_process(name, e))?;
         }
+        let wanted = stack_files::wanted(&stack, &project, &client.search_path)?;
         let before = self.store.stack(project.id, &file.to_string_lossy()).await.map_err(store_error)?;
         let changes = hostler_config::plan(&self.current(&project, &before), &wanted);
         let trusted = trust::is_trusted(&self.home, &file, text.as_bytes());
-        Ok(Work { file, project, stack, wanted, before, changes, trusted })
+        Ok(Work { file, project, stack, wanted, plugins, before, changes, trusted })
     }
 
     fn current(&self, project: &Project, before: &StackItems) -> BTreeMap<ProcessName, Current> {
@@ -106,11 +110,10 @@ impl Service {
             if let (Change::Create | Change::Restart { .. }, Some(spec)) =
                 (&step.change, work.wanted.get(&step.process))
             {
-                self.resolve(&work.project, spec).map_err(|e| {
-                    ToolError::new(e.kind, format!("process `{}`: {}", step.process, e.message))
-                })?;
+                self.resolve(&work.project, spec).map_err(|e| stack_files::of_process(&step.process, e))?;
             }
         }
+        self.declare_plugins(work).await?;
         self.record_stack(work, &work.before).await?;
         let ended = |c: &Change| matches!(c, Change::Restart { .. } | Change::Remove);
         let ended = work.changes.iter().filter(|s| ended(&s.change)).map(|s| &s.process);
@@ -126,6 +129,46 @@ impl Service {
         let kept: BTreeSet<&ProcessName> = groups.map(Group::name).collect();
         self.forget_groups(&work.project, work.before.groups.iter().filter(|g| !kept.contains(g))).await?;
         self.record_stack(work, &StackItems::default()).await
+    }
+
+    /// Makes known which plugins the file declares. Those that its processes name must work, or all is as before.
+    async fn declare_plugins(&self, work: &Work) -> Result<(), ToolError> {
+        let plugins = self.plugins.of(work.project.id);
+        let before = plugins.declare(&work.project, &work.file, work.plugins.clone());
+        for (name, declared) in &work.stack.processes {
+            if let Err(e) = plugins.check(&declared.args).await {
+                plugins.declare(&work.project, &work.file, before);
+                return Err(stack_files::of_process(name, e));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a new daemon know which plugins the files of projects declare. One that changed since it was trusted
+    /// declares none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) async fn resume_plugins(&self) -> Result<(), StoreError> {
+        for (project, file) in self.store.stack_files().await? {
+            match self.trusted_plugins(Path::new(&file)) {
+                Ok(declared) => drop(self.plugins.declare(&project, Path::new(&file), declared)),
+                Err(ToolError { message, .. }) => {
+                    tracing::warn!(file, message, "the plugins of a project are not loaded");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn trusted_plugins(&self, file: &Path) -> Result<Declared, ToolError> {
+        let (text, dir) = stack_files::text(file)?;
+        let stack = stack_files::parse(file, &dir, &text, &ApplyConfig::default())?;
+        let declared = stack_files::plugins(file, &dir, &stack)?;
+        if declared == Declared::default() || trust::is_trusted(&self.home, file, text.as_bytes()) {
+            return Ok(declared);
+        }
+        Err(ToolError::new(ErrorKind::Forbidden, "the file has changed since it was trusted"))
     }
 
     async fn put_changed_group(&self, project: &Project, group: &Group) -> Result<(), ToolError> {
@@ -196,6 +239,7 @@ impl Service {
                 self.store.update_spec(entry.id, spec, crate::daemon::now()).await.map_err(store_error)?;
                 entry.handle.declare(spec.clone()).await.map_err(gone)?;
                 self.follow_health(&entry);
+                self.follow_triggers(&entry);
                 Ok(())
             }
             (Change::Remove, Some(entry), _) => self.remove(&entry).await,
@@ -226,6 +270,7 @@ impl Service {
             }
             let _declaring = self.groups.declaring.lock().await;
             self.forget_groups(&project, items.groups.iter()).await?;
+            self.plugins.declare(&project, file, Declared::default());
             let none = StackItems::default();
             self.store
                 .put_stack(project.id, &path, &none, crate::daemon::now())
@@ -251,9 +296,6 @@ impl Service {
 
 impl Work {
     fn result(&self, note: &str) -> ApplyResult {
-        let plugins = (!self.stack.plugins.is_empty())
-            .then_some("[plugins] of a project's file are not loaded; the user declares them in config.toml");
-        let notes: Vec<&str> = [note].into_iter().filter(|n| !n.is_empty()).chain(plugins).collect();
         ApplyResult {
             file: self.file.display().to_string(),
             project: self.project.name.clone(),
@@ -262,7 +304,7 @@ impl Work {
             changes: self.changes.iter().map(|step| self.change_view(step)).collect(),
             members: Vec::new(),
             done: false,
-            note: (!notes.is_empty()).then(|| notes.join("; ")),
+            note: (!note.is_empty()).then(|| note.to_owned()),
         }
     }
 
@@ -282,28 +324,4 @@ impl Work {
         });
         ChangeView { process: step.process.to_string(), action, fields, command }
     }
-}
-
-fn read_file(file: &Path) -> Result<(String, PathBuf), ToolError> {
-    let shown = file.display();
-    let cannot = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotFound => ToolError::new(
-            ErrorKind::NotFound,
-            format!("there is no {shown}; write one, or give the `path` of another"),
-        ),
-        _ => ToolError::invalid(format!("{shown} cannot be read: {e}")),
-    };
-    let size = std::fs::metadata(file).map_err(cannot)?.len();
-    if size > MAX_FILE {
-        return Err(ToolError::invalid(format!("{shown} has {size} bytes; at most {MAX_FILE} are read")));
-    }
-    let text = std::fs::read_to_string(file).map_err(cannot)?;
-    Ok((text, file.parent().unwrap_or(Path::new("/")).to_owned()))
-}
-
-fn parse(file: &Path, dir: &Path, text: &str) -> Result<Stack, ToolError> {
-    let wrong = |m: hostler_config::Mistake| ToolError::invalid(format!("{}: {m}", file.display()));
-    let profile = hostler_config::env_profile(text).map_err(wrong)?;
-    let variables = resolve::variables(dir, profile.as_deref()).map_err(ToolError::invalid)?;
-    hostler_config::read(text, &dir.to_string_lossy(), &variables).map_err(wrong)
 }

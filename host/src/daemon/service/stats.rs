@@ -10,6 +10,7 @@ use hostler_api::monitoring::{
 use hostler_api::time::rfc3339;
 use hostler_model::Timestamp;
 use hostler_model::usage::{Quantity, Resolution, Series, roll_up, summary};
+use hostler_store::ErrorCounts;
 use hostler_supervisor::{Snapshot, proc};
 
 use super::{Client, Service, store_error, views};
@@ -112,6 +113,7 @@ impl Service {
             processes: all.len(),
             running: targets.len(),
             top: busy,
+            plugins: self.plugins.in_use(),
         }
     }
 
@@ -142,9 +144,15 @@ impl Service {
         let all: Vec<(Arc<Entry>, Snapshot)> =
             self.registry.all().into_iter().map(|e| (e.clone(), e.handle.snapshot())).collect();
         let usage = self.usage(&all).await;
+        let errors = self.store.error_counts().await.ok();
+        let of = |(entry, snapshot): &(Arc<Entry>, Snapshot)| {
+            let errors = errors.as_ref().map(|all| all.get(&entry.id).copied().unwrap_or_default());
+            process_metrics(entry, snapshot, usage.get(&entry.id), errors)
+        };
         let snapshot = metrics::Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            processes: all.iter().map(|(e, s)| process_metrics(e, s, usage.get(&e.id))).collect(),
+            processes: all.iter().map(of).collect(),
+            plugins: self.plugins.costs().into_iter().collect(),
             daemon: tokio::task::block_in_place(|| self.daemon_stats()),
             store_bytes: self.store.store_size_bytes().await.unwrap_or_default(),
             oom_kills: proc::oom_kills(),
@@ -154,7 +162,12 @@ impl Service {
     }
 }
 
-fn process_metrics(entry: &Entry, snapshot: &Snapshot, usage: Option<&Usage>) -> ProcessMetrics {
+fn process_metrics(
+    entry: &Entry,
+    snapshot: &Snapshot,
+    usage: Option<&Usage>,
+    errors: Option<ErrorCounts>,
+) -> ProcessMetrics {
     let view = views::process_view(entry, snapshot, None);
     ProcessMetrics {
         project: view.project,
@@ -162,6 +175,8 @@ fn process_metrics(entry: &Entry, snapshot: &Snapshot, usage: Option<&Usage>) ->
         status: view.status,
         health: view.health,
         restarts: view.restarts,
+        output: entry.activity.total(),
+        errors,
         usage: usage.map(|u| UsageMetrics {
             cpu_percent: u.cpu_percent,
             memory_bytes: u.memory_bytes,

@@ -5,13 +5,14 @@ use hostler_api::view::{ExitView, ProcessView, RunView, Status};
 use hostler_model::health::{Health, Status as HealthStatus};
 use hostler_model::lifecycle::{Failure, State, Then};
 use hostler_model::text::clip;
-use hostler_model::{Lifecycle, ProcessSpec, Timestamp};
+use hostler_model::{Desired, Lifecycle, ProcessSpec, Timestamp};
 use hostler_store::{RunReason, RunRecord};
 use hostler_supervisor::Snapshot;
 use serde_json::{Map, Value};
 
 use crate::daemon::monitor::Usage;
 use crate::daemon::registry::Entry;
+use crate::daemon::triggers::{Told, Watching};
 
 /// Longest argument in a view; the specification in `get_process_info` has all of it.
 const ARGUMENT_CHARS: usize = 2_000;
@@ -20,13 +21,18 @@ const ARGUMENT_CHARS: usize = 2_000;
 pub(super) fn process_view(entry: &Entry, snapshot: &Snapshot, usage: Option<&Usage>) -> ProcessView {
     let life = &snapshot.lifecycle;
     let started = started_at(&life.state);
-    let now = crate::daemon::now();
+    let (now, told) = (crate::daemon::now(), entry.outlook.told());
     ProcessView {
         id: entry.id.to_string(),
         name: entry.name.to_string(),
         project: entry.project.name.clone(),
         status: status(&life.state),
-        status_reason: reason(life, now).or_else(|| ailment(snapshot)),
+        status_reason: joined([
+            reason(life, now).or_else(|| ailment(snapshot)),
+            schedule_in_words(snapshot, &told),
+            trouble(&told),
+        ]),
+        next_run_at: told.next_run.map(rfc3339),
         pid: life.state.pid().map(|p| p.0),
         started_at: started.map(rfc3339),
         uptime_ms: started.map(|at| now.ms_since(at)),
@@ -111,6 +117,42 @@ fn failure(why: &Failure) -> String {
     }
 }
 
+fn joined(parts: [Option<String>; 3]) -> Option<String> {
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// When a process that rests is started by its schedule.
+fn schedule_in_words(snapshot: &Snapshot, told: &Told) -> Option<String> {
+    snapshot.spec.schedule.as_ref()?;
+    let life = &snapshot.lifecycle;
+    match told.next_run {
+        _ if life.desired == Desired::Stopped && life.state.is_at_rest() => {
+            Some("its schedule is paused; start_process runs it and goes on with the schedule".to_owned())
+        }
+        _ if told.queued => Some("it runs once more when it has ended".to_owned()),
+        Some(at) if life.state.is_at_rest() => Some(format!("next run at {}", rfc3339(at))),
+        _ => None,
+    }
+}
+
+/// What is watched of its files.
+pub(super) fn watching(entry: &Entry) -> Option<String> {
+    Some(match entry.outlook.told().watching? {
+        Watching::Directories(1) => "1 directory".to_owned(),
+        Watching::Directories(n) => format!("{n} directories"),
+        Watching::Trouble(why) => why,
+    })
+}
+
+/// What keeps it from being restarted when its files change.
+fn trouble(told: &Told) -> Option<String> {
+    match &told.watching {
+        Some(Watching::Trouble(why)) => Some(why.clone()),
+        _ => None,
+    }
+}
+
 /// What its health checks complain of, while it runs.
 fn ailment(snapshot: &Snapshot) -> Option<String> {
     snapshot.lifecycle.state.running()?;
@@ -120,11 +162,13 @@ fn ailment(snapshot: &Snapshot) -> Option<String> {
 
 /// The view of a run.
 pub(super) fn run_view(run: &RunRecord) -> RunView {
-    let reason = match run.reason {
-        RunReason::Start => "started on request",
-        RunReason::Restart => "restarted on request",
-        RunReason::Policy => "restarted by its policy",
-        RunReason::Unhealthy => "restarted because it was unhealthy",
+    let reason = match &run.reason {
+        RunReason::Start => "started on request".to_owned(),
+        RunReason::Restart => "restarted on request".to_owned(),
+        RunReason::Policy => "restarted by its policy".to_owned(),
+        RunReason::Unhealthy => "restarted because it was unhealthy".to_owned(),
+        RunReason::Schedule => "started by its schedule".to_owned(),
+        RunReason::Watch(what) => format!("restarted: {what}"),
     };
     let cause = || run.exit.as_ref()?.cause.map(|cause| cause.to_string());
     let note = run.end_note.clone().or_else(cause).map(|note| format!("; {note}")).unwrap_or_default();

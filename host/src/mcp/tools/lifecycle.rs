@@ -1,6 +1,7 @@
 //! Start, stop, restart, kill, list, info.
 
 use hostler_api::process::{ProcessInfo, ProcessList, StartResult, StopResult};
+use hostler_api::view::{ExitView, Status};
 
 use super::{Hints, InWords, READS, ToolDef, tool};
 use crate::daemon::service::in_words;
@@ -68,13 +69,34 @@ pub(super) fn tools() -> Vec<ToolDef> {
 impl InWords for StartResult {
     fn words(&self) -> Option<String> {
         let evidence = self.evidence.as_ref().filter(|_| self.is_failure())?;
-        let status = self.process.status.as_str();
-        let reason = self.process.status_reason.as_deref().map(|r| format!(" ({r})")).unwrap_or_default();
-        Some(format!("`{}` did not start: it is {status}{reason}{}", self.process.name, in_words(evidence)))
+        let (name, status) = (&self.process.name, self.process.status.as_str());
+        let state = match (&evidence.exit, self.process.status) {
+            // Its policy has started it again meanwhile, so how it is now says nothing of what went wrong.
+            (Some(exit), Status::Starting | Status::Running) => {
+                format!("its run ended ({}), and it is {status} again", ended(exit))
+            }
+            _ => {
+                let reason = self.process.status_reason.as_deref();
+                format!("it is {status}{}", reason.map(|r| format!(" ({r})")).unwrap_or_default())
+            }
+        };
+        Some(format!("`{name}` did not start: {state}{}", in_words(evidence)))
     }
 
     fn is_failure(&self) -> bool {
         !self.done && self.evidence.is_some()
+    }
+}
+
+fn ended(exit: &ExitView) -> String {
+    let how = match (exit.code, &exit.signal) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("ended by {signal}"),
+        (None, None) => "nobody knows how".to_owned(),
+    };
+    match &exit.reason {
+        Some(reason) => format!("{how}; {reason}"),
+        None => how,
     }
 }
 

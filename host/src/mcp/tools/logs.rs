@@ -84,6 +84,7 @@ impl InWords for LogTail {
             ("live", self.live.to_string()),
             ("truncated", self.truncated.to_string()),
         ];
+        facts.extend(self.unfinished.iter().map(|text| ("unfinished", text.clone())));
         facts.extend(self.note.iter().map(|n| ("note", n.clone())));
         in_words(self.text.as_ref(), self.lines.as_ref(), &facts)
     }

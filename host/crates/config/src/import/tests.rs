@@ -5,7 +5,7 @@ use super::*;
 fn imported(name: &str, text: &str) -> (String, crate::Stack) {
     let toml = import(name, text).unwrap().to_toml();
     let variables = BTreeMap::from([("PORT".to_owned(), "5000".to_owned())]);
-    let stack = crate::read(&toml, "/srv/app", &variables).unwrap_or_else(|e| panic!("{toml}\n{e}"));
+    let stack = crate::read(&toml, "/srv/app", None, &variables).unwrap_or_else(|e| panic!("{toml}\n{e}"));
     (toml, stack)
 }
 

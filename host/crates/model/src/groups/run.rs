@@ -8,7 +8,7 @@ use super::standing::{Gate, gate, standings};
 use super::{Group, StopStrategy};
 use crate::health::Status;
 use crate::ids::ProcessName;
-use crate::lifecycle::{Failure, Lifecycle, State, Then};
+use crate::lifecycle::{Desired, Failure, Lifecycle, State, Then};
 use crate::time::Timestamp;
 
 /// What health checks say of a member.
@@ -59,13 +59,38 @@ pub enum Phase {
     },
     /// Ended, and comes back by itself.
     Backoff(String),
+    /// At rest until the next time of its schedule, with the end of its last run.
+    Scheduled(Last),
     /// Ended with status 0.
     Completed,
     /// Ended otherwise, or could not be started.
     Failed(String),
 }
 
+/// How the last run of a member with a schedule ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Last {
+    /// There was none since it is to run, or it was stopped.
+    None,
+    /// With status 0.
+    Completed,
+    /// Otherwise.
+    Failed(String),
+}
+
 impl Phase {
+    /// What a process does, which has a schedule or has none.
+    #[must_use]
+    pub fn of(life: &Lifecycle, has_schedule: bool) -> Self {
+        match Self::from(life) {
+            phase if !has_schedule || life.desired == Desired::Stopped => phase,
+            Self::Down => Self::Scheduled(Last::None),
+            Self::Completed => Self::Scheduled(Last::Completed),
+            Self::Failed(why) => Self::Scheduled(Last::Failed(why)),
+            phase => phase,
+        }
+    }
+
     /// Whether it stays as it is unless somebody asks for more.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
@@ -184,7 +209,7 @@ pub enum GroupInput {
 /// What to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupAction {
-    /// Start this member.
+    /// Start this member; one with a schedule is started at its times from now on.
     Start(ProcessName),
     /// Stop this member.
     Stop {
@@ -371,7 +396,7 @@ impl GroupRun {
     fn may_stop(&self, group: &Group, name: &ProcessName, strategy: StopStrategy) -> bool {
         match strategy {
             StopStrategy::Parallel => true,
-            StopStrategy::Reverse => group.dependents(name).all(|m| self.step(&m.process) == Step::Idle),
+            StopStrategy::Reverse => group.dependents(name).iter().all(|m| self.step(m) == Step::Idle),
             StopStrategy::Sequential => {
                 let is_ending =
                     |p: &Progress| p.seen.as_ref().is_some_and(|s| matches!(s.phase, Phase::Ending { .. }));

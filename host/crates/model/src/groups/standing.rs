@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::run::{GroupRun, Health, Phase, Step, Wanted};
+use super::run::{GroupRun, Health, Last, Phase, Step, Wanted};
 use super::{Condition, Group, Member, SETTLE_MS};
 use crate::ids::ProcessName;
 use crate::time::Timestamp;
@@ -44,6 +44,8 @@ pub enum Standing {
     Stopping,
     /// Ended, and comes back by itself.
     Backoff(String),
+    /// At rest until the next time of its schedule, with the end of its last run.
+    Scheduled(Last),
     /// Ended with status 0.
     Completed,
     /// Ended otherwise, or could not be started.
@@ -60,17 +62,26 @@ impl Standing {
             | Self::Starting
             | Self::Stopping
             | Self::Backoff(_) => true,
-            Self::Stopped | Self::Blocked { .. } | Self::Up { .. } | Self::Completed | Self::Failed(_) => {
-                false
-            }
+            Self::Stopped
+            | Self::Blocked { .. }
+            | Self::Up { .. }
+            | Self::Scheduled(_)
+            | Self::Completed
+            | Self::Failed(_) => false,
         }
+    }
+
+    /// Whether it should work and does not, until somebody mends it.
+    fn is_lost(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Blocked { .. } | Self::Scheduled(Last::Failed(_)))
     }
 
     /// Whether it is as far as a condition asks; none while that is open.
     #[must_use]
     pub fn fulfils(&self, condition: Condition, now: Timestamp) -> Option<bool> {
         match (self, condition) {
-            (Self::Up { .. }, Condition::Started) | (Self::Completed, _) => Some(true),
+            // More cannot be wished for of one whose time has not come.
+            (Self::Up { .. }, Condition::Started) | (Self::Completed | Self::Scheduled(_), _) => Some(true),
             (Self::Up { .. }, Condition::Completed) => None,
             (Self::Up { health: Health::Healthy | Health::Degraded, .. }, _) => Some(true),
             (Self::Up { health: Health::Unchecked, since }, Condition::Ready) => {
@@ -123,6 +134,7 @@ fn standing(
         (Phase::Up { since }, _) => Standing::Up { since: *since, health: seen.health },
         (Phase::Ending { .. }, _) => Standing::Stopping,
         (Phase::Backoff(why), _) => Standing::Backoff(why.clone()),
+        (Phase::Scheduled(last), _) => Standing::Scheduled(last.clone()),
         (_, Step::Asked { .. }) => Standing::Starting,
         (_, Step::Delayed { until }) => Standing::Delayed { until },
         (_, Step::Pending) => match gate(member, others, run, now) {
@@ -169,6 +181,8 @@ fn passes(on: &ProcessName, wish: Condition, standing: &Standing, step: Step, no
             shut("it ended with status 0, and what has ended is not healthy".to_owned())
         }
         Standing::Completed => Gate::Open,
+        Standing::Scheduled(Last::Completed) if wish == Condition::Completed => Gate::Open,
+        Standing::Scheduled(_) => waits("its schedule says when it runs"),
         Standing::Up { since, health } => up(on, wish, *since, *health, now),
         Standing::Stopped => shut("it is stopped; start_process starts it".to_owned()),
         Standing::Failed(why) => shut(why.clone()),
@@ -244,7 +258,7 @@ pub fn summary(group: &Group, run: &GroupRun, now: Timestamp) -> (Vec<Standing>,
 fn status(members: &[Standing], run: &GroupRun) -> GroupStatus {
     let count = |test: fn(&Standing) -> bool| members.iter().filter(|s| test(s)).count();
     let up = count(|s| matches!(s, Standing::Up { .. }));
-    let lost = count(|s| matches!(s, Standing::Failed(_) | Standing::Blocked { .. }));
+    let lost = count(Standing::is_lost);
     if let Wanted::Stopped { .. } = run.wanted {
         return match (count(|s| matches!(s, Standing::Stopping)), up) {
             (0, 0) => GroupStatus::Stopped,
@@ -270,7 +284,7 @@ fn health(members: &[Standing], run: &GroupRun) -> GroupHealth {
     let of = |wanted: Health| {
         members.iter().any(|s| matches!(s, Standing::Up { health, .. } if *health == wanted))
     };
-    let lost = run.is_wanted() && is(|s| matches!(s, Standing::Failed(_) | Standing::Blocked { .. }));
+    let lost = run.is_wanted() && is(Standing::is_lost);
     match () {
         () if of(Health::Unhealthy) || lost => GroupHealth::Unhealthy,
         () if of(Health::Degraded) || is(|s| matches!(s, Standing::Backoff(_))) => GroupHealth::Degraded,

@@ -108,6 +108,52 @@ fn a_stop_in_the_middle_of_a_start_ends_what_was_begun_and_begins_nothing_more()
 }
 
 #[test]
+fn a_member_with_a_schedule_is_armed_in_its_turn_and_then_waits_for_its_time() {
+    let mut world = World::new(vec![
+        member("db", &[]),
+        member("backup", &[("db", STARTED)]),
+        member("report", &[("backup", Condition::Completed)]),
+    ]);
+    world.real.get_mut(&name("backup")).unwrap().schedule = Some(false);
+    world.input(GroupInput::Start).unwrap();
+    assert_eq!(world.started, ["db"]);
+    world.set("db", Phase::Up { since: world.now }).unwrap();
+    assert_eq!(world.started, ["db", "backup"]);
+    let (standings, status, _) = world.summary();
+    assert_eq!(standings[1], Standing::Scheduled(Last::None));
+    assert!(matches!(standings[2], Standing::Waiting { .. }), "{standings:?}");
+    assert_eq!(status, GroupStatus::Starting);
+    world.set("backup", Phase::Up { since: world.now }).unwrap();
+    world.set("backup", Phase::Completed).unwrap();
+    assert_eq!(world.started, ["db", "backup", "report"]);
+    world.set("report", Phase::Completed).unwrap();
+    world.set("backup", Phase::Up { since: world.now }).unwrap();
+    world.set("backup", Phase::Failed("exit code 1".into())).unwrap();
+    let (_, status, health) = world.summary();
+    assert_eq!((status, health), (GroupStatus::Degraded, GroupHealth::Unhealthy), "its last run failed");
+    world.input(GroupInput::Stop { strategy: None, grace_ms: None }).unwrap();
+    assert_eq!(world.stopped, ["backup", "db"]);
+    assert_eq!(world.real[&name("backup")].seen.phase, Phase::Down);
+}
+
+#[test]
+fn what_is_needed_through_a_job_that_is_done_is_stopped_after_those_that_need_it() {
+    let mut world = World::new(vec![
+        member("db", &[]),
+        member("migrate", &[("db", STARTED)]),
+        member("api", &[("migrate", Condition::Completed)]),
+    ]);
+    world.input(GroupInput::Start).unwrap();
+    world.set("db", Phase::Up { since: world.now }).unwrap();
+    world.set("migrate", Phase::Completed).unwrap();
+    world.set("api", Phase::Up { since: world.now }).unwrap();
+    world.input(GroupInput::Stop { strategy: None, grace_ms: None }).unwrap();
+    assert_eq!(world.stopped, ["api"]);
+    world.set("api", Phase::Down).unwrap();
+    assert_eq!(world.stopped, ["api", "db"]);
+}
+
+#[test]
 fn a_delay_runs_after_the_condition_holds() {
     let late = Member { delay_ms: 1_000, ..member("web", &[("db", STARTED)]) };
     let mut world = World::new(vec![member("db", &[]), late]);
@@ -136,6 +182,23 @@ struct Real {
     begun: bool,
     /// Started by somebody else after the group was stopped: no business of the group.
     foreign: bool,
+    /// It is started at certain times; whether it is to be just now.
+    schedule: Option<bool>,
+}
+
+impl Real {
+    /// What a phase is where a schedule says when it begins anew.
+    fn between_times(&mut self, phase: Phase) -> Phase {
+        let Some(armed) = &mut self.schedule else { return phase };
+        match phase {
+            Phase::Starting | Phase::Up { .. } => *armed = true,
+            Phase::Ending { on_request: true } => *armed = false,
+            Phase::Completed if *armed => return Phase::Scheduled(Last::Completed),
+            Phase::Failed(why) if *armed => return Phase::Scheduled(Last::Failed(why)),
+            _ => {}
+        }
+        phase
+    }
 }
 
 impl World {
@@ -143,8 +206,8 @@ impl World {
         let group = Group::new(declared(members)).unwrap();
         let seen = Seen { generation: 0, phase: Phase::Down, health: Health::Unchecked };
         let real = group.members().iter().map(|m| m.process.clone());
-        let real =
-            real.map(|name| (name, Real { seen: seen.clone(), begun: false, foreign: false })).collect();
+        let fresh = || Real { seen: seen.clone(), begun: false, foreign: false, schedule: None };
+        let real = real.map(|name| (name, fresh())).collect();
         let mut world = Self {
             group,
             run: GroupRun::default(),
@@ -179,7 +242,7 @@ impl World {
         let starts = real.seen.phase.is_at_rest() && !phase.is_at_rest();
         real.begun |= starts;
         real.foreign |= starts && !self.run.is_wanted();
-        real.seen.phase = phase;
+        real.seen.phase = real.between_times(phase);
         real.seen.generation += 1;
         self.look(&name)
     }
@@ -228,7 +291,13 @@ impl World {
         }
         let real = self.real.get_mut(name).unwrap();
         prop_assert!(real.seen.phase.is_at_rest(), "{} is started twice", name);
-        real.seen.phase = Phase::Starting;
+        real.seen.phase = match &mut real.schedule {
+            Some(armed) => {
+                *armed = true;
+                Phase::Scheduled(Last::None)
+            }
+            None => Phase::Starting,
+        };
         real.seen.generation += 1;
         real.begun = true;
         self.started.push(name.to_string());
@@ -239,7 +308,7 @@ impl World {
         let Real { seen, begun, .. } = &self.real[on];
         match (&seen.phase, condition) {
             (Phase::Completed, Condition::Healthy) => false,
-            (Phase::Completed, _) => *begun,
+            (Phase::Completed, _) | (Phase::Scheduled(Last::Completed), Condition::Completed) => *begun,
             (Phase::Up { .. }, Condition::Started) => true,
             (Phase::Up { .. }, Condition::Healthy) => seen.health == Health::Healthy,
             (Phase::Up { since }, Condition::Ready) => match seen.health {
@@ -257,7 +326,7 @@ impl World {
             StopStrategy::Parallel => {}
             StopStrategy::Reverse => {
                 for dependent in self.group.dependents(name) {
-                    prop_assert!(at_rest(&dependent.process), "{} before {}", name, dependent.process);
+                    prop_assert!(at_rest(dependent), "{} before {}", name, dependent);
                 }
             }
             StopStrategy::Sequential => {
@@ -268,7 +337,9 @@ impl World {
         }
         let real = self.real.get_mut(name).unwrap();
         if !real.seen.phase.is_at_rest() {
-            real.seen.phase = ENDING;
+            let between = matches!(real.seen.phase, Phase::Scheduled(_));
+            real.schedule = real.schedule.map(|_| false);
+            real.seen.phase = if between { Phase::Down } else { ENDING };
             real.seen.generation += 1;
         }
         self.stopped.push(name.to_string());
@@ -280,11 +351,8 @@ impl World {
         for _ in 0..4 * self.real.len() + 8 {
             let names: Vec<ProcessName> = self.real.keys().cloned().collect();
             for process in names {
-                let is_job = jobs
-                    && self
-                        .group
-                        .dependents(&process)
-                        .any(|m| m.depends_on[&process] == Condition::Completed);
+                let is_waited_for = |m: &Member| m.depends_on.get(&process) == Some(&Condition::Completed);
+                let is_job = jobs && self.group.members().iter().any(is_waited_for);
                 let next = match self.real[&process].seen.phase {
                     Phase::Starting | Phase::Backoff(_) => Some(Phase::Up { since: self.now }),
                     Phase::Ending { .. } => Some(Phase::Down),
@@ -370,6 +438,7 @@ impl World {
                     (Phase::Up { .. }, 2) => failed(),
                     (Phase::Up { .. }, 3) => ENDING,
                     (Phase::Up { .. }, 4) => Phase::Backoff("exit code 2".into()),
+                    (Phase::Scheduled(_), 0..4) => Phase::Starting,
                     (Phase::Backoff(_), 0..4) => up,
                     (Phase::Backoff(_), _) => failed(),
                     (Phase::Ending { .. }, _) => Phase::Down,
@@ -393,8 +462,10 @@ proptest! {
         members in groups(),
         happenings in prop::collection::vec(happening(), 0..60),
         strategy in 0..3,
+        schedules in prop::collection::vec(prop::bool::weighted(0.2), 12),
     ) {
         let mut world = World::new(members);
+        world.real.values_mut().zip(schedules).for_each(|(real, has)| real.schedule = has.then_some(false));
         let strategy = [StopStrategy::Reverse, StopStrategy::Parallel, StopStrategy::Sequential][strategy as usize];
         world.group.declared.stop_strategy = strategy;
         for happening in happenings {
@@ -406,7 +477,7 @@ proptest! {
         let (standings, _, _) = world.summary();
         for (member, standing) in world.group.members().iter().zip(&standings) {
             let is_at_end = match standing {
-                Standing::Up { .. } | Standing::Completed => true,
+                Standing::Up { .. } | Standing::Completed | Standing::Scheduled(_) => true,
                 Standing::Blocked { by, .. } => {
                     // Nothing fails any more, so only conditions that the process cannot fulfil are left.
                     let seen = &world.real[by].seen;
@@ -419,7 +490,8 @@ proptest! {
                     {
                         on = next;
                     }
-                    world.real[on].seen.health == Health::Unhealthy
+                    let seen = &world.real[on].seen;
+                    seen.health == Health::Unhealthy || matches!(seen.phase, Phase::Scheduled(_))
                 }
                 _ => false,
             };

@@ -31,7 +31,7 @@ impl Default for Schedule {
         Self {
             interval_ms: 10_000,
             timeout_ms: 5_000,
-            start_period_ms: 0,
+            start_period_ms: 10_000,
             failure_threshold: 3,
             success_threshold: 1,
         }

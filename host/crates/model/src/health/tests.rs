@@ -15,6 +15,7 @@ fn spec(failure_threshold: u32, success_threshold: u32) -> CheckSpec {
         config: Map::new(),
         schedule: Schedule {
             interval_ms: 1_000,
+            start_period_ms: 0,
             failure_threshold,
             success_threshold,
             ..Schedule::default()

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Desired {
-    /// It should run, as far as its restart policy says.
+    /// It should run, as far as its restart policy says; at the times of its schedule, where it has one.
     Running,
     /// It was stopped on purpose, and stays so.
     Stopped,
@@ -180,6 +180,8 @@ pub enum Then {
 pub enum Input {
     /// Somebody wants it to run.
     Start,
+    /// Somebody wants it to run, at the times of its schedule.
+    Arm,
     /// Somebody wants it to end.
     Stop(StopSpec),
     /// Somebody wants it to end and to start again.

@@ -241,6 +241,7 @@ struct ToyShim {
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Start,
+    Arm,
     Stop,
     Restart,
     Kill,
@@ -256,6 +257,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         Just(Step::Start),
+        Just(Step::Arm),
         Just(Step::Stop),
         Just(Step::Restart),
         Just(Step::Kill),
@@ -283,6 +285,7 @@ impl World {
     fn play(&mut self, step: Step) -> Result<(), TestCaseError> {
         let input = match step {
             Step::Start => Input::Start,
+            Step::Arm => Input::Arm,
             Step::Stop => Input::Stop(STOP),
             Step::Restart => Input::Restart(STOP),
             Step::Kill => Input::Kill(Signal::KILL),

@@ -64,9 +64,9 @@ pub(crate) fn accept(answer: raw::ParsedBatch, batch: &TextBatch, end: bool) -> 
     let bytes = u32::try_from(batch.byte_len()).unwrap_or(u32::MAX);
     let pending_from = pending(answer.pending_from, lines, end)?;
     let row_limit = pending_from.unwrap_or(lines);
-    let rows = accept_rows(&answer.rows, row_limit, bytes)?;
+    let rows = accept_rows(answer.rows, row_limit, bytes)?;
     check_keys(&answer.keys)?;
-    let (fields, cut_fields) = accept_fields(&answer.fields, rows.len(), answer.keys.len(), bytes)?;
+    let (fields, cut_fields) = accept_fields(answer.fields, rows.len(), answer.keys.len(), bytes)?;
     Ok(Parsed { rows, keys: answer.keys, fields, pending_from, cut_fields })
 }
 
@@ -81,13 +81,13 @@ fn pending(from: Option<u32>, lines: u32, end: bool) -> Result<Option<u32>, Brok
     }
 }
 
-fn accept_rows(rows: &[raw::Row], line_limit: u32, bytes: u32) -> Result<Vec<Row>, Broken> {
+/// The rows as they are checked; they stay in the same memory.
+fn accept_rows(rows: Vec<raw::Row>, line_limit: u32, bytes: u32) -> Result<Vec<Row>, Broken> {
     if rows.len() > line_limit as usize {
         return Err(format!("{} rows for {line_limit} lines", rows.len()));
     }
-    let mut accepted = Vec::with_capacity(rows.len());
     let mut next = 0;
-    for (index, row) in rows.iter().enumerate() {
+    let accept = |(index, row): (usize, raw::Row)| {
         if row.first_line > row.last_line || row.last_line >= line_limit {
             return Err(format!(
                 "row {index} has lines {} to {}, but only 0 to {} can be in rows",
@@ -103,15 +103,15 @@ fn accept_rows(rows: &[raw::Row], line_limit: u32, bytes: u32) -> Result<Vec<Row
             ));
         }
         next = row.last_line + 1;
-        accepted.push(Row {
+        Ok(Row {
             lines: row.first_line..next,
             severity: if row.severity > 24 { 0 } else { row.severity },
             unix_nanos: row.unix_nanos.and_then(|nanos| i64::try_from(nanos).ok()),
             message: span(row.message, bytes)
                 .ok_or_else(|| outside("the message of row", index, row.message, bytes))?,
-        });
-    }
-    Ok(accepted)
+        })
+    };
+    rows.into_iter().enumerate().map(accept).collect()
 }
 
 fn check_keys(keys: &[String]) -> Result<(), Broken> {
@@ -134,33 +134,36 @@ fn check_keys(keys: &[String]) -> Result<(), Broken> {
     Ok(())
 }
 
+/// The fields as they are checked, in the same memory, and how many are left out.
 fn accept_fields(
-    fields: &[raw::Field],
+    fields: Vec<raw::Field>,
     rows: usize,
     keys: usize,
     bytes: u32,
 ) -> Result<(Vec<Field>, u32), Broken> {
-    let mut accepted = Vec::with_capacity(fields.len());
     let (mut row, mut in_row, mut cut) = (0, 0_u32, 0_u32);
-    for (index, field) in fields.iter().enumerate() {
+    let accept = |(index, field): (usize, raw::Field)| {
         if field.row as usize >= rows || usize::from(field.key) >= keys {
-            return Err(format!(
+            return Some(Err(format!(
                 "field {index} is of row {} and key {}, but there are {rows} rows and {keys} keys",
                 field.row, field.key
-            ));
+            )));
         }
         if field.row < row {
-            return Err(format!("field {index} is of row {}, after one of row {row}", field.row));
+            return Some(Err(format!("field {index} is of row {}, after one of row {row}", field.row)));
         }
-        let value = span(field.value, bytes).ok_or_else(|| outside("field", index, field.value, bytes))?;
+        let Some(value) = span(field.value, bytes) else {
+            return Some(Err(outside("field", index, field.value, bytes)));
+        };
         in_row = if field.row == row { in_row + 1 } else { 1 };
         row = field.row;
         if in_row > MAX_FIELDS {
             cut = cut.saturating_add(1);
-        } else {
-            accepted.push(Field { row, key: field.key, value });
+            return None;
         }
-    }
+        Some(Ok(Field { row, key: field.key, value }))
+    };
+    let accepted = fields.into_iter().enumerate().filter_map(accept).collect::<Result<_, _>>()?;
     Ok((accepted, cut))
 }
 

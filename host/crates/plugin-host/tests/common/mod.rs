@@ -2,6 +2,7 @@
 //! in its own way.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -251,4 +252,18 @@ pub(crate) async fn instance(guest: &Guest) -> (Plugin, Instance) {
     let plugin = load(guest).await;
     let instance = plugin.instance(Arc::new(Nowhere));
     (plugin, instance)
+}
+
+/// Names other than `localhost` that lead to 127.0.0.1 here, as a name whose owner is hostile could.
+pub(crate) fn names_of_this_machine() -> Vec<String> {
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let leads_here = |name: &&str| {
+        let found = (*name, 1).to_socket_addrs();
+        *name != "localhost"
+            && found.is_ok_and(|mut found| found.any(|peer| peer.ip() == Ipv4Addr::LOCALHOST))
+    };
+    let words = hosts.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
+    let usual = ["db.localhost", "localhost.localdomain"];
+    let names = words.filter(|word| word.parse::<IpAddr>().is_err()).chain(usual);
+    names.filter(leads_here).map(str::to_owned).collect()
 }

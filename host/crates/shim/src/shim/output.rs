@@ -18,6 +18,9 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 const HOLD: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(100);
 
+/// How often it is tried to write down how much was lost, should the process write no more.
+const TELL: Duration = Duration::from_secs(1);
+
 /// After this time without much output the buffer is given back, if more than so many bytes of it were used:
 /// hundreds of shims are mostly silent.
 const QUIET: Duration = Duration::from_millis(500);
@@ -62,9 +65,24 @@ enum Trouble {
         held: Held,
         since: Instant,
         next: Instant,
+        errno: i32,
     },
     /// The disk has been full for long; each chunk is tried once.
-    Losing,
+    Losing {
+        next: Instant,
+        errno: i32,
+    },
+}
+
+impl Trouble {
+    fn holding(held: Held, errno: i32) -> Self {
+        let now = Instant::now();
+        Self::Holding { held, since: now, next: now + RETRY, errno }
+    }
+
+    fn losing(errno: i32) -> Self {
+        Self::Losing { next: Instant::now() + TELL, errno }
+    }
 }
 
 /// Where the chunk is that waits for the disk.
@@ -81,7 +99,7 @@ enum Taken {
     Written(usize),
     Nothing,
     End,
-    Refused(Held),
+    Refused(Held, i32),
 }
 
 impl Output {
@@ -136,8 +154,18 @@ impl Output {
     /// When [`Self::on_time`] has something to do.
     pub(crate) fn due(&self) -> Option<Instant> {
         match self.trouble {
+            // The buffer is in use.
             Trouble::Holding { next, .. } => Some(next),
-            Trouble::None | Trouble::Losing => self.release,
+            Trouble::Losing { next, .. } => Some(self.release.map_or(next, |release| release.min(next))),
+            Trouble::None => self.release,
+        }
+    }
+
+    /// Why the journal cannot be written now, the kernel's error number.
+    pub(crate) fn refused(&self) -> Option<i32> {
+        match self.trouble {
+            Trouble::Holding { errno, .. } | Trouble::Losing { errno, .. } => Some(errno),
+            Trouble::None => None,
         }
     }
 
@@ -180,13 +208,10 @@ impl Output {
                 self.sources[source].open = false;
                 false
             }
-            Taken::Refused(held) => {
+            Taken::Refused(held, errno) => {
                 match self.trouble {
-                    Trouble::Losing => self.lose(held),
-                    Trouble::None | Trouble::Holding { .. } => {
-                        let now = Instant::now();
-                        self.trouble = Trouble::Holding { held, since: now, next: now + RETRY };
-                    }
+                    Trouble::Losing { .. } => self.lose(held, errno),
+                    Trouble::None | Trouble::Holding { .. } => self.trouble = Trouble::holding(held, errno),
                 }
                 true
             }
@@ -204,14 +229,14 @@ impl Output {
                 Ok(Moved::Nothing) => return Taken::Nothing,
                 Ok(Moved::End) => return Taken::End,
                 Ok(Moved::Impossible) => self.sources[source].splices = false,
-                Err(_) => return Taken::Refused(Held::Pipe(source)),
+                Err(error) => return Taken::Refused(Held::Pipe(source), errno(&error)),
             }
         }
         match rustix::io::read(&self.sources[source].fd, &mut self.buffer[..]) {
             Ok(0) => Taken::End,
             Ok(length) => match self.write(stream, length) {
                 Ok(()) => Taken::Written(length),
-                Err(_) => Taken::Refused(Held::Buffer { stream, length }),
+                Err(error) => Taken::Refused(Held::Buffer { stream, length }, errno(&error)),
             },
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Taken::Nothing,
             // EIO: the other side of a pseudo terminal is closed.
@@ -220,7 +245,7 @@ impl Output {
     }
 
     /// Lets a chunk go that the disk does not take, and counts it.
-    fn lose(&mut self, held: Held) {
+    fn lose(&mut self, held: Held, errno: i32) {
         let length = match held {
             Held::Buffer { length, .. } => length,
             Held::Pipe(source) => {
@@ -228,6 +253,7 @@ impl Output {
             }
         };
         self.lost.add(&self.buffer[..length]);
+        self.trouble = Trouble::losing(errno);
     }
 
     /// Nobody reads the journal, and it is full: the oldest output goes, and is counted.
@@ -248,32 +274,42 @@ impl Output {
         })
     }
 
-    /// Tries again what the disk did not take.
+    /// Tries again what the disk did not take; gives the buffer back.
     pub(crate) fn on_time(&mut self) {
         let now = Instant::now();
-        let Trouble::Holding { held, since, next } = self.trouble else {
-            if self.release.is_some_and(|at| at <= now) {
-                self.release = None;
-                self.buffer.release();
+        if self.release.is_some_and(|at| at <= now) && !self.is_holding() {
+            self.release = None;
+            self.buffer.release();
+        }
+        match self.trouble {
+            Trouble::Holding { held, since, next, errno } if next <= now => {
+                if self.retry(held) {
+                    return;
+                }
+                if now >= since + HOLD {
+                    self.lose(held, errno);
+                } else {
+                    self.trouble = Trouble::Holding { held, since, next: now + RETRY, errno };
+                }
             }
-            return;
+            Trouble::Losing { next, .. } if next <= now => self.tell_lost(),
+            _ => {}
+        }
+    }
+
+    /// Writes down how much was lost, if the disk takes it now.
+    fn tell_lost(&mut self) {
+        self.trouble = match write_gap(&mut self.writer, &self.run_dir, &self.limits, &mut self.lost) {
+            Ok(()) => Trouble::None,
+            Err(error) => Trouble::losing(errno(&error)),
         };
-        if now < next || self.retry(held) {
-            return;
-        }
-        if now >= since + HOLD {
-            self.lose(held);
-            self.trouble = Trouble::Losing;
-        } else {
-            self.trouble = Trouble::Holding { held, since, next: now + RETRY };
-        }
     }
 
     /// Whether the disk takes now what it did not take before.
     fn retry(&mut self, held: Held) -> bool {
         let done = match held {
             Held::Buffer { stream, length } => self.write(stream, length).is_ok(),
-            Held::Pipe(source) => !matches!(self.take(source), Taken::Refused(_)),
+            Held::Pipe(source) => !matches!(self.take(source), Taken::Refused(..)),
         };
         if done {
             self.trouble = Trouble::None;
@@ -315,11 +351,10 @@ impl Output {
     }
 
     fn hold_no_longer(&mut self) {
-        if let Trouble::Holding { held, .. } = self.trouble
+        if let Trouble::Holding { held, errno, .. } = self.trouble
             && !self.retry(held)
         {
-            self.lose(held);
-            self.trouble = Trouble::Losing;
+            self.lose(held, errno);
         }
     }
 
@@ -334,6 +369,10 @@ impl Output {
             let _ = writer.sync();
         }
     }
+}
+
+fn errno(error: &std::io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(libc::EIO)
 }
 
 /// The writer, begun when it is first needed: after the process has started, to start it sooner.

@@ -1,7 +1,6 @@
 //! The loop of a shim whose process runs.
 
 use std::fs::File;
-use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -10,14 +9,13 @@ use std::time::{Duration, Instant};
 use hostler_shim::adopt::AdoptSpec;
 use hostler_shim::cgroup::Cgroup;
 use hostler_shim::channel::{Channel, Listener};
-use hostler_shim::control::{Command, Event, Scope, Status};
+use hostler_shim::control::{Event, Status};
 use hostler_shim::descriptors::{Descriptor, Descriptors};
 use hostler_shim::exit_record::{self, ExitRecord, Outcome};
 use hostler_shim::journal::{Kind, Position, Stream};
 use hostler_shim::launch::{JournalLimits, LaunchSpec};
 use hostler_shim::pid_file::PidFile;
 use hostler_shim::{CONTROL_SOCKET, FORMAT_VERSION};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::ending::Ending;
 use crate::output::Output;
@@ -25,7 +23,12 @@ use crate::pages::Pages;
 use crate::spawn::{Child, Streams};
 use crate::stdin::Stdin;
 use crate::sys;
-use crate::tree::{Kin, Member, Tree};
+use crate::tree::{Kin, Tree};
+
+mod daemon;
+mod wait;
+
+use wait::Ready;
 
 /// Everything a shim knows.
 struct Shim {
@@ -54,6 +57,8 @@ struct Shim {
     /// How far the journal went when it was told. A daemon that answers without having got on is not told the
     /// same again: it would answer the same again.
     told: Position,
+    /// What the daemon was told of a disk that does not take the journal.
+    told_refused: Option<i32>,
     packet: Pages,
     /// When [`Self::settle_in`] is tried again.
     settle: Option<Instant>,
@@ -102,31 +107,11 @@ pub(crate) struct Buffers {
     pub packet: Pages,
 }
 
-const ONE_PAGE: usize = 4096;
-
-/// Names of the descriptors that are waited for; smaller numbers are outputs.
-const SIGNALS: usize = 2;
-const DAEMON: usize = 3;
-const LISTENER: usize = 4;
-const STDIN: usize = 5;
-const MAIN: usize = 6;
-
 /// How often what a full disk refused at the beginning is tried again.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// How often a tree of strangers is looked at, to see whether anybody is left.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// What a look at the descriptors found.
-#[derive(Default)]
-struct Ready {
-    daemon: bool,
-    listener: bool,
-    signals: bool,
-    stdin: bool,
-    main: bool,
-    sources: [bool; 2],
-}
 
 /// Looks after the process until its tree is gone.
 pub(crate) fn run(daemon: Channel, signals: OwnedFd, run: Run, child: Child, buffers: Buffers) {
@@ -182,6 +167,7 @@ impl Shim {
             leftover_grace: run.leftover_grace,
             notified: false,
             told: Position::default(),
+            told_refused: None,
             packet: buffers.packet,
             settle: None,
             is_childless: false,
@@ -255,6 +241,7 @@ impl Shim {
             stopping: self.ending.is_under_way(),
             descriptors: self.descriptors().map(|(descriptor, _)| descriptor).collect::<Descriptors>(),
             adopted: !self.tree.is_own(),
+            refused: self.output.refused(),
         }
     }
 
@@ -269,46 +256,6 @@ impl Shim {
         });
         let stdin = self.stdin.fd().filter(|_| !is_terminal).map(|fd| (Descriptor::Stdin, fd.as_fd()));
         main.chain(outputs).chain(stdin)
-    }
-
-    /// Sends an event to the daemon. One that leaves no room for it by not reading is let go, to come again; one
-    /// that is dead is noticed when its last commands were read.
-    fn tell(&mut self, event: &Event, with_fds: bool) {
-        let Some(daemon) = &self.daemon else { return };
-        let fds: Vec<BorrowedFd<'_>> =
-            if with_fds { self.descriptors().map(|(_, fd)| fd).collect() } else { Vec::new() };
-        let sent = daemon.send(&event.encode(), &fds);
-        if sent.is_err_and(|e| e.kind() == ErrorKind::WouldBlock) {
-            self.daemon = None;
-        }
-    }
-
-    fn wait(&self) -> Ready {
-        let mut wanted: Vec<(usize, PollFd<'_>)> = Vec::with_capacity(7);
-        wanted.push((SIGNALS, PollFd::new(&self.signals, PollFlags::IN)));
-        wanted.extend(self.daemon.iter().map(|d| (DAEMON, PollFd::new(d, PollFlags::IN))));
-        wanted.extend(self.listener.iter().map(|l| (LISTENER, PollFd::new(l, PollFlags::IN))));
-        wanted.extend(self.stdin.waiting().map(|s| (STDIN, PollFd::from_borrowed_fd(s, PollFlags::OUT))));
-        wanted.extend(self.stranger().map(|p| (MAIN, PollFd::from_borrowed_fd(p, PollFlags::IN))));
-        let sources = self.output.wanted(self.daemon.is_some());
-        wanted.extend(sources.map(|(at, fd)| (at, PollFd::from_borrowed_fd(fd, PollFlags::IN))));
-        let (names, mut fds): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
-        let _ = poll(&mut fds, self.timeout().as_ref());
-        let mut ready = Ready::default();
-        for (name, fd) in names.into_iter().zip(&fds) {
-            if fd.revents().is_empty() {
-                continue;
-            }
-            match name {
-                SIGNALS => ready.signals = true,
-                DAEMON => ready.daemon = true,
-                LISTENER => ready.listener = true,
-                STDIN => ready.stdin = true,
-                MAIN => ready.main = true,
-                source => ready.sources[source] = true,
-            }
-        }
-        ready
     }
 
     /// The main process, when it is not a child of this one.
@@ -327,14 +274,6 @@ impl Shim {
         self.is_over = self.is_over || self.only_strangers_are_left() && self.tree.members().is_empty();
     }
 
-    fn timeout(&self) -> Option<Timespec> {
-        let now = Instant::now();
-        let look = self.only_strangers_are_left().then(|| now + LOOK);
-        let due = [self.ending.due(), self.output.due(), self.settle, look].into_iter().flatten().min()?;
-        let left = due.saturating_duration_since(now);
-        Some(Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) })
-    }
-
     fn handle(&mut self, ready: &Ready) {
         for source in 0..ready.sources.len() {
             if ready.sources[source] {
@@ -347,6 +286,7 @@ impl Shim {
             self.settle_in();
         }
         self.notify();
+        self.complain();
         if ready.daemon {
             self.obey();
         }
@@ -374,86 +314,6 @@ impl Shim {
         let main = self.main();
         self.ending.on_time(&self.tree, main);
         self.look_for_strangers();
-    }
-
-    /// Tells the daemon that there is more to read, once until it has read.
-    fn notify(&mut self) {
-        if self.notified || self.daemon.is_none() {
-            return;
-        }
-        if let Some(position) = self.output.news().filter(|p| *p > self.told) {
-            self.notified = true;
-            self.told = position;
-            self.tell(&Event::JournalGrew, false);
-        }
-    }
-
-    fn obey(&mut self) {
-        while let Some(daemon) = &self.daemon {
-            let mut fds = Vec::new();
-            match daemon.recv(&mut self.packet, &mut fds) {
-                Ok(0) => self.daemon = None,
-                Ok(length) => match Command::decode(&self.packet[..length]) {
-                    Ok(command) => {
-                        // Input is rare; most packets fit the first page.
-                        if length > ONE_PAGE {
-                            self.packet.release();
-                        }
-                        self.carry_out(command);
-                    }
-                    Err(reason) => self.tell(&Event::Refused(reason.to_string()), false),
-                },
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
-                Err(_) => self.daemon = None,
-            }
-        }
-    }
-
-    fn carry_out(&mut self, command: Command) {
-        let main = self.main();
-        match command {
-            Command::Launch | Command::Adopt | Command::Streams => {
-                self.tell(&Event::Refused("there is a process already".into()), false);
-            }
-            Command::Attach => {
-                self.tell(&Event::Status(self.status()), true);
-                self.notified = false;
-                self.told = Position::default();
-                self.notify();
-            }
-            Command::Stop { signal, grace_ms, scope } => {
-                let grace = Duration::from_millis(u64::from(grace_ms));
-                self.ending.stop(&self.tree, signal, grace, scope, main);
-            }
-            Command::Signal { signal, scope } => self.signal_without_ending(signal, scope),
-            Command::Write(data) => {
-                let taken = self.stdin.write(&data);
-                self.tell(&Event::StdinAccepted(taken), false);
-            }
-            Command::CloseStdin => self.stdin.close(self.terminal.as_ref()),
-            Command::Resize { rows, cols } => {
-                if let Some(terminal) = &self.terminal {
-                    let _ = hostler_shim::streams::resize(terminal, rows, cols);
-                }
-            }
-            Command::Consumed(position) => {
-                if self.output.consumed(position) {
-                    self.told = Position::default();
-                }
-                self.notified = false;
-                self.notify();
-            }
-        }
-    }
-
-    fn signal_without_ending(&self, signal: i32, scope: Scope) {
-        let members = match scope {
-            Scope::Main => self.main().and_then(Member::look).into_iter().collect(),
-            Scope::Tree => self.tree.members(),
-        };
-        for member in members {
-            let _ = member.signal(signal);
-        }
     }
 
     fn reap(&mut self) {

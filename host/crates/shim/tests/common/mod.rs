@@ -210,7 +210,14 @@ impl Shim {
 
     /// Connects anew and asks for the state.
     pub(crate) fn attach(&mut self) -> Status {
-        self.connect();
+        let run_dir = self.dir().to_owned();
+        self.attach_in(&run_dir)
+    }
+
+    /// [`Self::attach`] to a shim whose run has another directory.
+    pub(crate) fn attach_in(&mut self, run_dir: &Path) -> Status {
+        self.channel = Some(connect(run_dir));
+        self.fds.clear();
         self.send(Command::Attach);
         match self.event() {
             Event::Status(status) => status,

@@ -125,6 +125,29 @@ fn a_disk_that_was_full_for_a_moment_costs_nothing() {
 }
 
 #[test]
+fn a_disk_that_takes_nothing_is_told_and_so_is_the_end_of_that() {
+    let Some(disk) = Disk::new(c"size=256k") else { return };
+    let mut shim = launch_on(&disk, "echo lost; exec sleep 1000");
+    let filler = disk.fill();
+    let refused = |event| match event {
+        Event::JournalRefused(errno) => Some(errno),
+        _ => None,
+    };
+    go(&shim);
+    assert_eq!(shim.until(refused), Some(libc::ENOSPC));
+    // Who comes later learns it as well.
+    shim.disconnect();
+    assert_eq!(shim.attach_in(disk.path()).refused, Some(libc::ENOSPC));
+    crate::common::pass(std::time::Duration::from_millis(2_500));
+    filler.set_len(0).unwrap();
+    // The process writes no more, and what was lost is told all the same.
+    assert_eq!(shim.until(refused), None);
+    assert_eq!(gaps(&journal(&disk)).lines, 1);
+    shim.stop(0, hostler_shim::control::Scope::Tree);
+    shim.closed();
+}
+
+#[test]
 fn a_disk_that_was_full_at_the_launch_gets_the_exit_record_later() {
     let Some(disk) = Disk::new(c"size=256k") else { return };
     let filler = disk.fill();

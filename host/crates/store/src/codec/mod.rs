@@ -29,10 +29,12 @@ pub(crate) enum Effort {
 }
 
 impl Effort {
+    /// Of zstd. Lines pack no better at 2 to 5 than at 1; at 6 they take a tenth less and are unpacked faster, and beyond
+    /// that little is to be had for much.
     fn level(self) -> i32 {
         match self {
             Self::Quick => 1,
-            Self::Thorough => 3,
+            Self::Thorough => 6,
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::error::StoreError;
 use crate::rows::Rows;
 
 /// Most rows of a chunk.
-pub(crate) const MAX_ROWS: usize = 16_384;
+pub(crate) const MAX_ROWS: usize = 32_768;
 /// A chunk ends with the row that reaches this, bytes of text.
-pub(crate) const FULL: usize = 1 << 20;
+pub(crate) const FULL: usize = 2 << 20;
 
 /// Cuts rows into ranges that each make a chunk.
 pub(crate) fn pieces(rows: &Rows) -> Vec<Range<usize>> {

@@ -1,5 +1,7 @@
 //! Reading groups.
 
+use std::collections::HashMap;
+
 use hostler_model::errors::{Fingerprint, Member};
 use hostler_model::{ErrorId, ProcessId, RunNo, Timestamp};
 use rusqlite::{Connection, params};
@@ -73,6 +75,15 @@ pub struct ErrorPage {
     pub next: Option<ErrorPoint>,
 }
 
+/// The errors of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ErrorCounts {
+    /// How often one was seen.
+    pub occurrences: u64,
+    /// Groups that are not resolved.
+    pub open_groups: u64,
+}
+
 const FILTER: &str = "(?1 IS NULL OR project_id = ?1)
      AND (?2 IS NULL OR EXISTS (SELECT 1 FROM error_processes p WHERE p.group_id = g.id AND p.process_id = ?2))
      AND (?3 IS NULL OR category = ?3) AND (?4 IS NULL OR resolved = ?4) AND (?5 IS NULL OR last_seen >= ?5)
@@ -95,6 +106,25 @@ impl Store {
     /// When the database cannot be read.
     pub async fn error_categories(&self, query: ErrorQuery) -> Result<Vec<(String, u64)>, StoreError> {
         self.read(move |conn| categories(conn, &query)).await
+    }
+
+    /// The errors of each process that has any.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn error_counts(&self) -> Result<HashMap<ProcessId, ErrorCounts>, StoreError> {
+        self.read(|conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT p.process_id, sum(p.count), sum(g.resolved = 0)
+                 FROM error_processes p JOIN error_groups g ON g.id = p.group_id GROUP BY p.process_id",
+            )?;
+            let rows = statement.query_map([], |row| {
+                let count = |column: usize| row.get(column).map(i64::unsigned_abs);
+                Ok((ProcessId(row.get(0)?), ErrorCounts { occurrences: count(1)?, open_groups: count(2)? }))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     /// A group.

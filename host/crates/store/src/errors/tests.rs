@@ -5,7 +5,7 @@ use hostler_model::{Desired, Exit, Lifecycle, Outcome, Pid, Signal, State};
 
 use super::*;
 use crate::errors::queries::{ErrorQuery, ErrorSort};
-use crate::testing::{Fixture, NOW};
+use crate::testing::{Fixture, NOW, over};
 
 fn kind(message: &str) -> Arc<NewKind> {
     let fault = Fault { category: "network".into(), ..Fault::of_text(message) };
@@ -63,6 +63,9 @@ async fn equal_errors_are_one_group_with_counters_and_samples() {
         [(2, 5), (1, 3), (1, 1)]
     );
     assert_eq!(fixture.store.occurrences(group.id, Some(1), 10).await.unwrap().len(), 1);
+    fixture.store.resolve_errors(vec![group.id], resolution(9)).await.unwrap();
+    let counts = fixture.store.error_counts().await.unwrap();
+    assert_eq!(counts, [(process, ErrorCounts { occurrences: 4, open_groups: 1 })].into());
 }
 
 #[tokio::test]
@@ -185,7 +188,7 @@ async fn an_end_that_nobody_asked_for_is_explained_once() {
     let (fixture, process, run) = started().await;
     let lost = kind("connection lost");
     fixture.store.record_errors(vec![at(run, &lost, 7)]).await.unwrap();
-    fixture.store.run_ended(run, &crashed(1), 0, None).await.unwrap();
+    fixture.store.run_ended(over(run, crashed(1), 0)).await.unwrap();
     assert!(fixture.store.is_run_unexplained(process, RunNo(1)).await.unwrap());
     let exit = kind("exit code 1");
     let judged = fixture.store.judge_crash(5, at(run, &exit, 9)).await.unwrap();
@@ -213,7 +216,7 @@ async fn an_end_is_explained_when_a_later_run_has_seen_the_error_as_well() {
 async fn an_end_that_nothing_explains_is_an_error_of_its_own() {
     let (fixture, process, run) = started().await;
     fixture.store.record_errors(vec![at(run, &kind("connection lost"), 7)]).await.unwrap();
-    fixture.store.run_ended(run, &crashed(1), 0, None).await.unwrap();
+    fixture.store.run_ended(over(run, crashed(1), 0)).await.unwrap();
     let judged = fixture.store.judge_crash(500, at(run, &kind("exit code 1"), 600)).await;
     assert_eq!(judged, Ok(Judged::OfItsOwn));
     let groups = fixture.store.errors(all()).await.unwrap().groups;
@@ -222,7 +225,7 @@ async fn an_end_that_nothing_explains_is_an_error_of_its_own() {
 
     // Neither a good end nor one that was asked for is a crash.
     let good = fixture.run(process, 2).await;
-    fixture.store.run_ended(good, &crashed(0), 0, None).await.unwrap();
+    fixture.store.run_ended(over(good, crashed(0), 0)).await.unwrap();
     assert!(!fixture.store.is_run_unexplained(process, RunNo(2)).await.unwrap());
     let asked = fixture.run(process, 3).await;
     let state = State::Stopping {
@@ -241,7 +244,7 @@ async fn an_end_that_nothing_explains_is_an_error_of_its_own() {
         ..Lifecycle::default()
     };
     fixture.store.save_lifecycle(process, &lifecycle, NOW).await.unwrap();
-    fixture.store.run_ended(asked, &crashed(143), 0, None).await.unwrap();
+    fixture.store.run_ended(over(asked, crashed(143), 0)).await.unwrap();
     assert!(!fixture.store.is_run_unexplained(process, RunNo(3)).await.unwrap());
 }
 

@@ -32,18 +32,18 @@ async fn six() -> (Fixture, ProcessId, RunKey) {
 #[tokio::test]
 async fn rows_are_read_with_what_parsers_made_of_them() {
     let (f, process, run) = six().await;
-    let rows = f.rows(process).await;
+    let (lines, _) = f.store.stretch(run, 1).await.unwrap();
     let mut warn = event(1, 1, Severity::WARN, "line 1");
     warn.fields = vec![("port".into(), "80".into())];
     warn.event_time = Some(Timestamp(77));
     let first = Annotations { run, from_seq: 1, next_seq: 3, events: vec![warn], occurrences: Vec::new() };
-    assert_eq!(f.store.commit_annotations(first.clone(), &rows).await, Ok(Annotated::Stored));
-    let again = f.store.commit_annotations(first, &rows).await;
+    assert_eq!(f.store.commit_annotations(first.clone(), &lines).await, Ok(Annotated::Stored));
+    let again = f.store.commit_annotations(first, &lines).await;
     assert_eq!(again, Ok(Annotated::Elsewhere { next_seq: 3 }), "nothing is stored twice");
     // A trace of stdout, with a line of stderr among its own.
     let trace = event(3, 5, Severity::ERROR, "a trace\nof two lines");
     let second = Annotations { run, from_seq: 3, next_seq: 7, events: vec![trace], occurrences: Vec::new() };
-    assert_eq!(f.store.commit_annotations(second, &[]).await, Ok(Annotated::Stored));
+    assert_eq!(f.store.commit_annotations(second, &Stretch::default()).await, Ok(Annotated::Stored));
     assert_eq!(f.store.annotation_state(run).await, Ok(7));
 
     let rows = f.rows(process).await;
@@ -72,7 +72,10 @@ async fn an_event_stays_among_the_lines_that_were_looked_at() {
         let events = vec![event(first, last, Severity::INFO, "")];
         let answer = f
             .store
-            .commit_annotations(Annotations { run, from_seq, next_seq, events, occurrences: Vec::new() }, &[])
+            .commit_annotations(
+                Annotations { run, from_seq, next_seq, events, occurrences: Vec::new() },
+                &Stretch::default(),
+            )
             .await;
         assert!(matches!(answer, Err(StoreError::Unreadable(_))), "{answer:?}");
         assert_eq!(f.store.annotation_state(run).await, Ok(1));
@@ -84,5 +87,5 @@ async fn an_event_stays_among_the_lines_that_were_looked_at() {
         events: Vec::new(),
         occurrences: Vec::new(),
     };
-    assert_eq!(f.store.commit_annotations(nothing, &[]).await, Ok(Annotated::RunGone));
+    assert_eq!(f.store.commit_annotations(nothing, &Stretch::default()).await, Ok(Annotated::RunGone));
 }

@@ -242,3 +242,22 @@ proptest! {
         })?;
     }
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_hides_no_line() {
+    let f = Fixture::new();
+    let process = f.process("web").await;
+    let run = f.run(process, 1).await;
+    for (offset, times) in [(1, [100, 200]), (2, [50, 60]), (3, [70, 300])] {
+        let rows = times.map(|time| row(time, Stream::Stdout, b"line")).to_vec();
+        f.store.commit_ingest(vec![batch(run, offset, rows)]).await.unwrap();
+    }
+    let seqs = async |since, until| {
+        let (since, until) = (Some(Timestamp(since)), Some(Timestamp(until)));
+        let query = LogQuery { since, until, order: Order::Asc, ..LogQuery::newest(process, 9) };
+        f.store.logs(query).await.unwrap().rows.iter().map(|row| row.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(seqs(0, 1_000).await, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(seqs(55, 100).await, [4, 5]);
+    assert_eq!(seqs(100, 1_000).await, [1, 2, 6]);
+}

@@ -134,6 +134,28 @@ fn a_log_without_its_database_is_not_thrown_away() {
 }
 
 #[test]
+fn a_long_log_that_a_crash_left_is_folded_in_first() {
+    let (before, after) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = before.path().join("hostler.db");
+    drop(attempt(&path).unwrap());
+    let writer = Connection::open(&path).unwrap();
+    writer.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT zeroblob(4000) FROM n";
+    writer.execute_batch(&format!("CREATE TABLE many AS {rows}")).unwrap();
+    // As a crash leaves it: whoever has it open would fold it in at the end.
+    for name in ["hostler.db", "hostler.db-wal"] {
+        fs::copy(before.path().join(name), after.path().join(name)).unwrap();
+    }
+    let (path, log) = (after.path().join("hostler.db"), after.path().join("hostler.db-wal"));
+    assert!(fs::metadata(&log).unwrap().len() > LONG_LOG);
+    let store = attempt(&path).unwrap();
+    assert_eq!(fs::metadata(&log).unwrap().len(), 0);
+    drop(store);
+    let count = Connection::open(&path).unwrap().query_row("SELECT count(*) FROM many", [], |row| row.get(0));
+    assert_eq!(count, Ok(5000));
+}
+
+#[test]
 fn a_first_transaction_that_a_crash_left_half_done_is_begun_anew() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("hostler.db");

@@ -2,14 +2,14 @@ use hostler_model::lines::Stream;
 use hostler_model::{Desired, Generation, Outcome};
 
 use super::*;
-use crate::testing::{Fixture, NOW, batch, many, new_run, row};
+use crate::testing::{Fixture, NOW, batch, many, new_run, over, row};
 
 fn exit() -> Exit {
     Exit { outcome: Outcome::Code(3), max_rss_bytes: 1 << 20, ..Exit::unknown(NOW.plus_ms(9)) }
 }
 
 async fn finish(f: &Fixture, run: RunKey) {
-    f.store.run_ended(run, &exit(), 0, None).await.unwrap();
+    f.store.run_ended(over(run, exit(), 0)).await.unwrap();
     let mut last = batch(run, 9, Vec::new());
     last.drained = true;
     f.store.commit_ingest(vec![last]).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_run_is_told_from_start_to_end() {
     let key = f.store.begin_run(new_run(process, 1), &lifecycle).await.unwrap();
     assert_eq!(f.store.processes().await.unwrap().rows[0].lifecycle, lifecycle);
     f.store.run_started(key, Pid(42), Some(77), NOW.plus_ms(1)).await.unwrap();
-    f.store.run_ended(key, &exit(), 2, Some("swept")).await.unwrap();
+    f.store.run_ended(RunEnd { note: Some("swept".into()), ..over(key, exit(), 2) }).await.unwrap();
     let expected = RunRecord {
         key,
         process_id: process,
@@ -70,7 +70,7 @@ async fn a_run_is_open_until_it_is_over_and_drained() {
     let process = f.process("web").await;
     let (first, second) = (f.run(process, 1).await, f.run(process, 2).await);
     assert_eq!(open_keys(&f).await, [first, second]);
-    f.store.run_ended(first, &exit(), 0, None).await.unwrap();
+    f.store.run_ended(over(first, exit(), 0)).await.unwrap();
     assert_eq!(open_keys(&f).await, [first, second]);
     finish(&f, first).await;
     assert_eq!(open_keys(&f).await, [second]);

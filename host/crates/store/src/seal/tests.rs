@@ -1,4 +1,5 @@
 use super::*;
+use crate::Stretch;
 use crate::testing::{Fixture, batch, many, row};
 use crate::{Annotations, LogQuery};
 
@@ -64,7 +65,7 @@ async fn nobody_who_reads_notices() {
         };
         let events =
             Annotations { run, from_seq: n, next_seq: n + 1, events: vec![event], occurrences: Vec::new() };
-        f.store.commit_annotations(events, &[]).await.unwrap();
+        f.store.commit_annotations(events, &Stretch::default()).await.unwrap();
     }
     let before = f.rows(process).await;
     assert_eq!(seal_all(&f).await, 1);

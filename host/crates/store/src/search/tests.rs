@@ -3,6 +3,7 @@ use hostler_model::{ProcessId, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
+use crate::Stretch;
 use crate::testing::{Fixture, batch, row};
 use crate::{Annotations, Removed};
 
@@ -102,7 +103,7 @@ async fn fields_and_levels_narrow_a_search() {
     });
     let events = events.collect();
     let annotations = Annotations { run, from_seq: 1, next_seq: 10, events, occurrences: Vec::new() };
-    f.store.commit_annotations(annotations, &[]).await.unwrap();
+    f.store.commit_annotations(annotations, &Stretch::default()).await.unwrap();
     let mut wanted = search(process, "", 100);
     wanted.fields = vec![FieldFilter::read("status", ">=500"), FieldFilter::read("status", "!=600")];
     wanted.lines.min_level = Severity::new(13);

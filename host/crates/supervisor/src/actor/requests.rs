@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hostler_model::health::Health;
 use hostler_model::lifecycle::{Input, Ready, State};
-use hostler_model::{ProcessSpec, RunNo};
+use hostler_model::{Desired, ProcessSpec, RunNo};
 use hostler_shim::control::{Command, Scope};
 
 use super::Actor;
@@ -32,6 +32,7 @@ impl<H: Host> Actor<H> {
                 self.publish();
                 (reply, None)
             }
+            Request::Arm { reply } => (reply, Some(Input::Arm)),
             Request::Stop { stop, reply } => (reply, Some(Input::Stop(stop))),
             Request::Restart { spec, stop, reply } => {
                 self.declare(spec);
@@ -54,6 +55,10 @@ impl<H: Host> Actor<H> {
             Request::Ready { run, by } => return self.apply(Input::Ready(run, by)).await,
             Request::Checked { run, health } => return self.on_checked(run, health).await,
             Request::Unhealthy { run, why } => return self.on_unhealthy(run, why).await,
+            Request::StartFor { cause } => return self.begin_for(cause, Input::Start).await,
+            Request::RestartFor { cause } => {
+                return self.begin_for(cause, Input::Restart(self.spec.stop)).await;
+            }
             Request::Detach => return,
         };
         if let Some(input) = input {
@@ -62,6 +67,14 @@ impl<H: Host> Actor<H> {
         }
         // Whoever asked may have gone meanwhile; the request stands.
         let _ = reply.send(accepted);
+    }
+
+    /// What somebody stopped meanwhile stays so.
+    async fn begin_for(&mut self, cause: Cause, input: Input) {
+        if self.life.desired == Desired::Running {
+            self.asked = cause;
+            self.apply(input).await;
+        }
     }
 
     fn declare(&mut self, spec: Option<Box<ProcessSpec>>) {

@@ -32,6 +32,8 @@ impl<H: Host> Actor<H> {
         if let Ok(Some(record)) = exit_record::read(&dir)
             && record.closed
         {
+            // It may have ended before a daemon that came later could ask it.
+            self.recall_start(orphan::main_process(&dir)).await;
             return self.on_closed(&record, None).await;
         }
         self.attempts += 1;

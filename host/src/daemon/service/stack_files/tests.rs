@@ -1,0 +1,98 @@
+//! Edits of a file, and what has to change for each.
+
+use hostler_config::{Change, Current};
+
+use super::*;
+
+const BEFORE: &str = r#"
+name = "shop-stack"
+[env]
+PORT = "${EDIT_PORT:-80}"
+[defaults]
+stop = { grace_ms = 3000 }
+[templates.node]
+restart = { policy = "on_failure" }
+[processes.db]
+command = "db --data 'a b'"
+[processes.api]
+command = "node api.js ${EDIT_DEBUG:-}"
+extends = ["node"]
+depends_on = { db = "ready" }
+[processes.web]
+command = "node web.js"
+extends = ["node"]
+depends_on = { api = "ready" }
+"#;
+
+fn specs(text: &str, env: &[(&str, &str)]) -> BTreeMap<ProcessName, ProcessSpec> {
+    let dir = Path::new("/srv/shop");
+    let env = env.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let request = ApplyConfig { env, ..ApplyConfig::default() };
+    let stack = parse(&dir.join("hostler.toml"), dir, text, &request).unwrap();
+    let project = Project { id: 1, root: "/srv/shop".to_owned(), name: "shop".to_owned() };
+    wanted(&stack, &project, "/usr/bin").unwrap()
+}
+
+/// What changes when the file becomes this one.
+fn edited(text: &str, env: &[(&str, &str)]) -> String {
+    let current = |spec| Current { spec, from_file: true };
+    let now = specs(BEFORE, &[]).into_iter().map(|(name, spec)| (name, current(spec))).collect();
+    let changes = hostler_config::plan(&now, &specs(text, env));
+    let told =
+        changes.iter().filter(|step| step.change != Change::Unchanged).map(|step| match &step.change {
+            Change::Restart { fields } => format!("{} restart {}", step.process, fields.join(",")),
+            Change::Update { fields } => format!("{} update {}", step.process, fields.join(",")),
+            Change::Create => format!("{} create", step.process),
+            Change::Remove => format!("{} remove", step.process),
+            Change::Unchanged => String::new(),
+        });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() { "nothing".to_owned() } else { told.join("; ") }
+}
+
+#[test]
+fn an_edit_changes_what_it_is_about_and_nothing_else() {
+    let edits: [(&str, &str, &str); 17] = [
+        ("nothing", "", ""),
+        ("a comment", "[defaults]", "# of all\n[defaults]"),
+        ("another way to write the same", "db --data 'a b'", "db --data a\\\\ b"),
+        ("what it waits for", "{ api = \"ready\" }", "{ api = \"started\" }"),
+        ("an argument", "node web.js", "node web.js --fast"),
+        ("a variable of all", "PORT:-80", "PORT:-81"),
+        ("a variable of one", "node web.js\"", "node web.js\"\nenv = { A = \"1\" }"),
+        ("a default", "3000", "4000"),
+        ("a template", "on_failure", "always"),
+        ("no template any more", "extends = [\"node\"]\ndepends_on = { api", "depends_on = { api"),
+        ("a schedule", "node web.js\"", "node web.js\"\nschedule = \"0 3 * * *\""),
+        ("files to watch", "node web.js\"", "node web.js\"\nwatch = [\"src\"]"),
+        ("a health check", "node web.js\"", "node web.js\"\nhealth = [{ plugin = \"http\" }]"),
+        ("a limit", "node web.js\"", "node web.js\"\nlimits = { open_files = 9 }"),
+        ("a terminal", "node web.js\"", "node web.js\"\npty = true"),
+        ("another name", "[processes.web]", "[processes.front]"),
+        ("whether it starts with the stack", "node web.js\"", "node web.js\"\nautostart = false"),
+    ];
+    let told = edits.map(|(what, from, to)| {
+        assert!(BEFORE.contains(from), "{from}");
+        format!("{what}: {}", edited(&BEFORE.replace(from, to), &[]))
+    });
+    insta::assert_snapshot!(told.join("\n"), @r"
+    nothing: nothing
+    a comment: nothing
+    another way to write the same: nothing
+    what it waits for: nothing
+    an argument: web restart args
+    a variable of all: api restart env; db restart env; web restart env
+    a variable of one: web restart env
+    a default: api update stop; db update stop; web update stop
+    a template: api update restart; web update restart
+    no template any more: web update restart
+    a schedule: web update schedule
+    files to watch: web update watch
+    a health check: web update health
+    a limit: web restart limits
+    a terminal: web restart pty
+    another name: front create; web remove
+    whether it starts with the stack: nothing
+    ");
+    insta::assert_snapshot!(edited(BEFORE, &[("EDIT_DEBUG", "--debug"), ("OTHER", "1")]), @"api restart args");
+}

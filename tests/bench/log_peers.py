@@ -1,0 +1,140 @@
+"""What others do with the same output: supervisors that copy it into files, and the bare `writer | cat > file`."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+from harness import HERE, Mismatch
+
+PEERS = HERE.parent / "peers"
+sys.path.append(str(PEERS))
+from supervisors import ALL  # noqa: E402, beside this directory
+from supervisors.base import Job  # noqa: E402
+
+PATIENCE = 300.0  # seconds until all lines of a run must be there
+SUPERVISORS = ["supervisor", "pm2"]
+
+
+class Pour:
+    """One run of the program that writes: its command, and when it began."""
+
+    def __init__(self, world, corpus, lines, how, number=0, last=None):
+        self.stamp = world.dir / f"stamp-{number}"
+        self.stamp.unlink(missing_ok=True)
+        self.lines = lines
+        self.size = corpus.stat().st_size * lines // count(corpus) + (len(last) + 1 if last else 0)
+        self.command = [str(world.dir / "pour"), str(corpus), str(lines), how, str(self.stamp), *([last] if last else [])]
+
+    def times(self):
+        """When it began and ended, by the monotonic clock in seconds; None while it runs."""
+        try:
+            begin, end = self.stamp.read_text().split()
+        except (FileNotFoundError, ValueError):
+            return None
+        return int(begin) / 1e9, int(end) / 1e9
+
+
+def count(corpus):
+    """The lines of a corpus. Those that are poured are whole rounds, so that the bytes are known."""
+    with open(corpus, "rb") as file:
+        return sum(1 for _ in file)
+
+
+def seconds(pours, size_of):
+    """From the first line of the first to the last byte of all in the logs."""
+    deadline = time.monotonic() + PATIENCE
+    wanted = sum(pour.size for pour in pours)
+    while size_of() < wanted:
+        if time.monotonic() > deadline:
+            raise Mismatch(f"{wanted - size_of()} of {wanted} bytes are missing in the logs")
+        time.sleep(0.002)
+    done = time.monotonic()
+    while any(pour.times() is None for pour in pours):
+        time.sleep(0.002)
+    return done - min(pour.times()[0] for pour in pours)
+
+
+def floor(world, pours):
+    """Each writer has a `cat` of its own."""
+    files = [world.dir / f"floor-{at}.log" for at in range(len(pours))]
+    shells = [
+        subprocess.Popen(["sh", "-c", '"$@" | cat >"$0"', str(file), *pour.command])
+        for file, pour in zip(files, pours)
+    ]
+    taken = seconds(pours, lambda: sizes(files))
+    for shell in shells:
+        shell.wait()
+    for file in files:
+        file.unlink()
+    return taken
+
+
+def sizes(files):
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def supervised(name, peers, world, pours):
+    """One of the supervisors that tests/peers knows."""
+    tools = SimpleNamespace(peers=peers, hostler=None)
+    home = world.dir / f"home-{name}"
+    supervisor = ALL[name](tools, home, world.dir)
+    # supervisord and pm2 start what is to be kept, and that ends after it has written: it is not started again in time.
+    jobs = [Job(f"pour-{at}", pour.command, False) for at, pour in enumerate(pours)]
+    try:
+        supervisor.declare(jobs)
+        if name == "supervisor":
+            supervisor.revive()
+            supervisor.control("start", "all")
+        else:
+            supervisor.start(jobs)
+        return seconds(pours, lambda: sum(sizes(supervisor.log_files(job.name)) for job in jobs))
+    finally:
+        with contextlib.suppress(Exception):
+            supervisor.end()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def version(name, peers):
+    tools = SimpleNamespace(peers=peers, hostler=None)
+    return None if ALL[name].missing(tools) else ALL[name].version(tools)
+
+
+S6_LOG_RUN = "#!/bin/sh\nexec s6-log n100000 s16777215 {directory}\n"
+
+
+def s6_version(peers):
+    wish = peers / "s6/wish"
+    return f"s6 {wish.read_text().strip()}" if wish.is_file() else None
+
+
+def s6(peers, world, pours):
+    """s6-svscan with a service and its s6-log for each writer."""
+    root = peers / "s6"
+    libraries = ":".join(str(path) for path in sorted({file.parent for file in root.rglob("lib*.so*")}))
+    env = os.environ | {"PATH": f"{root}/usr/bin:{root}/bin:{os.environ['PATH']}", "LD_LIBRARY_PATH": libraries}
+    home = world.dir / "home-s6"
+    logs = [home / f"logs-{at}" for at in range(len(pours))]
+    for at, (pour, log) in enumerate(zip(pours, logs)):
+        service = home / "scan" / f"pour-{at}"
+        (service / "log").mkdir(parents=True)
+        script(service / "run", "#!/bin/sh\nexec " + " ".join(pour.command) + "\n")
+        script(service / "finish", "#!/bin/sh\nexit 125\n")  # it is not to be started again
+        script(service / "log/run", S6_LOG_RUN.format(directory=log))
+    scan = subprocess.Popen(["s6-svscan", str(home / "scan")], env=env, cwd=home, stderr=subprocess.DEVNULL)
+    try:
+        return seconds(pours, lambda: sum(sizes(list(log.glob("[@c]*"))) for log in logs if log.exists()))
+    finally:
+        scan.send_signal(signal.SIGTERM)
+        scan.wait(20)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def script(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
