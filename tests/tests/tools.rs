@@ -185,7 +185,7 @@ fn an_answer_has_its_limits(era: Era) {
         ("start_group", json!({"group": "all"})),
         (
             "start_process",
-            json!({"name": "bad", "command": env.fault(), "args": ["exit", "3", "x".repeat(8_500)]}),
+            json!({"name": "bad", "command": env.fault(), "args": ["exit", "3", "x".repeat(9_000)]}),
         ),
     ] {
         let answer = mcp.call(tool, arguments.clone());

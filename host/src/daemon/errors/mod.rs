@@ -8,6 +8,7 @@ mod categorize;
 mod config;
 mod crashes;
 mod detector;
+mod unhealthy;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,7 @@ use tokio::sync::{Notify, watch};
 
 pub(crate) use config::ErrorsConfig;
 pub(crate) use detector::Detector;
+pub(crate) use unhealthy::Unhealthy;
 
 use self::categorize::Categorizers;
 use super::changes::Topic;

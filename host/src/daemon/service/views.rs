@@ -5,6 +5,7 @@ use hostler_api::view::{ExitView, ProcessView, RunView, Status};
 use hostler_model::errors::redact::REDACTED;
 use hostler_model::health::{Health, Status as HealthStatus};
 use hostler_model::lifecycle::{Failure, State, Then};
+use hostler_model::text::clip;
 use hostler_model::{Desired, Lifecycle, ProcessSpec, Timestamp};
 use hostler_store::{RunReason, RunRecord};
 use hostler_supervisor::Snapshot;
@@ -13,6 +14,9 @@ use serde_json::{Map, Value};
 use crate::daemon::monitor::Usage;
 use crate::daemon::registry::Entry;
 use crate::daemon::triggers::{Told, Watching};
+
+/// Longest argument in a view; the specification in `get_process_info` has all of it.
+const ARGUMENT_CHARS: usize = 2_000;
 
 /// The view of a process.
 pub(super) fn process_view(entry: &Entry, snapshot: &Snapshot, usage: Option<&Usage>) -> ProcessView {
@@ -39,7 +43,7 @@ pub(super) fn process_view(entry: &Entry, snapshot: &Snapshot, usage: Option<&Us
         ready: life.state.ready(life.last_run).is_some(),
         group: entry.group().map(String::from),
         command: snapshot.spec.command.clone(),
-        args: snapshot.spec.args.clone(),
+        args: snapshot.spec.args.iter().map(|arg| clip(arg.clone(), ARGUMENT_CHARS)).collect(),
         ports: usage.map(|u| u.ports.clone()).unwrap_or_default(),
         cpu_percent: usage.map(|u| u.cpu_percent),
         memory_bytes: usage.map(|u| u.memory_bytes),

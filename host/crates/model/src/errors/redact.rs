@@ -20,11 +20,16 @@ static RULES: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
             r"-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----(?:[\s\S]*?-----END [A-Z ]*PRIVATE KEY[A-Z ]*-----|[\s\S]*)",
         ),
         rule(&["eyj"], r"\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"),
-        rule(&["://"], r"(?P<keep>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'\x22]*:)[^\s@/'\x22]+@"),
+        rule(&["://"], r"(?P<keep>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'\x22]*:)[^\s/'\x22]+@"),
+        rule(&["hooks.slack.com/"], r"(?P<keep>hooks\.slack\.com/services/)[\w/]+"),
+        rule(
+            &["--"],
+            r"(?i)(?P<keep>--(?:[\w-]*-)?(?:password|passwd|passphrase|token|secret|credentials?|(?:api|access)-?key)[ \t]+)(?:\x22[^\x22\n]+\x22|'[^'\n]+'|[^\s'\x22-][^\s'\x22]*)",
+        ),
         rule(&["cookie"], r"(?i)(?P<keep>\b(?:set-)?cookie['\x22]?\s*[:=]\s*)[^\n]+"),
         rule(
             &["authorization"],
-            r"(?i)(?P<keep>\b(?:proxy-)?authorization['\x22]?\s*[:=]\s*['\x22]?(?:(?:bearer|basic|token|digest|negotiate)\s+)?)[^\s'\x22,;}\]]+",
+            r"(?i)(?P<keep>\b(?:proxy-)?authorization\\?['\x22]?\s*[:=]\s*\\?['\x22]?(?:(?:bearer|basic|token|digest|negotiate|hmac|api-?key)\s+)?)[^\s'\x22,;}\]\\]+",
         ),
         rule(&["bearer", "basic"], r"(?i)(?P<keep>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/-]{8,}=*"),
         rule(
@@ -39,12 +44,12 @@ static RULES: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
         rule(&["akia", "asia"], r"\bA[KS]IA[0-9A-Z]{12,}\b"),
         rule(&["aiza", "ya29."], r"\b(?:AIza[0-9A-Za-z_-]{20,}|ya29\.[0-9A-Za-z_-]{10,})"),
         rule(
-            &["glpat-", "npm_", "pypi-", "hvs.", "dop_v1_", "sg."],
-            r"\b(?:glpat-[\w-]{16,}|npm_[A-Za-z0-9]{20,}|pypi-[\w-]{16,}|hvs\.[\w-]{16,}|dop_v1_[0-9a-f]{32,}|SG\.[\w-]{16,}\.[\w-]{16,})",
+            &["glpat-", "gocspx-", "npm_", "pypi-", "hvs.", "dop_v1_", "sg."],
+            r"\b(?:(?i:glpat|gocspx)-[\w-]{16,}|npm_[A-Za-z0-9]{20,}|pypi-[\w-]{16,}|hvs\.[\w-]{16,}|dop_v1_[0-9a-f]{32,}|SG\.[\w-]{16,}\.[\w-]{16,})",
         ),
         rule(
             &["pass", "pwd", "secret", "token", "key", "credential", "session", "signature"],
-            r"(?i)(?P<keep>\b[\w.-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|encryption[_-]?key|credentials?|session[_-]?id|signature)(?:[_-]?\w*)?['\x22]?\s*(?:=>|[:=])\s*)(?:\x22[^\x22\n]+\x22|'[^'\n]+'|[^\s,;&)}\]'\x22]+)",
+            r"(?i)(?P<keep>\b[\w.-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|(?:auth|account|shared|signing|master|service)[_-]?key|encryption[_-]?key|credentials?|session[_-]?id|signature)(?:[_-]?\w*)?\\?['\x22]?\s*(?:=>|[:=])\s*\\?)(?:\x22[^\x22\n]+\x22|'[^'\n]+'|[^\s,;&)}\]'\x22]+)",
         ),
     ]
 });
@@ -179,6 +184,18 @@ mod tests {
             "-----BEGIN RSA PRIVATE KEY-----\nhunter2hunter2XYZ\n-----END RSA PRIVATE KEY-----",
             "-----BEGIN PRIVATE KEY-----\nhunter2hunter2XYZ\ncut",
             "jwt eyJhbGciOi.hunter2hunter2XYZ.sig",
+            "postgres://app:p@hunter2hunter2XYZ@db/shop",
+            r#"body {\"password\":\"hunter2hunter2XYZ\"}"#,
+            r#"headers {\"Authorization\": \"ApiKey hunter2hunter2XYZ\"}"#,
+            "mysqldump --user root --password hunter2hunter2XYZ shop",
+            "psql --db-password 'hunter2hunter2XYZ'",
+            "AccountName=a;AccountKey=hunter2hunter2XYZ==;Endpoint=b",
+            "https://hooks.slack.com/services/T0/B0/hunter2hunter2XYZ",
+            "AWS_SECRET_ACCESS_KEY=hunter2hunter2XYZ",
+            "aws_session_token: hunter2hunter2XYZ",
+            "X-Api-Key: hunter2hunter2XYZ",
+            "proxy-authorization=Basic hunter2hunter2XYZ",
+            "GOCSPX-hunter2hunter2XYZ",
         ] {
             let redacted = Redactor::default().redact(text);
             assert!(!redacted.contains(SECRET) && redacted.contains(REDACTED), "{text} -> {redacted}");
@@ -194,6 +211,8 @@ mod tests {
             "at TokenService.load (/app/token.js:3:4)",
             "the key is missing",
             "basic income",
+            "unknown option --token-file",
+            "mail to ann@example.com: https://example.com/x:y failed",
             "SyntaxError: Unexpected token } in JSON at position 5",
         ] {
             assert_eq!(Redactor::default().redact(text), text);
