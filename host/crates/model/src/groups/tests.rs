@@ -158,12 +158,16 @@ fn a_new_daemon_does_nothing_before_it_has_looked_at_all() {
     let mut world = World::new(vec![member("a", &[]), member("b", &[]), member("c", &[])]);
     world.group.declared.stop_strategy = StopStrategy::Sequential;
     world.input(GroupInput::Start).unwrap();
-    world.set("a", ENDING).unwrap();
     world.input(GroupInput::Stop { strategy: None, grace_ms: None }).unwrap();
-    world.play(Happening::NewDaemon).unwrap();
-    assert_eq!(world.stopped, Vec::<String>::new(), "one after the other, and `a` is still being ended");
+    // While `c` is being ended, somebody else ends `a`.
+    world.set("a", ENDING).unwrap();
+    for _ in 0..2 {
+        world.play(Happening::NewDaemon).unwrap();
+    }
+    assert_eq!(world.stopped, ["c"], "one after the other, and `a` is still being ended");
+    world.set("c", Phase::Down).unwrap();
     world.set("a", Phase::Down).unwrap();
-    assert_eq!(world.stopped, ["c"]);
+    assert_eq!(world.stopped, ["c", "b"]);
 }
 
 #[test]
