@@ -35,7 +35,7 @@ pub(crate) fn is_crash(line: &[u8]) -> bool {
         None | Some(b' ' | b'\t' | b'{') => false,
         _ if BEGINS.iter().any(|begin| line.starts_with(begin)) => true,
         _ if line.ends_with(b"failed.") => is_assertion(line),
-        _ if line.ends_with(b")") => is_ruby(line),
+        _ if is_ruby(line) => true,
         _ if line.ends_with(b".") => is_perl(line),
         _ => is_undefined(line),
     }
@@ -48,6 +48,10 @@ fn is_assertion(line: &[u8]) -> bool {
 
 /// `app.rb:3:in 'Integer#/': divided by 0 (ZeroDivisionError)`
 pub(crate) fn is_ruby(line: &[u8]) -> bool {
+    // Few lines end so: this is asked of each.
+    if !line.ends_with(b")") {
+        return false;
+    }
     let Some(at) = memmem::find(line, b":in ") else { return false };
     let number = line[..at].iter().rev().take_while(|b| b.is_ascii_digit()).count();
     let place = number > 0 && !line[..at].contains(&b' ');
