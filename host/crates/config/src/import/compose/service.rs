@@ -229,12 +229,12 @@ impl<'a> Service<'a> {
         let found = checks::of_command(&words);
         Ok(Some(match self.home {
             Home::Here(_) => found,
-            Home::Container => self.from_outside(found, words),
+            Home::Container => self.made_outside(found, words),
         }))
     }
 
     /// A check that was made in the container: by the port that it publishes, or else there as before.
-    fn from_outside(&self, mut check: HealthArgs, words: Vec<String>) -> HealthArgs {
+    fn made_outside(&self, mut check: HealthArgs, words: Vec<String>) -> HealthArgs {
         for field in ["address", "url"] {
             let Some(text) = check.config.get(field).and_then(|value| value.as_str()) else { continue };
             let plain = text.replace("127.0.0.1", "localhost").replace("0.0.0.0", "localhost");
