@@ -238,7 +238,28 @@ mod tests {
     use super::super::layout::tests::shop;
 
     #[test]
-    fn a_picture_with_live_state() {
-        insta::assert_snapshot!(super::draw(&shop()));
+    fn a_picture_has_every_member_and_every_edge() {
+        let (graph, picture) = (shop(), super::draw(&shop()));
+        assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"), "{picture}");
+        // The background is one as well.
+        assert_eq!(picture.matches("<rect ").count(), graph.nodes.len() + 1);
+        assert_eq!(picture.matches("marker-end=").count(), graph.edges.len());
+        assert!(picture.contains("worker &lt;&amp;&gt; is failed: exit code 3"), "{picture}");
+        assert!(picture.contains("stroke-dasharray") && !picture.contains("NaN"), "{picture}");
+    }
+
+    #[test]
+    fn nothing_lies_over_anything_else() {
+        let places = super::places(&shop());
+        for (at, (x, y, width)) in places.boxes.iter().enumerate() {
+            assert!(*x > 0.0 && x + width < places.width && y + super::NODE_HEIGHT < places.height);
+            let apart = |(ox, oy, ow): &(f64, f64, f64)| {
+                x + width <= *ox
+                    || ox + ow <= *x
+                    || y + super::NODE_HEIGHT <= *oy
+                    || oy + super::NODE_HEIGHT <= *y
+            };
+            assert!(places.boxes[at + 1..].iter().all(apart), "{:?}", places.boxes);
+        }
     }
 }

@@ -36,6 +36,16 @@ mod tests {
 
     #[test]
     fn a_line_for_each_member() {
-        insta::assert_snapshot!(super::draw(&shop()));
+        let text = super::draw(&shop());
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!((lines[0], lines.len()), ("shop degraded (unhealthy)", 7), "{text}");
+        let line = |name: &str| lines.iter().find(|line| line.contains(&format!("  {name}  "))).copied();
+        let web = line("web").unwrap_or_default();
+        assert!(
+            web.starts_with("4  ") && web.contains("cache started") && web.contains("api ready"),
+            "{text}"
+        );
+        assert!(web.ends_with("waiting: waits for `api` to be ready"), "{text}");
+        assert!(lines.iter().any(|line| line.ends_with("running (healthy)")), "{text}");
     }
 }
