@@ -1,6 +1,8 @@
 //! From the output of a process to groups of errors: found, explained, resolved, seen again.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use std::path::Path;
+
 use e2e::{Env, Era, Mcp, in_both_eras, wait_for};
 use serde_json::{Value, json};
 
@@ -9,6 +11,8 @@ in_both_eras!(
     a_group_that_comes_back_is_a_regression,
     a_failed_start_names_its_error,
     a_crash_without_a_word_is_an_error,
+    a_trace_is_one_error_whatever_stands_between_its_lines,
+    a_process_that_turns_unhealthy_is_an_error,
     wrong_arguments_are_explained,
 );
 
@@ -85,7 +89,8 @@ fn a_failed_start_names_its_error(era: Era) {
     );
     let groups = groups(&mut mcp, "api", |groups| groups.first().is_some_and(|g| g["ended_runs"] == 1));
     assert_eq!(groups.len(), 1, "the trace explains the end: {groups:?}");
-    let answer = match answer.structured["evidence"].is_null() {
+    // The first time, the parsers may have to be compiled: then the next start says it.
+    let answer = match answer.structured["evidence"]["error_group"].is_null() {
         false => answer,
         true => {
             mcp.call("start_process", json!({"name": "api", "command": env.fault(), "args": ["trace", "1"]}))
@@ -109,6 +114,54 @@ fn a_crash_without_a_word_is_an_error(era: Era) {
     mcp.start("web", &env.fault(), &["run"]);
     mcp.done("stop_process", json!({"process": "web"}));
     assert_eq!(mcp.done("get_errors", json!({"process": "web"}))["errors"], json!([]));
+}
+
+fn a_trace_is_one_error_whatever_stands_between_its_lines(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    let between = "Traceback (most recent call last):
+  File \"/app/main.py\", line 3, in main
+2026-05-01 12:00:00,001 INFO [worker-2] app.pool: 3 of 8 at work
+    load()
+  File \"/app/main.py\", line 9, in load
+2026-05-01 12:00:00,002 INFO [worker-3] app.pool: 4 of 8 at work
+    return orders[key]
+KeyError: 'a17'";
+    // The second time it is cut: the process ends, and another run begins with other lines.
+    let cut = "Exception in thread \"main\" java.lang.IllegalStateException: no orders
+\tat com.example.Orders.load(Orders.java:42)
+\tat com.example.App.ma";
+    for (name, text, culprit) in
+        [("web", between, "load (/app/main.py:9)"), ("api", cut, "com.example.Orders.load (Orders.java:42)")]
+    {
+        let once =
+            json!({"policy": "on_failure", "max_restarts": 1, "window_ms": 60_000, "backoff_initial_ms": 0});
+        let start =
+            json!({"name": name, "command": env.fault(), "args": ["exit", "1", text], "restart": once});
+        mcp.call("start_process", start);
+        let groups = groups(&mut mcp, name, |groups| groups.first().is_some_and(|g| g["ended_runs"] == 2));
+        assert_eq!((groups.len(), &groups[0]["count"]), (1, &json!(2)), "{groups:?}");
+        assert_eq!(groups[0]["culprit"], culprit);
+    }
+}
+
+fn a_process_that_turns_unhealthy_is_an_error(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    mcp.done(
+        "start_process",
+        json!({
+            "name": "web", "command": env.fault(), "args": ["run"],
+            "health": [{"plugin": "tcp", "config": {"address": format!("127.0.0.1:{port}")}, "interval_ms": 100, "failure_threshold": 2}],
+        }),
+    );
+    let groups = groups(&mut mcp, "web", |groups| !groups.is_empty());
+    assert_eq!(
+        (groups.len(), &groups[0]["count"], &groups[0]["category"]),
+        (1, &json!(1), &json!("network"))
+    );
+    assert!(groups[0]["title"].as_str().unwrap().starts_with("health check tcp failed: "), "{groups:?}");
 }
 
 fn wrong_arguments_are_explained(era: Era) {
@@ -147,6 +200,28 @@ fn errors_are_counted_once_however_the_daemon_dies() {
     let groups =
         groups(&mut mcp, "web", |groups| groups.first().is_some_and(|g| g["count"].as_u64() >= Some(30_000)));
     assert_eq!((groups.len(), &groups[0]["count"]), (1, &json!(30_000)));
+}
+
+/// One that is cheating or broken costs how well errors are told apart, and each of them says so.
+#[test]
+fn a_hostile_categorizer_costs_the_grouping_and_no_error() {
+    let env = Env::new();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hostile/categorizers");
+    let plugin = |name: &str| {
+        let file = fixtures.join(format!("{name}.wasm"));
+        format!("[plugins.{name}-it]\nsource = {file:?}\nlimits = {{ cpu_ms = 50 }}\n")
+    };
+    let declared = ["trap", "loop"].map(plugin).concat();
+    let text = declared + "[errors]\ncategorizers = [\"trap-it\", \"loop-it\"]\n";
+    std::fs::write(env.home().join("config.toml"), text).unwrap();
+    let mut mcp = env.mcp(Era::Modern);
+    mcp.start("web", &env.fault(), &["errors", "500"]);
+    let all = groups(&mut mcp, "web", |groups| groups.first().is_some_and(|g| g["count"] == 500));
+    assert_eq!((all.len(), &all[0]["category"]), (1, &json!("unknown")));
+    let note = all[0]["note"].as_str().unwrap();
+    assert!(note.contains("trap-it") && note.contains("loop-it"), "{note}");
+    mcp.start("api", &env.fault(), &["trace"]);
+    assert_eq!(groups(&mut mcp, "api", |groups| !groups.is_empty()).len(), 1);
 }
 
 /// Real programs in the languages that are here: the file and the function are those of the user's code.

@@ -6,7 +6,7 @@ use hostler_plugin_host::{Parsed, Row, TextBatch};
 use hostler_model::chain::Line;
 
 /// Makes the events of an answer that stand. `lines` are those of the batch, and `time` says when one came.
-pub(super) fn events_of(
+pub(in crate::daemon) fn events_of(
     parsed: &Parsed,
     batch: &TextBatch,
     lines: &[Line],

@@ -21,6 +21,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use self::worker::{Task, Worker};
+#[cfg(test)]
+pub(super) use self::{events::events_of, parsers::names};
 use super::degraded::Degraded;
 use super::errors::Errors;
 use super::export::Export;

@@ -13,15 +13,16 @@ use super::window::Window;
 use crate::daemon::plugins::{Loaded, Plugins};
 use hostler_model::chain::Chain;
 
-/// What stands before the parsers of every process, and behind them.
+/// What stands before the parsers of every process.
 const FIRST: &str = "multiline";
-const LAST: &str = "level";
+/// And behind them: each understands nothing but lines of its own form, and most logs have one of these.
+const LAST: [&str; 3] = ["json", "logfmt", "level"];
 
 /// The names of the parsers of a process, in order.
-pub(super) fn names(own: &[String]) -> Vec<String> {
+pub(in crate::daemon) fn names(own: &[String]) -> Vec<String> {
     let is_named = |name: &str| own.iter().any(|own| own == name);
     let first = (!is_named(FIRST)).then(|| FIRST.to_owned());
-    let last = (!is_named(LAST)).then(|| LAST.to_owned());
+    let last = LAST.iter().filter(|name| !is_named(name)).map(|&name| name.to_owned());
     first.into_iter().chain(own.iter().cloned()).chain(last).collect()
 }
 
@@ -116,8 +117,8 @@ mod tests {
     #[test]
     fn every_process_has_the_first_and_the_last() {
         let of = |own: &[&str]| names(&own.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).join(" ");
-        assert_eq!(of(&[]), "multiline level");
-        assert_eq!(of(&["json", "mine"]), "multiline json mine level");
-        assert_eq!(of(&["level", "json"]), "multiline level json");
+        assert_eq!(of(&[]), "multiline json logfmt level");
+        assert_eq!(of(&["json", "mine"]), "multiline json mine logfmt level");
+        assert_eq!(of(&["level", "json"]), "multiline level json logfmt");
     }
 }

@@ -31,6 +31,10 @@ const STACKS: [&str; 12] = [
     "error.stacktrace",
 ];
 
+/// Fields in which loggers put the error itself, beside what they say of it.
+const CAUSES: [&str; 8] =
+    ["err", "error", "exception.message", "error.message", "err.message", "cause", "reason", "exc"];
+
 /// An event that may be an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate<'e> {
@@ -45,19 +49,22 @@ pub(super) struct Candidate<'e> {
 /// The event as a candidate; `None` for what is surely no error.
 pub(super) fn of<'e>(event: &'e Event, rows: &Stretch) -> Option<Candidate<'e>> {
     let many = event.last_seq > event.first_seq;
-    let stack = event
-        .fields
-        .iter()
-        .find(|(key, value)| STACKS.iter().any(|name| key.eq_ignore_ascii_case(name)) && value.len() > 20);
+    let field = |names: &[&str], least: usize| {
+        let wanted = |key: &str| names.iter().any(|name| key.eq_ignore_ascii_case(name));
+        event.fields.iter().find(|(key, value)| wanted(key) && value.len() > least).map(|(_, value)| value)
+    };
+    let stack = field(&STACKS, 20);
     let grave = event.severity >= Severity::ERROR;
     if !grave && !many && stack.is_none() {
         return None;
     }
+    // What has fields was JSON or the like.
+    let said = || if event.fields.is_empty() { event.message.clone() } else { unescaped(&event.message) };
+    let cause = || field(&CAUSES, 5).map(|cause| format!(": {}", unescaped(cause))).unwrap_or_default();
     let text = match stack {
-        Some((_, stack)) => format!("{}\n{}", event.message, unescaped(stack)),
-        None if many => text_of(event, rows),
-        None if event.message.trim().is_empty() => text_of(event, rows),
-        None => clip(readable(event.message.as_bytes()), MAX_LINE),
+        Some(stack) => format!("{}{}\n{}", said(), cause(), unescaped(stack)),
+        None if many || event.message.trim().is_empty() => text_of(event, rows),
+        None => clip(readable((said() + &cause()).as_bytes()), MAX_LINE),
     };
     Some(Candidate { event, text, needs_stack: !grave })
 }

@@ -1,14 +1,16 @@
 use std::sync::Arc;
 
+use hostler_model::chain::Line;
 use hostler_model::lines::Stream;
 use hostler_model::spec::StopSpec;
 use hostler_model::{Event, Lifecycle, ProcessName, ProcessSpec, RestartPolicy, RunNo, Severity, Timestamp};
-use hostler_plugin_host::{Instance, Kind, Nowhere, Parsed, TextBatch};
+use hostler_plugin_host::{Instance, Kind, Nowhere, TextBatch};
 use hostler_store::{NewProcess, NewRun, RowFlags, Rows, RunReason, Stretch};
 use serde_json::Map;
 use tokio::sync::Mutex;
 
 use super::*;
+use crate::daemon::annotate::{events_of, names};
 
 const NOW: Timestamp = Timestamp(1_772_366_400_000_000_000);
 
@@ -27,8 +29,8 @@ impl Bench {
         let config = ConfigFile::open(dir.path().join("config.toml"), Degraded::default());
         let plugins = Plugins::new(config.clone(), &dir.path().join("code"));
         let mut parsers = Vec::new();
-        for name in ["multiline", "level"] {
-            let loaded = plugins.find(name, &Map::new(), Kind::LogParser).await.unwrap();
+        for name in names(&[]) {
+            let loaded = plugins.find(&name, &Map::new(), Kind::LogParser).await.unwrap();
             parsers.push(Mutex::new(loaded.instance(Arc::new(Nowhere))));
         }
         let project = store.ensure_project("/srv/shop", "shop", NOW).await.unwrap();
@@ -43,7 +45,12 @@ impl Bench {
             now: NOW,
         };
         let run = store.begin_run(run, &Lifecycle::default()).await.unwrap();
-        Self { errors: Errors::new(store, plugins, config, Degraded::default()), run, parsers, dir }
+        Self {
+            errors: Errors::new(store, Arc::default(), plugins, config, Degraded::default()),
+            run,
+            parsers,
+            dir,
+        }
     }
 
     fn configure(&self, text: &str) {
@@ -59,7 +66,17 @@ impl Bench {
         for parser in &self.parsers {
             let batch: TextBatch = open.iter().map(|at| lines[*at].as_bytes()).collect();
             let parsed = parser.lock().await.parse(&batch, true).await.unwrap();
-            events.extend(events_of(&batch, &parsed, &open, first_seq));
+            let seq = |at: &usize| first_seq + *at as u64;
+            let places: Vec<Line> = open.iter().map(|at| Line { seq: seq(at), place: seq(at) }).collect();
+            let time = |seq| Timestamp(NOW.0 + seq as i64);
+            events.extend(events_of(
+                &parsed,
+                &batch,
+                &places,
+                &vec![true; parsed.rows.len()],
+                Stream::Stderr,
+                time,
+            ));
             let taken: Vec<usize> =
                 parsed.rows.iter().flat_map(|row| row.lines.clone()).map(|at| open[at as usize]).collect();
             open.retain(|at| !taken.contains(at));
@@ -75,24 +92,6 @@ fn stretch(lines: &[&str], first_seq: u64) -> Stretch {
         rows.push(Timestamp(NOW.0 + seq as i64), Stream::Stderr, RowFlags::NONE, line.as_bytes());
     }
     Stretch::new(first_seq, rows)
-}
-
-fn events_of(batch: &TextBatch, parsed: &Parsed, open: &[usize], first_seq: u64) -> Vec<Event> {
-    let event = |row: &hostler_plugin_host::Row| {
-        let seq = |at: u32| first_seq + open[at as usize] as u64;
-        let message = batch.slice(row.message.clone()).unwrap_or_default();
-        Event {
-            first_seq: seq(row.lines.start),
-            last_seq: seq(row.lines.end - 1),
-            stream: Stream::Stderr,
-            time: Timestamp(NOW.0 + seq(row.lines.start) as i64),
-            event_time: row.unix_nanos.map(Timestamp),
-            severity: Severity::new(row.severity),
-            message: String::from_utf8_lossy(message).into_owned(),
-            fields: Vec::new(),
-        }
-    };
-    parsed.rows.iter().map(event).collect()
 }
 
 fn new_process(project_id: i64) -> NewProcess {
@@ -193,4 +192,13 @@ async fn a_stack_in_a_field_is_read() {
     let rows = stretch(&["{}"], 1);
     let found = bench.errors.detector().detect(bench.run, &[event], &rows).await.unwrap();
     assert_eq!(found[0].kind.fault.culprit().map(|frame| frame.function.as_str()), Some("handler"));
+}
+
+#[tokio::test]
+async fn a_stack_in_a_line_of_json_is_read_by_the_parsers_that_every_process_has() {
+    let bench = Bench::new().await;
+    let line = r#"{"level":50,"msg":"boom","err":{"type":"TypeError","stack":"TypeError: boom\n    at pay (/app/pay.js:3:5)"}}"#;
+    let (events, rows) = bench.parse(line, 1).await;
+    let found = bench.errors.detector().detect(bench.run, &events, &rows).await.unwrap();
+    assert_eq!(found[0].kind.fault.culprit().map(|frame| frame.function.as_str()), Some("pay"));
 }

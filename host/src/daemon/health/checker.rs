@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use hostler_model::health::{CheckSpec, CheckState, Health, Taken};
+use hostler_model::health::{CheckSpec, CheckState, Health, Status, Taken};
 use hostler_model::lifecycle::State;
 use hostler_model::{RunNo, Timestamp};
 use hostler_plugin_host::Metric;
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::attempt::{Attempt, Bench, attempt};
 use super::{Means, Report, Request};
+use crate::daemon::errors::Unhealthy;
 use crate::daemon::registry::Entry;
 
 /// Makes the checks of a process for as long as it is supervised.
@@ -189,10 +190,28 @@ impl Checker {
             tracing::info!(%process, plugin, %was, %now, message, "health changed");
         }
         self.publish();
+        if changed_to == Some(Status::Unhealthy) {
+            self.tell(at, run, &message, time).await;
+        }
         let metrics = numbers(&self.checks[at].metrics);
         self.record(at, Some(CheckResult { run, time, found, changed_to, message, latency_us, metrics }))
             .await;
         self.answer(at);
+    }
+
+    /// That the process turned unhealthy is an error. Borrows nothing while it is told, as [`Self::record`].
+    fn tell(
+        &self,
+        at: usize,
+        run: RunNo,
+        message: &str,
+        time: Timestamp,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let (errors, process) = (self.means.errors.clone(), self.entry.id);
+        let (plugin, message) = (self.checks[at].spec.plugin.clone(), message.to_owned());
+        async move {
+            errors.unhealthy(Unhealthy { process, run, plugin: &plugin, message: &message, at: time }).await;
+        }
     }
 
     fn answer(&mut self, made: usize) {

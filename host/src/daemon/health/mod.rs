@@ -16,6 +16,7 @@ use hostler_plugin_host::{Metric, Surroundings};
 use hostler_store::Store;
 use tokio::sync::{mpsc, oneshot};
 
+use super::errors::Errors;
 use super::plugins::Plugins;
 use super::registry::Entry;
 use checker::Checker;
@@ -32,6 +33,8 @@ pub(crate) struct Checkers(Mutex<HashMap<ProcessId, mpsc::Sender<Request>>>);
 pub(crate) struct Means {
     pub(crate) store: Store,
     pub(crate) plugins: Plugins,
+    /// That a process turned unhealthy is told there.
+    pub(crate) errors: Errors,
     /// What plugins see of the process.
     pub(crate) surroundings: Arc<dyn Surroundings>,
 }

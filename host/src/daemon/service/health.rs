@@ -24,6 +24,7 @@ impl Service {
         self.checkers.follow(entry, || Means {
             store: self.store.clone(),
             plugins: self.plugins.of(entry.project.id),
+            errors: self.errors.clone(),
             surroundings: self.surroundings(entry),
         });
     }

@@ -2,8 +2,10 @@
 
 use hostler_api::time::rfc3339;
 use hostler_api::view::{ExitView, ProcessView, RunView, Status};
+use hostler_model::errors::redact::REDACTED;
 use hostler_model::health::{Health, Status as HealthStatus};
 use hostler_model::lifecycle::{Failure, State, Then};
+use hostler_model::text::clip;
 use hostler_model::{Desired, Lifecycle, ProcessSpec, Timestamp};
 use hostler_store::{RunReason, RunRecord};
 use hostler_supervisor::Snapshot;
@@ -12,6 +14,9 @@ use serde_json::{Map, Value};
 use crate::daemon::monitor::Usage;
 use crate::daemon::registry::Entry;
 use crate::daemon::triggers::{Told, Watching};
+
+/// Longest argument in a view; the specification in `get_process_info` has all of it.
+const ARGUMENT_CHARS: usize = 2_000;
 
 /// The view of a process.
 pub(super) fn process_view(entry: &Entry, snapshot: &Snapshot, usage: Option<&Usage>) -> ProcessView {
@@ -38,7 +43,7 @@ pub(super) fn process_view(entry: &Entry, snapshot: &Snapshot, usage: Option<&Us
         ready: life.state.ready(life.last_run).is_some(),
         group: entry.group().map(String::from),
         command: snapshot.spec.command.clone(),
-        args: snapshot.spec.args.clone(),
+        args: snapshot.spec.args.iter().map(|arg| clip(arg.clone(), ARGUMENT_CHARS)).collect(),
         ports: usage.map(|u| u.ports.clone()).unwrap_or_default(),
         cpu_percent: usage.map(|u| u.cpu_percent),
         memory_bytes: usage.map(|u| u.memory_bytes),
@@ -179,14 +184,28 @@ pub(super) fn run_view(run: &RunRecord) -> RunView {
     }
 }
 
-/// A declaration with the values of its environment hidden: they are where secrets are.
+/// A declaration with the values of its environment hidden: they are where secrets are. Where commands are looked for
+/// is not part of what was declared; it is long, and about the machine. What was left out is left out here too.
 pub(super) fn specification(spec: &ProcessSpec) -> Map<String, Value> {
     let mut redacted = spec.clone();
     for value in redacted.env.values_mut() {
-        *value = "[redacted]".to_owned();
+        REDACTED.clone_into(value);
     }
-    match serde_json::to_value(&redacted) {
-        Ok(Value::Object(fields)) => fields.into_iter().filter(|(_, v)| !v.is_null()).collect(),
-        _ => Map::new(),
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(&redacted) else { return Map::new() };
+    fields.remove("search_path");
+    for field in fields.values_mut() {
+        if let Value::Object(inner) = field {
+            inner.retain(|_, value| !value.is_null());
+        }
     }
+    fields.retain(|name, value| {
+        let is_empty = match value {
+            Value::Null => true,
+            Value::Array(items) => items.is_empty(),
+            Value::Object(inner) => inner.is_empty(),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        };
+        !is_empty || ["args", "env"].contains(&name.as_str())
+    });
+    fields
 }

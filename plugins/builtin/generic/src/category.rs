@@ -18,6 +18,7 @@ const SIGNS: &[Signs] = &[
         category: "out-of-memory",
         kinds: &["MemoryError", "OutOfMemoryError", "OutOfMemoryException", "NoMemoryError"],
         words: &[
+            "failed to allocate", "allocation failed", "cannot allocate",
             "out of memory", "heap out of memory", "cannot allocate memory", "java heap space", "oom-kill",
             "oomkilled", "allowed memory size of", "gc overhead limit", "memory allocation of", "enomem",
             "std::bad_alloc",
@@ -25,8 +26,10 @@ const SIGNS: &[Signs] = &[
     },
     Signs {
         category: "resource-exhaustion",
-        kinds: &["StackOverflowError", "RecursionError", "SystemStackError", "StackOverflowException"],
+        kinds: &[
+            "stack-overflow", "RateLimitError", "QuotaExceededError","StackOverflowError", "RecursionError", "SystemStackError", "StackOverflowException"],
         words: &[
+            "quota exceeded", "exceeded your", "queuepool limit", "can't start new thread", "unable to create native thread", "pool exhausted", "queue is full", "over capacity",
             "too many open files", "emfile", "enfile", "no space left on device", "enospc", "disk full",
             "disk quota", "stack overflow", "maximum call stack", "maximum recursion depth",
             "too many clients", "remaining connection slots", "too many connections", "connection pool",
@@ -37,6 +40,7 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "database",
         kinds: &[
+            "UniqueViolation", "ForeignKeyViolation", "NotNullViolation", "UndefinedTable", "UndefinedColumn", "PSQLException", "SQLIntegrityConstraintViolationException", "DuplicateKeyException", "MongoError", "MongooseError", "SqliteError", "Mysql2::Error", "SQLite3::SQLException", "SQLite3::ConstraintException", "SequelizeUniqueConstraintError", "DbUpdateException", "DataError", "RecordNotFound",
             "OperationalError", "ProgrammingError", "IntegrityError", "InterfaceError", "SQLException",
             "SQLSyntaxErrorException", "SequelizeDatabaseError", "SequelizeConnectionError", "PDOException",
             "MongoServerError", "MongoNetworkError", "PrismaClientKnownRequestError", "QueryFailedError",
@@ -45,6 +49,7 @@ const SIGNS: &[Signs] = &[
             "RedisError", "NpgsqlException", "PrismaClientInitializationError", "HibernateException",
         ],
         words: &[
+            "duplicate entry", "sql syntax", "unknown column", "no such column", "constraint failed", "violates foreign", "violates unique", "violates check", "could not serialize access", "deadlock found", "lock wait timeout", "column \"",
             "sqlstate", "syntax error at or near", "duplicate key", "unique constraint",
             "foreign key constraint", "no such table", "relation \"", "database is locked",
             "database system is", "er_access_denied", "ora-0", "deadlock detected", "mongoservererror",
@@ -53,17 +58,20 @@ const SIGNS: &[Signs] = &[
     },
     Signs {
         category: "concurrency",
-        kinds: &["ConcurrentModificationException", "DeadlockError", "LockError", "ThreadError", "BrokenBarrierError", "data race"],
-        words: &["deadlock", "all goroutines are asleep", "concurrent map", "data race", "poisonerror", "already borrowed", "already mutably borrowed"],
+        kinds: &[
+            "PoisonError", "InterruptedException", "BorrowMutError", "BorrowError", "LockTimeout","ConcurrentModificationException", "DeadlockError", "LockError", "ThreadError", "BrokenBarrierError", "data race"],
+        words: &["deadlock", "all goroutines are asleep", "concurrent map", "concurrent modification", "data race", "poisonerror", "already borrowed", "already mutably borrowed"],
     },
     Signs {
         category: "memory-safety",
         kinds: &[
+            "bad-free", "stack-buffer-underflow", "dynamic-stack-buffer-overflow", "negative-size-param", "invalid-pointer-pair",
             "heap-use-after-free", "heap-buffer-overflow", "stack-buffer-overflow", "global-buffer-overflow", "stack-use-after-return",
             "stack-use-after-scope", "double-free", "memory leak", "use-of-uninitialized-value", "undefined-behavior",
             "alloc-dealloc-mismatch", "container-overflow", "AccessViolationException",
         ],
         words: &[
+            "segv on ", "munmap_chunk(): ", "free(): ", "malloc(): ", "realloc(): ", "malloc_consolidate(): ",
             "double free", "invalid pointer", "stack smashing", "buffer overflow detected", "corrupted size vs", "corrupted top size",
             "invalid next size", "corrupted double-linked", "corrupted unsorted chunks", "use-after-free", "unaligned tcache chunk",
         ],
@@ -71,11 +79,13 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "timeout",
         kinds: &[
+            "QueryTimeoutException", "TimeLimitExceeded", "AbortTimeout", "HttpTimeoutException",
             "TimeoutError", "TimeoutException", "ReadTimeout", "ConnectTimeout", "Timeout::Error",
             "SocketTimeoutException", "Net::ReadTimeout", "Net::OpenTimeout", "DeadlineExceeded",
             "ETIMEDOUT", "TaskCanceledException",
         ],
         words: &[
+            "maximum execution time", "execution expired", "did not respond within", "no response within",
             "timed out", "timeout", "deadline exceeded", "etimedout", "esockettimedout", "time-out",
             "took too long",
         ],
@@ -83,11 +93,14 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "auth",
         kinds: &[
+            "BadCredentialsException", "InvalidSignatureError", "Unauthenticated",
             "AuthenticationError", "AuthenticationException", "JsonWebTokenError", "TokenExpiredError",
-            "Unauthorized", "InvalidTokenError", "ExpiredSignatureError", "AccessDeniedException",
+            "Unauthorized", "InvalidTokenError", "ExpiredSignatureError",
+            "security.access.AccessDeniedException",
             "UnauthorizedError", "AuthError",
         ],
         words: &[
+            "bad credentials", "token has expired", "token expired", "signature verification failed", "unauthenticated", "not authenticated", "invalid password", "wrong password", "access denied for user",
             "authentication failed", "unauthorized", "invalid token", "jwt expired", "invalid credentials",
             "401 ", "login failed", "noauth", "invalid api key", "access token", "password authentication",
         ],
@@ -95,6 +108,7 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "network",
         kinds: &[
+            "RemoteDisconnected", "IncompleteRead", "MaxRetryError", "ProtocolError", "ClosedChannelException", "SocketError", "OpenSSL::SSL::SSLError", "Errno::ECONNRESET", "Errno::EPIPE", "Errno::EHOSTUNREACH", "HttpHostConnectException", "WebSocketException", "ConnectError",
             "ConnectionRefusedError", "ConnectionResetError", "ConnectionError", "ConnectException",
             "SocketException", "UnknownHostException", "gaierror", "BrokenPipeError", "HttpRequestException",
             "Errno::ECONNREFUSED", "SSLError", "SSLHandshakeException", "NewConnectionError", "EOFException",
@@ -102,6 +116,7 @@ const SIGNS: &[Signs] = &[
             "URLError",
         ],
         words: &[
+            "name resolution", "network unreachable", "host is unreachable", "connection timed out", "connection aborted", "no live upstreams", "prematurely closed", "unreachable host", "could not connect", "connect failed",
             "econnrefused", "econnreset", "enotfound", "ehostunreach", "enetunreach", "epipe", "eai_again",
             "eaddrinuse", "connection refused", "connection reset", "no such host",
             "name or service not known", "broken pipe", "address already in use", "network is unreachable",
@@ -113,6 +128,7 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "permission",
         kinds: &[
+            "Errno::EPERM", "java.nio.file.AccessDeniedException", "AuthorizationException",
             "PermissionError", "SecurityException", "UnauthorizedAccessException", "Errno::EACCES",
             "Forbidden",
         ],
@@ -124,12 +140,15 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "dependency",
         kinds: &[
+            "MissingDependencyError", "ApplicationContextException",
             "ModuleNotFoundError", "ImportError", "ClassNotFoundException", "NoClassDefFoundError",
             "LoadError", "NoSuchMethodError", "UnsatisfiedLinkError", "DllNotFoundException",
             "Gem::LoadError", "Bundler::GemNotFound", "BeanCreationException",
             "UnsatisfiedDependencyException", "PackageNotFoundError", "VersionConflict",
         ],
         words: &[
+            "class \"", "interface \"", "unable to load dynamic library", "no such extension",
+            "in @inc", "no such module", "missing dependency", "package not found", "undefined symbol",
             "cannot find module", "module not found", "no module named", "cannot find package",
             "err_module_not_found", "could not find gem", "cannot find crate", "unresolved import",
             "cannot open shared object file", "could not load file or assembly",
@@ -140,11 +159,13 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "syntax",
         kinds: &[
+            "JSONException", "JsonReaderException", "JsonSyntaxException", "TOMLDecodeError", "ParsingError", "SAXParseException", "XMLSyntaxError",
             "SyntaxError", "IndentationError", "TabError", "ParseError", "JSONDecodeError",
             "JsonParseException", "JsonException", "YAMLException", "ScannerError", "TomlDecodeError",
             "ParserError", "JsonProcessingException", "Psych::SyntaxError",
         ],
         words: &[
+            "malformed json", "invalid json", "expected value at line", "expecting value", "cannot unmarshal", "invalid character", "unexpected character", "syntaxerror", "failed to parse", "could not be parsed", "could not parse",
             "syntax error", "unexpected token", "unexpected end of", "unexpected identifier", "parse error",
             "invalid syntax", "unterminated string", "error: expected", "expected one of",
             "mismatched types", "error[e0", "error ts",
@@ -153,11 +174,13 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "file-system",
         kinds: &[
+            "Errno::EISDIR", "Errno::ENOTDIR", "Errno::EEXIST", "filesystem_error", "NotDirectoryException", "DirectoryNotEmptyException", "FileAlreadyExistsException",
             "FileNotFoundError", "FileNotFoundException", "NoSuchFileException", "IsADirectoryError",
             "NotADirectoryError", "FileExistsError", "Errno::ENOENT", "DirectoryNotFoundException",
             "IOError", "FileSystemException",
         ],
         words: &[
+            "could not find a part of the path", "could not find file", "cannot find the path", "cannot find the file", "os error 2",
             "no such file or directory", "enoent", "eexist", "enotdir", "eisdir", "file not found",
             "not a directory", "is a directory", "read-only file system", "erofs", "os { code: 2",
             "failed to open stream", "input/output error", "stale file handle",
@@ -166,24 +189,28 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "configuration",
         kinds: &[
+            "NoSectionError", "NoOptionError", "MissingSectionHeaderError", "MissingConfigException", "ConfigException", "EnvError", "MissingEnvironmentVariable", "ConfigParser.Error",
             "ImproperlyConfigured", "ConfigurationError", "ConfigError", "InvalidConfiguration",
-            "ValidationError", "ConfigurationException", "NoSuchBeanDefinitionException",
+            "ConfigurationException", "NoSuchBeanDefinitionException",
             "KeyError: 'DATABASE_URL'", "OptionsValidationException",
         ],
         words: &[
+            "missing configuration", "env var", "required setting",
             "environment variable", "missing required", "invalid configuration", "configuration error",
             "config file", "is not set", "is not configured", "unknown option", "invalid option",
-            "unrecognized argument", "unexpected argument", "invalid value for", "missing env",
+            "unrecognized argument", "unexpected argument", "missing env",
             "must be set", "bad configuration", "not configured",
         ],
     },
     Signs {
         category: "assertion",
         kinds: &[
+            "assertion",
             "AssertionError", "AssertionFailedError", "AssertionException", "ExpectationNotMetError",
             "AssertionErr",
         ],
         words: &[
+            "assertion failed!", "expectation failed",
             "assertion failed", "assertion `", "assertion \"", "assert failed", "expected:",
             "assertionerror",
         ],
@@ -217,19 +244,24 @@ const SIGNS: &[Signs] = &[
 const BUGS: &[Signs] = &[
     Signs {
         category: "null-reference",
-        kinds: &["NullPointerException", "NullReferenceException", "KotlinNullPointerException", "UninitializedPropertyAccessException"],
+        kinds: &[
+            "bad_optional_access", "NilClass","NullPointerException", "NullReferenceException", "KotlinNullPointerException", "UninitializedPropertyAccessException"],
         words: &[
+            "null pointer", "nullpointer", "null object",
             "'nonetype'", "of undefined", "of null", "undefined method", "for nil", "on null", "nil pointer", "on an undefined value", "`none` value", "null value",
         ],
     },
     Signs {
         category: "arithmetic",
-        kinds: &["ZeroDivisionError", "ArithmeticException", "DivideByZeroException", "DivisionByZeroError", "OverflowError", "FloatingPointError", "FloatDomainError", "OverflowException", "SIGFPE"],
+        kinds: &[
+            "overflow_error", "underflow_error","ZeroDivisionError", "ArithmeticException", "DivideByZeroException", "DivisionByZeroError", "OverflowError", "FloatingPointError", "FloatDomainError", "OverflowException", "SIGFPE"],
         words: &["divide by zero", "division by zero", "divided by 0", "/ by zero", "integer overflow", "with overflow", "floating point exception"],
     },
     Signs {
         category: "out-of-bounds",
-        kinds: &["IndexError", "IndexOutOfBoundsException", "ArrayIndexOutOfBoundsException", "StringIndexOutOfBoundsException", "IndexOutOfRangeException", "NegativeArraySizeException", "BoundsError"],
+        kinds: &[
+            "OutOfRangeException", "OutOfBoundsException", "RangeException",
+            "out_of_range", "length_error","IndexError", "IndexOutOfBoundsException", "ArrayIndexOutOfBoundsException", "StringIndexOutOfBoundsException", "IndexOutOfRangeException", "NegativeArraySizeException", "BoundsError"],
         words: &["index out of", "out of bounds", "out of range", "index outside", "byte index"],
     },
     Signs {
@@ -239,28 +271,38 @@ const BUGS: &[Signs] = &[
     },
     Signs {
         category: "encoding",
-        kinds: &["UnicodeDecodeError", "UnicodeEncodeError", "UnicodeError", "MalformedInputException", "EncodingError", "InvalidByteSequenceError", "UndefinedConversionError", "CompatibilityError"],
-        words: &["invalid utf-8", "malformed utf-8", "wide character", "invalid byte sequence", "incompatible character encodings", "utf8error"],
+        kinds: &[
+            "binascii.Error", "CharacterCodingException", "UnmappableCharacterException", "DecoderFallbackException", "UnicodeTranslateError","UnicodeDecodeError", "UnicodeEncodeError", "UnicodeError", "MalformedInputException", "EncodingError", "InvalidByteSequenceError", "UndefinedConversionError", "CompatibilityError"],
+        words: &[
+            "incorrect padding", "invalid base64", "invalid byte", "invalid utf8", "illegal base64", "not valid utf-8","invalid utf-8", "malformed utf-8", "wide character", "invalid byte sequence", "incompatible character encodings", "utf8error"],
     },
     Signs {
         category: "type",
-        kinds: &["TypeError", "ClassCastException", "InvalidCastException", "ArrayStoreException", "IncompatibleClassChangeError", "AttributeError", "NoMethodError", "NameError", "ReferenceError", "UnboundLocalError"],
-        words: &["cannot be cast", "is not a function", "is not defined", "is not iterable", "interface conversion", "mismatched types", "can't locate object method", "not a hash reference", "not an array reference", "undefined subroutine"],
+        kinds: &[
+            "BadMethodCallException", "BadFunctionCallException",
+            "bad_cast", "bad_any_cast", "bad_variant_access", "ArgumentCountError", "UnhandledMatchError","TypeError", "ClassCastException", "InvalidCastException", "ArrayStoreException", "IncompatibleClassChangeError", "AttributeError", "NoMethodError", "NameError", "ReferenceError", "UnboundLocalError"],
+        words: &[
+            "as an array ref", "as a hash ref", "strict refs", "call to undefined", "not a code reference", "is not a constructor", "is not callable","cannot be cast", "is not a function", "is not defined", "is not iterable", "interface conversion", "mismatched types", "can't locate object method", "not a hash reference", "not an array reference", "undefined subroutine"],
     },
     Signs {
         category: "invalid-value",
-        kinds: &["ValueError", "IllegalArgumentException", "NumberFormatException", "ArgumentException", "ArgumentNullException", "ArgumentOutOfRangeException", "FormatException", "ArgumentError", "RangeError", "InvalidArgumentException", "DateTimeParseException", "InvalidOperation", "URIError", "ParseIntError"],
-        words: &["invalid literal", "invalid argument", "invalid digit", "parseinterror", "parsefloaterror", "isn't numeric", "invalid value", "invalid array length"],
+        kinds: &[
+            "Date::Error", "IllegalFormatException", "IllegalFormatConversionException", "UnknownFormatConversionException", "InvalidFormatException",
+            "UnexpectedValueException", "LengthException", "DomainException",
+            "ValidationError", "ZodError", "ConstraintViolationException", "invalid_argument", "domain_error", "DateTimeException", "HttpMessageNotReadableException", "MethodArgumentNotValidException", "DecimalException", "decimal.InvalidOperation","ValueError", "IllegalArgumentException", "NumberFormatException", "ArgumentException", "ArgumentNullException", "ArgumentOutOfRangeException", "FormatException", "ArgumentError", "RangeError", "InvalidArgumentException", "DateTimeParseException", "InvalidOperation", "URIError", "ParseIntError"],
+        words: &[
+            "invalid date", "invalid time","invalid literal", "invalid argument", "invalid digit", "parseinterror", "parsefloaterror", "isn't numeric", "invalid value", "invalid array length"],
     },
     Signs {
         category: "invalid-state",
-        kinds: &["IllegalStateException", "InvalidOperationException", "UnsupportedOperationException", "NotImplementedError", "NotImplementedException", "NotSupportedException", "ObjectDisposedException", "FrozenError"],
+        kinds: &[
+            "bad_function_call", "BadStateError", "InvalidStateError","IllegalStateException", "InvalidOperationException", "UnsupportedOperationException", "NotImplementedError", "NotImplementedException", "NotSupportedException", "ObjectDisposedException", "FrozenError"],
         words: &["invalid state", "not implemented", "not yet implemented", "illegal state", "unreachable code"],
     },
 ];
 
 /// Categories of which a message says so for certain, whatever the kind.
-const STRONG: [&str; 4] = ["out-of-memory", "resource-exhaustion", "database", "configuration"];
+const STRONG: [&str; 3] = ["out-of-memory", "resource-exhaustion", "database"];
 
 /// The category of an error and how sure it is, percent. The cause tells more than what it led to, a kind more than a
 /// message, and a message more than the rest of the text.
@@ -278,7 +320,9 @@ pub(crate) fn of(text: &str, exceptions: &[Exception]) -> (&'static str, u8) {
     if let Some(category) = message(SIGNS).filter(|category| bug.is_none() || STRONG.contains(category)) {
         return (category, 80);
     }
-    if let Some(category) = message(BUGS).filter(|_| of_kind.is_none()) {
+    // `TypeError: Cannot read properties of undefined`: what was missing tells more than what it was taken for.
+    let of_message = message(BUGS).filter(|category| bug.is_none() || *category == "null-reference");
+    if let Some(category) = of_message.filter(|_| of_kind.is_none()) {
         return (category, 75);
     }
     if let Some(category) = bug.or(of_kind) {

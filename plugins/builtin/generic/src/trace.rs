@@ -17,7 +17,22 @@ pub(crate) fn read(text: &str) -> Vec<Exception> {
     let readers: [fn(&str) -> Vec<Exception>; 8] =
         [python::read, native::read, go::read, rust::read, php::read, ruby::read, at::read, perl::read];
     let found = readers.iter().map(|read| read(text)).find(|exceptions| !exceptions.is_empty());
-    found.unwrap_or_else(|| text.lines().find_map(head).into_iter().collect())
+    let found = found.unwrap_or_else(|| text.lines().find_map(head).into_iter().collect());
+    // Some runtimes tell the same twice, and of many tasks many may have failed alike.
+    let mut told: Vec<Exception> = Vec::new();
+    for exception in found {
+        if !told.iter().any(|known| is_same(known, &exception)) {
+            told.push(exception);
+        }
+    }
+    told
+}
+
+fn is_same(one: &Exception, other: &Exception) -> bool {
+    let places = |e: &Exception| -> Vec<(String, String)> {
+        e.frames.iter().map(|frame| (frame.function.clone(), frame.file.clone())).collect()
+    };
+    one.kind == other.kind && !one.frames.is_empty() && places(one) == places(other)
 }
 
 /// An exception without frames, from a line that ends with `Kind: message`.
@@ -34,15 +49,23 @@ fn frame(function: &str, file: &str, line: Option<u32>, in_app: bool) -> Frame {
     Frame { function: function.trim().to_owned(), file: file.trim().to_owned(), line, in_app }
 }
 
-/// Finds `Kind: message` in a line, whatever stands before it. A kind is a word that says so by its end.
+/// Finds `Kind: message` in a line, whatever stands before it. A kind is a word that says so by its end. Node.js may put
+/// a code behind it, and where the kind itself says nothing, the one that does: `DOMException [TimeoutError]: message`.
 fn split_head(line: &str) -> Option<(&str, &str)> {
     let mut from = 0;
     for word in line.split(' ') {
-        let name = word.trim_end_matches(':').trim_start_matches(['[', '(', '"']);
+        let name = word.trim_end_matches([':', ',']).trim_start_matches(['[', '(', '"']);
         let rest = &line[(from + word.len()).min(line.len())..];
         from += word.len() + 1;
-        if is_kind(name) && (word.ends_with(':') || rest.trim().is_empty()) {
+        if !is_kind(name) {
+            continue;
+        }
+        if word.ends_with(':') || rest.trim().is_empty() {
             return Some((name, rest.trim()));
+        }
+        if let Some((code, message)) = rest.strip_prefix(" [").and_then(|rest| rest.split_once("]: ")) {
+            let general = name == "DOMException" && is_kind(code);
+            return Some((if general { code } else { name }, message));
         }
     }
     None

@@ -25,6 +25,8 @@ const BEGINS: &[&[u8]] = &[
     b"PHP Parse error:",
     b"Fatal error: ",
     b"Parse error: ",
+    b"fatal runtime error: ",
+    b"Assertion failed: ",
 ];
 
 /// Whether a line tells of a crash all by itself.
@@ -33,23 +35,30 @@ pub(crate) fn is_crash(line: &[u8]) -> bool {
         None | Some(b' ' | b'\t' | b'{') => false,
         _ if BEGINS.iter().any(|begin| line.starts_with(begin)) => true,
         _ if line.ends_with(b"failed.") => is_assertion(line),
-        _ if line.ends_with(b")") => is_ruby(line),
+        _ if is_ruby(line) => true,
         _ if line.ends_with(b".") => is_perl(line),
         _ => is_undefined(line),
     }
 }
 
-/// ``prog: file.c:12: main: Assertion `x > 0' failed.``
+/// ``prog: file.c:12: main: Assertion `x > 0' failed.``, and with other quotes in the library of C++.
 fn is_assertion(line: &[u8]) -> bool {
-    memmem::find(line, b": Assertion `").is_some()
+    [&b": Assertion `"[..], b": Assertion '"].iter().any(|begin| memmem::find(line, begin).is_some())
 }
 
 /// `app.rb:3:in 'Integer#/': divided by 0 (ZeroDivisionError)`
-fn is_ruby(line: &[u8]) -> bool {
+pub(crate) fn is_ruby(line: &[u8]) -> bool {
+    // Few lines end so: this is asked of each.
+    if !line.ends_with(b")") {
+        return false;
+    }
     let Some(at) = memmem::find(line, b":in ") else { return false };
     let number = line[..at].iter().rev().take_while(|b| b.is_ascii_digit()).count();
     let place = number > 0 && !line[..at].contains(&b' ');
-    let kind = line.iter().rposition(|b| *b == b'(').is_some_and(|open| line[open + 1].is_ascii_uppercase());
+    let kind = line
+        .iter()
+        .rposition(|b| *b == b'(')
+        .is_some_and(|open| line.get(open + 1).is_some_and(u8::is_ascii_uppercase));
     place && kind && memmem::find(&line[at..], b": ").is_some()
 }
 

@@ -51,7 +51,7 @@ impl BatchParser for Multiline {
                 break;
             }
             // One line alone is no trace, whatever it looks like.
-            if found.last > line || kind == Kind::Crash || kind == Kind::Terminate {
+            if found.last > line || kind.is_event_alone() {
                 let _: Option<()> =
                     events.event(line, found.last, |row| fill(row, batch, line, kind, found.message));
             }
@@ -71,7 +71,7 @@ struct Found {
 }
 
 fn follow(batch: &Batch<'_>, first: usize, kind: Kind) -> Found {
-    let mut trace = Trace::new(kind);
+    let mut trace = Trace::new(kind, batch.line(first));
     let mut found = Found { last: first, message: first, open: true };
     for line in first + 1..batch.len() {
         match trace.step(batch.line(line)) {
@@ -91,7 +91,12 @@ fn fill(row: &mut Row<'_, '_>, batch: &Batch<'_>, first: usize, kind: Kind, mess
     let head = prefix::read(batch.line(first));
     let found = head.and_then(|head| head.severity);
     row.level(match kind {
-        Kind::Go | Kind::PythonFatal | Kind::JavaFatal | Kind::Sanitizer | Kind::Terminate => severity::FATAL,
+        Kind::Go
+        | Kind::RustAbort
+        | Kind::PythonFatal
+        | Kind::JavaFatal
+        | Kind::Sanitizer
+        | Kind::Terminate => severity::FATAL,
         Kind::DotnetLog => found.unwrap_or(severity::INFO),
         _ => found.filter(|level| *level >= severity::WARN).unwrap_or(severity::ERROR),
     });
@@ -101,6 +106,7 @@ fn fill(row: &mut Row<'_, '_>, batch: &Batch<'_>, first: usize, kind: Kind, mess
     let message = batch.line(message);
     // What a runtime writes itself has no prefix to cut off, but for a time or a level of a logger.
     let cut = match kind {
+        Kind::Logged => prefix::read(message).map_or(0, |p| p.message),
         Kind::Frames | Kind::Php | Kind::Ruby => {
             prefix::read(message).filter(|p| p.time.is_some()).map_or(0, |p| p.message)
         }

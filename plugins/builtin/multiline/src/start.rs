@@ -1,8 +1,7 @@
 //! Where a trace begins.
 
 use crate::crash;
-use crate::trace::{Kind, is_frame, is_joint};
-use hostler_plugin::{prefix, severity};
+use crate::trace::{Kind, is_frame, is_grave, is_joint, opens_properties};
 use memchr::memmem;
 
 /// What a line begins.
@@ -29,7 +28,7 @@ pub(crate) fn of(line: &[u8], next: Option<&[u8]>, ended: bool) -> Start {
     }
 }
 
-fn by_itself(line: &[u8]) -> Option<Kind> {
+pub(crate) fn by_itself(line: &[u8]) -> Option<Kind> {
     let text = line.trim_ascii_start();
     match text.first()? {
         b'T' if text.starts_with(b"Traceback (most recent call last)") => Some(Kind::Python),
@@ -39,6 +38,12 @@ fn by_itself(line: &[u8]) -> Option<Kind> {
         b't' if text.starts_with(b"thread '") && memmem::find(text, b" panicked at ").is_some() => {
             Some(Kind::Rust)
         }
+        b't' if text.starts_with(b"thread '") && text.ends_with(b" has overflowed its stack") => {
+            Some(Kind::RustAbort)
+        }
+        b'm' if text.starts_with(b"memory allocation of ") && text.ends_with(b" failed") => {
+            Some(Kind::RustAbort)
+        }
         b'F' if text.len() < line.len() && text.starts_with(b"File \"") && is_python_place(text) => {
             Some(Kind::Python)
         }
@@ -46,6 +51,11 @@ fn by_itself(line: &[u8]) -> Option<Kind> {
         b'=' | b'W' if crash::is_sanitizer(line) => Some(Kind::Sanitizer),
         b'#' if line.starts_with(b"# A fatal error has been detected by") => Some(Kind::JavaFatal),
         b't' if line.starts_with(b"terminate called ") => Some(Kind::Terminate),
+        b'#' if text.starts_with(b"#<Thread:")
+            && memmem::find(text, b" terminated with exception").is_some() =>
+        {
+            Some(Kind::Ruby)
+        }
         b'/' | b'f' | b'n' | b'<' | b'e' | b'[' | b'C'..=b'Z' if is_node_place(line) => Some(Kind::Node),
         _ => None,
     }
@@ -56,9 +66,17 @@ fn by_next(line: &[u8], next: &[u8]) -> Option<Kind> {
         return None;
     }
     let text = next.trim_ascii_start();
-    if text.is_empty() {
-        return line.starts_with(b"Error: ").then_some(Kind::Report);
+    if text.is_empty() && line.starts_with(b"Error: ") {
+        return Some(Kind::Report);
     }
+    if crash::is_ruby(line) {
+        return Some(Kind::Ruby);
+    }
+    by_shape(line, next, text).or_else(|| may_go_on(line, next))
+}
+
+/// What two lines begin, by what the second one looks like.
+fn by_shape(line: &[u8], next: &[u8], text: &[u8]) -> Option<Kind> {
     let indented = text.len() < next.len();
     match text.first()? {
         b'a' | b'-' | b'.' if indented && (is_frame(next) || is_joint(next)) => Some(Kind::Frames),
@@ -68,17 +86,32 @@ fn by_next(line: &[u8], next: &[u8]) -> Option<Kind> {
         b'S' if text.starts_with(b"Stack trace:") => Some(Kind::Php),
         b'#' if text.starts_with(b"#0 ") => Some(Kind::Php),
         b'[' if text.starts_with(b"[stacktrace]") => Some(Kind::Php),
-        // What the logger says of the exception that it was given.
-        b'T' if text.starts_with(b"Traceback (most recent call last)") && is_grave(line) => {
+        b'"' if text == b"\"\"\"" && line.trim_ascii_end().ends_with(b"RemoteTraceback:") => {
             Some(Kind::Python)
         }
         _ if indented && memmem::find(text, b" called at ").is_some() && crash::is_perl(line) => {
             Some(Kind::Perl)
         }
-        _ if !indented && is_exception(next) && is_grave(line) => Some(Kind::Frames),
+        b'F' if line.starts_with(b"PHP ") && text.starts_with(b"Fatal error: ") => Some(Kind::Php),
         _ if is_dotnet_head(line) && next.starts_with(b"      ") => Some(Kind::DotnetLog),
         _ => None,
     }
+}
+
+/// An exception whose message has more lines, and what a logger says before it shows what it was given.
+fn may_go_on(line: &[u8], next: &[u8]) -> Option<Kind> {
+    let words: [&[u8]; 9] =
+        [b"rror", b"RROR", b"xception", b"ritical", b"RITICAL", b"atal", b"FATAL", b"SEVERE", b"WARN"];
+    let telling = || words.iter().any(|word| memmem::find(line, word).is_some());
+    if opens_properties(line) && next.starts_with(b"  ") {
+        return Some(Kind::Frames);
+    }
+    let begins = next.first().is_none_or(|b| matches!(b, b' ' | b'\t' | b'/' | b'"' | b'+' | b'a'..=b'z'));
+    if is_exception(line) {
+        return begins.then_some(Kind::Frames);
+    }
+    let given = begins || is_exception(next) || by_itself(next).is_some();
+    (given && telling() && is_grave(line)).then_some(Kind::Logged)
 }
 
 /// Whether a line behind this one could make a trace of both: only then is it worth to wait for that line.
@@ -102,9 +135,13 @@ fn is_node_place(line: &[u8]) -> bool {
     numbered && script && !file.contains(&b' ')
 }
 
-/// `app.rb:3:in 'foo'`
-fn is_ruby_place(text: &[u8]) -> bool {
-    memmem::find(text, b":in ").is_some()
+/// `from app.rb:3:in 'foo'` or the place alone.
+pub(crate) fn is_ruby_place(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let text = text.strip_prefix(b"from ").unwrap_or(text);
+    let Some(at) = memmem::find(text, b":in ") else { return false };
+    let number = text[..at].iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    number > 0 && !text[..at].contains(&b' ')
 }
 
 /// `fail: Microsoft.AspNetCore.Server.Kestrel[13]`, above lines that are indented by six spaces.
@@ -118,11 +155,6 @@ pub(crate) fn is_exception(line: &[u8]) -> bool {
     let name = line.split(|b| matches!(b, b':' | b' ')).next().unwrap_or_default();
     let plain = name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$'));
     plain && [&b"Exception"[..], b"Error", b"Throwable"].iter().any(|end| name.ends_with(end))
-}
-
-/// Whether a logger says that a line is an error.
-fn is_grave(line: &[u8]) -> bool {
-    prefix::read(line).and_then(|prefix| prefix.severity).is_some_and(|level| level >= severity::WARN)
 }
 
 /// `File "/app/main.py", line 3`, above the line of the source that is no Python.

@@ -1,11 +1,21 @@
 //! Which lines belong to a trace that has begun.
 
-use crate::start::is_exception;
+use crate::start::{self, is_exception};
+use hostler_plugin::{prefix, severity};
 use memchr::memmem;
+
+/// Lines that a message may have between the line that begins it and the first frame.
+const MESSAGE: usize = 60;
+/// Lines between what a logger says and the trace that it was given.
+const LOGGED: usize = 12;
+/// Lines of others that may stand between two lines of a trace.
+const FOREIGN: usize = 8;
 
 /// The kinds of traces, by how their lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// What a logger says, with a trace of any kind below it.
+    Logged,
     Python,
     PythonGroup,
     /// Java, .NET and Node.js: frames begin with `at`.
@@ -14,7 +24,11 @@ pub(crate) enum Kind {
     Node,
     Go,
     Rust,
+    /// Rust at its end: without memory or stack there is no message of its own.
+    RustAbort,
     Ruby,
+    /// Ruby, as its logger writes a backtrace: one place a line.
+    RubyPlaces,
     Php,
     /// The console logger of .NET: what is indented by six spaces belongs to the line above.
     DotnetLog,
@@ -32,6 +46,13 @@ pub(crate) enum Kind {
     JavaFatal,
     /// One line that says it all.
     Crash,
+}
+
+impl Kind {
+    /// Whether its first line says enough to be an event without any other.
+    pub(crate) fn is_event_alone(self) -> bool {
+        matches!(self, Self::Crash | Self::Terminate | Self::Ruby | Self::RustAbort)
+    }
 }
 
 /// What a line is to a trace.
@@ -57,25 +78,31 @@ pub(crate) struct Trace {
     told: bool,
     /// Whether the properties of an error of Node.js are open.
     braces: bool,
+    /// Whether PHP wrote its first line for a log: it may write all of it a second time, for the screen.
+    for_log: bool,
     /// Lines since the last one that surely belongs to it.
     waiting: usize,
 }
 
 impl Trace {
-    pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, closed: false, told: false, braces: false, waiting: 0 }
+    pub(crate) fn new(kind: Kind, first: &[u8]) -> Self {
+        let braces = kind == Kind::Frames && opens_properties(first);
+        let for_log = first.starts_with(b"PHP ");
+        Self { kind, closed: braces, told: kind == Kind::RustAbort, braces, for_log, waiting: 0 }
     }
 
     /// Goes on by one line.
     pub(crate) fn step(&mut self, line: &[u8]) -> Step {
         match self.kind {
+            Kind::Logged => self.logged(line),
             Kind::Python => self.python(line),
             Kind::PythonGroup => Self::python_group(line),
             Kind::Frames => self.frames(line),
             Kind::Node => self.node(line),
             Kind::Go => self.go(line),
-            Kind::Rust => self.rust(line),
+            Kind::Rust | Kind::RustAbort => self.rust(line),
             Kind::Ruby => self.ruby(line),
+            Kind::RubyPlaces => Self::take_if(start::is_ruby_place(line)),
             Kind::Php => self.php(line),
             Kind::DotnetLog => self.dotnet_log(line),
             Kind::Perl => Self::take_if(indented(line) && memmem::find(line, b" called at ").is_some()),
@@ -88,14 +115,43 @@ impl Trace {
         }
     }
 
+    /// Waits for the trace that a logger was given; the message of it may have several lines.
+    fn logged(&mut self, line: &[u8]) -> Step {
+        if let Some(kind) = start::by_itself(line) {
+            *self = Self::new(kind, line);
+            return Step::Perhaps;
+        }
+        if is_frame(line) || is_joint(line) {
+            self.kind = Kind::Frames;
+            return self.frames(line);
+        }
+        if start::is_ruby_place(line) {
+            self.kind = Kind::RubyPlaces;
+            return Step::Take;
+        }
+        let thrown = is_exception(line) && !self.told;
+        self.told |= thrown;
+        self.waiting += 1;
+        let belongs = thrown || !(is_foreign(line) || is_exception(line));
+        if belongs && self.waiting <= LOGGED { Step::Perhaps } else { Step::End }
+    }
+
     /// Frames are indented; the exception is not and closes the trace, unless it is told what it came from.
     fn python(&mut self, line: &[u8]) -> Step {
         let text = line.trim_ascii();
+        // The trace of another process stands in quotes.
+        if text == b"\"\"\"" {
+            return Step::Take;
+        }
         if !self.closed {
             if text.is_empty() || indented(line) || text.starts_with(b"Traceback (most recent call last)") {
+                self.waiting = 0;
                 return Step::Take;
             }
-            self.closed = true;
+            if is_foreign(line) {
+                return self.foreign();
+            }
+            (self.closed, self.waiting) = (true, 0);
             return Step::Message;
         }
         let chained = text.starts_with(b"During handling of the above exception")
@@ -111,6 +167,12 @@ impl Trace {
         }
     }
 
+    /// A line of somebody else, such as of another thread: the trace may go on behind it.
+    fn foreign(&mut self) -> Step {
+        self.waiting += 1;
+        if self.waiting <= FOREIGN { Step::Perhaps } else { Step::End }
+    }
+
     /// A group of exceptions draws a frame of its own around all that belongs to it.
     fn python_group(line: &[u8]) -> Step {
         let text = line.trim_ascii_start();
@@ -121,44 +183,53 @@ impl Trace {
     fn frames(&mut self, line: &[u8]) -> Step {
         let text = line.trim_ascii();
         if self.braces {
-            self.braces = line != b"}";
-            return Step::Take;
+            self.braces = indented(line) || text.is_empty();
+            return Self::take_if(self.braces || text == b"}");
         }
         if is_frame(line) || is_joint(line) {
-            self.braces = is_frame(line) && text.ends_with(b" {");
-            self.closed = true;
+            self.braces = text.ends_with(b" {");
+            (self.closed, self.waiting) = (true, 0);
             return Step::Take;
         }
-        // Node.js says which modules asked for one that is missing before the first frame.
-        // What was thrown, below what the logger says of it.
-        if !self.closed && self.waiting == 0 && is_exception(line) {
-            self.waiting = 1;
-            return Step::Perhaps;
+        if text.starts_with(b"Emitted 'error' event ") || text.starts_with(b"Require stack:") {
+            return Step::Take;
         }
-        let emitted = self.closed && text.starts_with(b"Emitted 'error' event ");
-        let asked =
-            emitted || text.starts_with(b"Require stack:") || (text.starts_with(b"- ") && !self.closed);
-        if asked { Step::Take } else { Step::End }
+        if !self.closed {
+            return self.message(line);
+        }
+        // Mono writes all of it twice.
+        if text.starts_with(b"[ERROR] FATAL UNHANDLED EXCEPTION: ") {
+            return Step::Take;
+        }
+        match text.is_empty() {
+            true => self.foreign(),
+            false if is_foreign(line) && !is_exception(line) && !is_grave(line) => self.foreign(),
+            false => Step::End,
+        }
     }
 
+    /// A line of a message that has several: the first frame may come behind it.
+    fn message(&mut self, line: &[u8]) -> Step {
+        self.waiting += 1;
+        let other = is_foreign(line) || is_exception(line) || start::by_itself(line).is_some();
+        if self.waiting > MESSAGE || other { Step::End } else { Step::Perhaps }
+    }
+
+    /// The place, the line of the source, carets, and then what was thrown.
     fn node(&mut self, line: &[u8]) -> Step {
         let text = line.trim_ascii();
         if self.told {
             return match self.frames(line) {
-                // The version stands below, behind an empty line.
                 Step::End if text.starts_with(b"Node.js v") => Step::Take,
-                Step::End if text.is_empty() && self.waiting == 0 => {
-                    self.waiting = 1;
-                    Step::Perhaps
-                }
-                Step::End if self.waiting == 0 && !self.closed => Step::End,
                 step => step,
             };
         }
         self.waiting += 1;
-        let uncaught = memmem::find(text, b"Error").is_some() || text.starts_with(b"Uncaught");
-        if self.waiting > 2 && uncaught && !indented(line) {
-            (self.told, self.waiting) = (true, 0);
+        self.closed |= !text.is_empty() && text.iter().all(|b| *b == b'^');
+        let thrown = self.closed || memmem::find(text, b"Error").is_some() || text.starts_with(b"Uncaught");
+        if self.waiting > 2 && thrown && !indented(line) && !text.is_empty() && text[0] != b'^' {
+            self.braces = opens_properties(line);
+            (self.told, self.closed, self.waiting) = (true, self.braces, 0);
             Step::Message
         } else if self.waiting > 5 {
             Step::End
@@ -181,13 +252,14 @@ impl Trace {
             b"runtime stack:",
             b"...",
         ];
-        let call = !line.contains(&b' ') && (line.ends_with(b")") || line.ends_with(b"(...)"));
-        let method = line.ends_with(b")") && memmem::find(line, b".(*").is_some();
+        // `main.(*Server).Handle(0xc000012345, {0x1, 0x2})`
+        let name = &line[..memchr::memchr(b'(', line).unwrap_or(0)];
+        let call = line.ends_with(b")") && name.contains(&b'.') && !name.contains(&b' ');
         let registers = self.closed
             && line.len() > 8
             && line[..7].trim_ascii_end().len() <= 6
             && memmem::find(line, b"0x").is_some();
-        if begins.iter().any(|begin| line.starts_with(begin)) || call || method || registers {
+        if begins.iter().any(|begin| line.starts_with(begin)) || call || registers {
             self.closed |= line.starts_with(b"goroutine ");
             Step::Take
         } else {
@@ -197,28 +269,36 @@ impl Trace {
 
     fn rust(&mut self, line: &[u8]) -> Step {
         let text = line.trim_ascii();
-        let noted = text.starts_with(b"note: ") || text.starts_with(b"stack backtrace:");
+        let noted = text.starts_with(b"note: ")
+            || text.starts_with(b"stack backtrace:")
+            || text.starts_with(b"fatal runtime error: ");
         if noted {
+            (self.told, self.closed) = (true, true);
+            return Step::Take;
+        }
+        if indented(line) && !text.is_empty() {
+            return Step::Take;
+        }
+        if !self.told && !text.is_empty() {
             self.told = true;
-            return Step::Take;
+            return Step::Message;
         }
-        let frame = indented(line) && (text.starts_with(b"at ") || numbered(text, b':'));
-        if frame || (indented(line) && !text.is_empty()) {
-            return Step::Take;
-        }
-        if self.told || text.is_empty() {
-            return Step::End;
-        }
-        self.told = true;
-        Step::Message
+        // The message may have more lines.
+        if self.closed || text.is_empty() { Step::End } else { self.message(line) }
     }
 
+    /// Callers, the line of the source between them, and causes that look like the first line.
     fn ruby(&mut self, line: &[u8]) -> Step {
         let text = line.trim_ascii_start();
-        let from = indented(line) && text.starts_with(b"from ");
-        let cut = indented(line) && text.starts_with(b"... ");
+        let from = indented(line) && (text.starts_with(b"from ") || text.starts_with(b"... "));
         let cause = !indented(line) && memmem::find(text, b":in ").is_some() && text.ends_with(b")");
-        if from || cut || cause { Step::Take } else { Step::End }
+        if from || cause {
+            self.closed |= from;
+            return Step::Take;
+        }
+        // What the first line did not hold of the message, and the place in the source.
+        let more = !self.closed && (text.is_empty() || indented(line));
+        if more { self.message(line) } else { Step::End }
     }
 
     fn php(&mut self, line: &[u8]) -> Step {
@@ -229,8 +309,14 @@ impl Trace {
             return Step::Take;
         }
         let next = text.starts_with(b"Next ") && memmem::find(text, b" in ").is_some();
+        let again =
+            self.for_log && [&b"Fatal error: "[..], b"Parse error: "].iter().any(|b| text.starts_with(b));
         match text {
             b"" => Step::Perhaps,
+            _ if again => {
+                self.for_log = false;
+                Step::Take
+            }
             _ if next => Step::Take,
             _ => Step::End,
         }
@@ -286,9 +372,12 @@ impl Trace {
 
     /// `  what():  boom`, and sometimes that it was aborted.
     fn terminate(&mut self, line: &[u8]) -> Step {
-        let what = !self.told && line.trim_ascii_start().starts_with(b"what():");
-        self.told |= what;
-        Self::take_if(what)
+        if line.trim_ascii_start().starts_with(b"what():") && !self.told {
+            self.told = true;
+            return Step::Take;
+        }
+        // What was thrown may say more than a line, and what handles signals may add a stack.
+        Self::take_if(indented(line))
     }
 
     fn python_fatal(line: &[u8]) -> Step {
@@ -324,8 +413,26 @@ pub(crate) fn is_frame(line: &[u8]) -> bool {
     text.len() < line.len()
         && (text.starts_with(b"at ")
             || text.starts_with(b"--- End of ")
+            // What Node.js leaves out.
+            || memmem::find(text, b" matching ").is_some_and(|_| text.starts_with(b"... ") || text.starts_with(b"[... "))
             || (text.starts_with(b"... ")
                 && (text.ends_with(b" more") || text.ends_with(b" common frames omitted"))))
+}
+
+/// `[Error: no such file] {`: what Node.js knows of an error comes below.
+pub(crate) fn opens_properties(line: &[u8]) -> bool {
+    line.ends_with(b" {") && memmem::find(line, b"Error").is_some()
+}
+
+/// Whether a line has a beginning of its own, as loggers write it: then it is no part of what stands above.
+fn is_foreign(line: &[u8]) -> bool {
+    let found = prefix::read(line);
+    found.is_some_and(|found| found.time.is_some() || (found.severity.is_some() && !is_exception(line)))
+}
+
+/// Whether a logger says that a line is an error or near to one.
+pub(crate) fn is_grave(line: &[u8]) -> bool {
+    prefix::read(line).and_then(|prefix| prefix.severity).is_some_and(|level| level >= severity::WARN)
 }
 
 /// What stands between the traces of causes.

@@ -1,15 +1,18 @@
 //! Errors that are the same but for their wording: whether a wording is one that is known, or one of a new group.
 //!
-//! Where stacks are the same, wordings need only be alike. Where there is nothing but the wording, it must be the same,
-//! until so many of a kind have come that some word of theirs is plainly a value: then those that are alike are taken
-//! together, and their template has a gap where they differ.
+//! Where stacks are the same, wordings need only be alike. Where there is nothing but the wording, it must be the same but
+//! for names of things, until so many of a kind have come that some word of theirs is plainly a value: then those that
+//! are alike are taken together, and their template has a gap where they differ.
 
 use std::collections::HashMap;
 
 use super::fingerprint::{Basis, Fingerprint, Identity};
+use super::vocabulary::is_word;
 
 /// Groups of one family from which on wordings that are only alike are taken together.
 const MANY: usize = 8;
+/// Words from which on the rest of a sentence tells what it is about, whatever one of them is.
+const SENTENCE: usize = 5;
 /// Most groups of one family; what comes then joins the most similar one.
 const MOST: usize = 32;
 /// Families that are kept in memory.
@@ -80,10 +83,27 @@ fn may_join(basis: Basis, members: usize, template: &[String], wording: &[String
     let alike = likeness(template, wording);
     match basis {
         // One word of its own says nothing beside a stack that is the same.
-        Basis::Stack => alike >= 50 || template.len().min(wording.len()) <= 1,
-        Basis::Message => members >= MANY && alike >= 60,
+        Basis::Stack if template.len().min(wording.len()) <= 1 => true,
+        Basis::Stack => alike >= 50 && !differ_by_word(template, wording),
+        Basis::Message => differ_by_name(template, wording) || (members >= MANY && alike >= 60),
         Basis::Parts => true,
     }
+}
+
+/// Whether two wordings of a sentence are the same but for one name of a thing, such as that of a user.
+fn differ_by_name(template: &[String], wording: &[String]) -> bool {
+    if template.len() != wording.len() || template.len() < SENTENCE {
+        return false;
+    }
+    let mut pairs = template.iter().zip(wording).filter(|(t, w)| *t != GAP && t != w);
+    let Some((one, other)) = pairs.next() else { return false };
+    pairs.next().is_none() && !is_word(one) && !is_word(other)
+}
+
+/// Whether two wordings that are equally long differ in a word that is no name of anything: `amount` and `price`.
+fn differ_by_word(template: &[String], wording: &[String]) -> bool {
+    let differ = |(t, w): (&String, &String)| *t != GAP && t != w && is_word(t) && is_word(w);
+    template.len() == wording.len() && template.iter().zip(wording).any(differ)
 }
 
 /// How alike two wordings are, percent: twice the words that both have in the same order, of all words.
@@ -152,15 +172,27 @@ mod tests {
         assert_eq!(places(Basis::Stack, &messages), [0, 0, 1, 0]);
         assert_eq!(places(Basis::Stack, &["ann", "bob"]), [0, 0]);
         assert_eq!(places(Basis::Stack, &["negative quantity", "unknown sku"]), [0, 1]);
+        assert_eq!(
+            places(Basis::Stack, &["the price must be positive", "the amount must be positive"]),
+            [0, 1]
+        );
     }
 
     #[test]
     fn without_one_they_must_be_the_same_until_a_value_is_plain() {
         assert_eq!(places(Basis::Message, &["cannot open config file", "cannot open socket file"]), [0, 1]);
-        let names: Vec<String> = ('a'..='z').map(|c| format!("the user {c}{c}{c} was not found")).collect();
+        let names: Vec<String> = ('a'..='z').map(|c| format!("user {c}{c}{c} gone")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let places = places(Basis::Message, &names);
         assert_eq!(places.iter().max(), Some(&(MANY - 1)), "{places:?}");
+    }
+
+    #[test]
+    fn a_name_in_a_sentence_is_a_value() {
+        let alike = ["login of user ann from 10.0.0.1 failed", "login of user frantz from 10.0.0.2 failed"];
+        assert_eq!(places(Basis::Message, &alike), [0, 0]);
+        let other = ["failed to open the socket of 10.0.0.1", "failed to close the socket of 10.0.0.1"];
+        assert_eq!(places(Basis::Message, &other), [0, 1]);
     }
 
     #[test]

@@ -13,8 +13,9 @@ use super::fault::{Exception, Fault, Frame};
 use super::names;
 use super::parameterize::wording;
 
-/// The version of the algorithm.
-pub const VERSION: u16 = 1;
+/// The version of the algorithm. The first one took two assertions of one function for the same, and wordings that differ
+/// in a word.
+pub const VERSION: u16 = 2;
 
 /// A stack this deep is a recursion, of which a runtime shows only a part.
 const DEEP: usize = 64;
@@ -54,7 +55,7 @@ pub struct Identity {
     pub family: u128,
     /// The wording of its message.
     pub wording: Vec<String>,
-    /// Fingerprints that earlier versions of the algorithm gave to it. There is none yet.
+    /// Fingerprints that earlier versions of the algorithm gave to it.
     pub earlier: Vec<Fingerprint>,
 }
 
@@ -62,25 +63,42 @@ impl Identity {
     /// The identity of an error with this text.
     #[must_use]
     pub fn of(fault: &Fault, text: &str) -> Self {
+        let (basis, mut hash, wording) = Self::first_version(fault, text);
+        let earlier = vec![Fingerprint { version: 1, hash: hash.and_wording(&wording) }];
+        for condition in fault.exceptions.iter().filter_map(condition) {
+            hash.add("condition");
+            hash.add(&condition);
+        }
+        Self { basis, family: hash.0, wording, earlier }
+    }
+
+    fn first_version(fault: &Fault, text: &str) -> (Basis, Hash, Vec<String>) {
         let mut hash = Hash::new();
-        let (basis, wording) = if fault.parts.is_empty() {
-            by_stack(fault, &mut hash).unwrap_or_else(|| by_message(fault, text, &mut hash))
-        } else {
-            hash.add("parts");
-            fault.parts.iter().for_each(|part| hash.add(part));
-            (Basis::Parts, Vec::new())
-        };
-        Self { basis, family: hash.0, wording, earlier: Vec::new() }
+        if fault.parts.is_empty() {
+            let found = by_stack(fault, &mut hash);
+            let (basis, wording) = found.unwrap_or_else(|| by_message(fault, text, &mut hash));
+            return (basis, hash, wording);
+        }
+        hash.add("parts");
+        fault.parts.iter().for_each(|part| hash.add(part));
+        (Basis::Parts, hash, Vec::new())
     }
 
     /// The fingerprint of a group of this family that began with this wording.
     #[must_use]
     pub fn fingerprint(&self, wording: &[String]) -> Fingerprint {
-        let mut hash = Hash(self.family);
-        hash.add("wording");
-        wording.iter().for_each(|word| hash.add(word));
-        Fingerprint { version: VERSION, hash: hash.0 }
+        Fingerprint { version: VERSION, hash: Hash(self.family).and_wording(wording) }
     }
+}
+
+/// What an assertion asserts, as it stands in the source, and which check of the runtime of Go failed: there are only so
+/// many, and each is a fault of its own.
+fn condition(exception: &Exception) -> Option<String> {
+    let message = first_line(&exception.message);
+    if exception.kind == "assertion" || message.starts_with("assertion failed: ") {
+        return Some(message.to_owned());
+    }
+    message.contains("runtime error: ").then(|| wording(message).join(" "))
 }
 
 /// The kinds of all exceptions and the way through the program to each; `None` when no frame is the program's.
@@ -172,11 +190,20 @@ fn first_line(text: &str) -> &str {
 }
 
 /// FNV-1a with 128 bits: equal texts are all it has to find, nobody gains by forging one.
+#[derive(Clone, Copy)]
 struct Hash(u128);
 
 impl Hash {
     fn new() -> Self {
         Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
+    }
+
+    /// The hash of a family together with a wording.
+    fn and_wording(self, wording: &[String]) -> u128 {
+        let mut hash = self;
+        hash.add("wording");
+        wording.iter().for_each(|word| hash.add(word));
+        hash.0
     }
 
     /// Adds a text and a mark of its end.
@@ -231,6 +258,16 @@ mod tests {
         for other in [other_kind, other_function, with_cause] {
             assert_ne!(family(&base), family(&other));
         }
+    }
+
+    #[test]
+    fn each_assertion_is_a_fault_of_its_own() {
+        let asserting = |what: &str| fault("assertion", what, vec![frame("heat", "oven.cpp", 3, true)]);
+        let (low, high) = (asserting("t1"), asserting("t2"));
+        assert_ne!(family(&low), family(&high));
+        // The first version had them in one family: what it stored is found by what it called it.
+        let earlier = |fault: &Fault| Identity::of(fault, "").earlier[0];
+        assert_eq!((earlier(&low).version, earlier(&low)), (1, earlier(&high)));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod names;
 pub mod parameterize;
 pub mod redact;
 pub mod trend;
+mod vocabulary;
 
 pub use family::{Families, Member};
 pub use fault::{Exception, Fault, Frame};

@@ -109,12 +109,28 @@ fn judge(conn: &Connection, from_seq: u64, otherwise: &NewOccurrence) -> Result<
 
 /// The error that was last seen in a run, not before a line.
 fn explanation(conn: &Connection, run: RunKey, from_seq: u64) -> Result<Option<ErrorId>, StoreError> {
+    let of = conn
+        .prepare_cached("SELECT process_id, run FROM runs WHERE id = ?1")?
+        .query_row([run.0], |row| Ok((ProcessId(row.get(0)?), RunNo(row.get(1)?))))
+        .optional()?;
+    of.map_or(Ok(None), |(process, run)| last_seen_in(conn, process, run, from_seq))
+}
+
+/// The error that was last seen in this run of a process, not before a line. Later runs may have seen it as well.
+pub(super) fn last_seen_in(
+    conn: &Connection,
+    process: ProcessId,
+    run: RunNo,
+    from_seq: u64,
+) -> Result<Option<ErrorId>, StoreError> {
     let found: Option<i64> = conn
         .prepare_cached(
-            "SELECT e.group_id FROM error_processes e JOIN runs r ON r.process_id = e.process_id AND r.run = e.last_run
-             WHERE r.id = ?1 AND e.last_seq >= ?2 ORDER BY e.last_seq DESC, e.last_seen DESC LIMIT 1",
+            "SELECT o.group_id FROM error_processes e
+             JOIN error_occurrences o ON o.group_id = e.group_id AND o.process_id = e.process_id AND o.run = ?2
+             WHERE e.process_id = ?1 AND e.last_run >= ?2 AND e.first_run <= ?2 AND o.last_seq >= ?3
+             ORDER BY o.last_seq DESC, o.time DESC LIMIT 1",
         )?
-        .query_row(params![run.0, sql::int(from_seq)], |row| row.get(0))
+        .query_row(params![process.0, run.0, sql::int(from_seq)], |row| row.get(0))
         .optional()?;
     Ok(found.map(ErrorId))
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use hostler_model::errors::{Fingerprint, Member};
 use hostler_model::{ErrorId, ProcessId, RunNo, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
+use super::crashes::last_seen_in;
 use super::{ErrorGroup, GROUP_COLUMNS, Occurrence, group, occurrence};
 use crate::error::StoreError;
 use crate::sql;
@@ -166,14 +167,8 @@ impl Store {
         run: RunNo,
     ) -> Result<Option<ErrorGroup>, StoreError> {
         self.read(move |conn| {
-            let id: Option<i64> = conn
-                .prepare_cached(
-                    "SELECT group_id FROM error_processes WHERE process_id = ?1 AND last_run = ?2
-                     ORDER BY last_seen DESC, last_seq DESC LIMIT 1",
-                )?
-                .query_row(params![process.0, run.0], |row| row.get(0))
-                .optional()?;
-            id.map_or(Ok(None), |id| by_id(conn, ErrorId(id)))
+            let id = last_seen_in(conn, process, run, 0)?;
+            id.map_or(Ok(None), |id| by_id(conn, id))
         })
         .await
     }

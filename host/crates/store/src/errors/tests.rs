@@ -197,6 +197,21 @@ async fn an_end_that_nobody_asked_for_is_explained_once() {
     assert_eq!(fixture.store.judge_crash(5, at(run, &exit, 9)).await, Ok(Judged::Before));
 }
 
+/// In a loop of crashes the next run has seen the same error before the end of the first is looked at.
+#[tokio::test]
+async fn an_end_is_explained_when_a_later_run_has_seen_the_error_as_well() {
+    let (fixture, process, run) = started().await;
+    let lost = kind("connection lost");
+    let later = fixture.run(process, 2).await;
+    fixture.store.record_errors(vec![at(run, &lost, 7), at(later, &lost, 7)]).await.unwrap();
+    fixture.store.run_ended(run, &crashed(1), 0, None).await.unwrap();
+    let judged = fixture.store.judge_crash(5, at(run, &kind("exit code 1"), 9)).await.unwrap();
+    let group = fixture.store.errors(all()).await.unwrap().groups.remove(0);
+    assert_eq!((judged, group.processes[0].ended_runs), (Judged::By(group.id), 1));
+    let of_run = fixture.store.error_of_run(process, RunNo(1)).await.unwrap();
+    assert_eq!(of_run.map(|found| found.id), Some(group.id));
+}
+
 #[tokio::test]
 async fn an_end_that_nothing_explains_is_an_error_of_its_own() {
     let (fixture, process, run) = started().await;

@@ -4,52 +4,102 @@ use super::{exception, frame, place, split_head};
 use hostler_plugin::{Exception, Frame};
 
 pub(super) fn read(text: &str) -> Vec<Exception> {
-    let mut exceptions: Vec<Exception> = Vec::new();
-    // The exception whose frames come next. In .NET, those of the cause come first.
-    let mut current = 0;
-    let mut before = "";
-    for line in text.lines() {
-        let inner = line.trim_start();
-        if let Some(frame) = inner.strip_prefix("at ").filter(|_| inner.len() < line.len()) {
-            if exceptions.is_empty() {
-                let (kind, message) = split_head(before).unwrap_or(("", before));
-                exceptions.push(exception(kind.trim_start_matches("Unhandled exception. "), message));
-            }
-            exceptions[current].frames.insert(0, frame_of(frame.trim_end_matches(" {")));
-        } else if let Some(cause) = cause(inner) {
-            if exceptions.is_empty() {
-                exceptions.extend(super::head(before));
-            }
-            exceptions.push(cause);
-            current = exceptions.len() - 1;
-        } else if inner.starts_with("--- End of inner exception") {
-            current = current.saturating_sub(1);
-        } else if exceptions.is_empty() && is_head(before, inner) {
-            before = inner;
-        }
-    }
+    let mut reader = Reader::default();
+    text.lines().all(|line| reader.line(line));
     // Text without a single frame is left to who reads heads alone.
-    if exceptions.iter().all(|exception| exception.frames.is_empty()) { Vec::new() } else { exceptions }
+    let framed = reader.exceptions.iter().any(|exception| !exception.frames.is_empty());
+    if framed { reader.exceptions } else { Vec::new() }
+}
+
+#[derive(Default)]
+struct Reader<'t> {
+    exceptions: Vec<Exception>,
+    /// The exception whose frames come next. In .NET, those of the cause come first.
+    current: usize,
+    /// The line that says best what happened, before the first frame.
+    head: &'t str,
+    /// How far what was suppressed is indented: it is no cause.
+    suppressed: Option<usize>,
+    /// The errors of an aggregate of JavaScript come next.
+    several: bool,
+}
+
+impl<'t> Reader<'t> {
+    /// Reads a line; false when none that matters follows.
+    fn line(&mut self, line: &'t str) -> bool {
+        let inner = line.trim_start();
+        let indent = line.len() - inner.len();
+        if self.suppressed.is_some_and(|of| indent > of) {
+            return true;
+        }
+        self.suppressed = None;
+        if let Some(frame) = inner.strip_prefix("at ").filter(|_| indent > 0) {
+            self.begin();
+            let frame = frame_of(frame.trim_end_matches(" {").trim_end_matches(" <---"));
+            self.exceptions[self.current].frames.insert(0, frame);
+        } else if inner.starts_with("Suppressed: ") {
+            self.suppressed = Some(indent);
+        } else if inner.starts_with("---> (Inner Exception") || inner.starts_with("[ERROR] FATAL UNHANDLED") {
+            // What is told already, once more.
+            return self.exceptions.is_empty();
+        } else if let Some(cause) = self.cause(inner) {
+            self.begin();
+            self.exceptions.push(cause);
+            self.current = self.exceptions.len() - 1;
+        } else if inner.starts_with("--- End of inner exception") {
+            self.current = self.current.saturating_sub(1);
+        } else if inner.starts_with("[errors]: [") {
+            self.begin();
+            self.several = true;
+        } else if self.exceptions.is_empty() && is_head(self.head, inner) {
+            self.head = inner;
+        }
+        true
+    }
+
+    /// What was told before the first frame becomes the first exception; in one line with its causes in .NET.
+    fn begin(&mut self) {
+        if !self.exceptions.is_empty() {
+            return;
+        }
+        for part in self.head.split(" ---> ") {
+            let (kind, message) = split_head(part).unwrap_or(("", part));
+            let message = message.trim_end_matches(" {").trim_end_matches(']');
+            self.exceptions.push(exception(kind, message));
+        }
+        self.current = self.exceptions.len() - 1;
+    }
+
+    fn cause(&self, line: &str) -> Option<Exception> {
+        let marks = ["Caused by: ", "---> ", "[cause]: "];
+        let marked = marks.iter().find_map(|mark| line.strip_prefix(mark));
+        if self.several && marked.is_none() {
+            let (kind, message) = split_head(line).filter(|(kind, _)| line.starts_with(kind))?;
+            return Some(exception(kind, message));
+        }
+        let rest = marked?;
+        let (kind, message) = split_head(rest).or_else(|| rest.split_once(": ")).unwrap_or((rest, ""));
+        Some(exception(kind, message.trim_end_matches(" {")))
+    }
 }
 
 /// Whether a line tells what happened better than the one found before it.
 fn is_head(before: &str, line: &str) -> bool {
     let told = split_head(before).is_some();
-    split_head(line).is_some() || (!told && !line.is_empty() && !line.starts_with(['^', '-', '}']))
-}
-
-fn cause(line: &str) -> Option<Exception> {
-    let marks = ["Caused by: ", "---> ", "[cause]: "];
-    let rest = marks.iter().find_map(|mark| line.strip_prefix(mark))?;
-    let (kind, message) = split_head(rest).or_else(|| rest.split_once(": ")).unwrap_or((rest, ""));
-    Some(exception(kind, message.trim_end_matches(" {")))
+    split_head(line).is_some()
+        || (!told && !line.is_empty() && !line.starts_with(['^', '-', '}', '+', '[', ']']))
 }
 
 /// `com.example.App.main(App.java:7)`, `App.Main() in /src/App.cs:line 5`, `main (/app/x.js:1:2)` or `/app/x.js:1:2`.
 fn frame_of(text: &str) -> Frame {
     if let Some((function, file)) = text.split_once(" in ") {
-        let (file, line) = file.rsplit_once(":line ").unwrap_or((file, ""));
-        return frame(without_arguments(function), file, line.trim().parse().ok(), in_app(function, file));
+        let (file, line) = match file.rsplit_once(":line ") {
+            Some((file, line)) => (file, line.trim().parse().ok()),
+            // Mono; where it knows no file, there is a hash.
+            None => place(file.trim()),
+        };
+        let (file, line) = if file.starts_with('<') { ("", None) } else { (file, line) };
+        return frame(without_arguments(function).trim(), file, line, in_app(function, file));
     }
     let (function, file) = match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
         Some((function, file)) => (function.trim(), file),
@@ -119,8 +169,6 @@ fn in_app(function: &str, file: &str) -> bool {
         "akka.",
         "feign.",
         "redis.clients.",
-        "java.base@",
-        "app//java.",
         "MySql.",
         "Newtonsoft.",
         "StackExchange.",
@@ -128,8 +176,41 @@ fn in_app(function: &str, file: &str) -> bool {
         "System.",
         "Microsoft.",
         "Npgsql.",
-        "java.base/",
+        "io.reactivex.",
+        "io.micronaut.",
+        "io.quarkus.",
+        "io.opentelemetry.",
+        "com.netflix.",
+        "com.rabbitmq.",
+        "org.aspectj.",
+        "org.thymeleaf.",
+        "org.jooq.",
+        "org.h2.",
+        "org.sqlite.",
+        "org.flywaydb.",
+        "org.elasticsearch.",
+        "org.bson.",
+        "org.codehaus.",
+        "org.mockito.",
+        "net.bytebuddy.",
+        "android.",
+        "androidx.",
+        "cats.",
+        "zio.",
+        "play.",
     ];
+    let function = function.trim_start_matches("(wrapper managed-to-native) ");
+    let function = without_module(function);
     let library = LIBRARIES.iter().any(|name| function.starts_with(name));
-    !library && !file.starts_with("node:") && !file.contains("node_modules") && !file.contains("internal/")
+    !library && !file.starts_with("node:") && !file.contains("node_modules") && !file.starts_with("internal/")
+}
+
+/// `java.base/java.lang.Thread.run` without the module, or the loader, before the slash.
+fn without_module(function: &str) -> &str {
+    let module =
+        |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".@_-".contains(c));
+    match function.split_once('/') {
+        Some((before, rest)) if module(before) => rest.trim_start_matches('/'),
+        _ => function,
+    }
 }

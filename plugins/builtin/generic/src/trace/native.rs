@@ -20,9 +20,7 @@ fn sanitizer(text: &str) -> Option<Exception> {
         _ if what.starts_with("attempting double-free") => "double-free",
         _ => what.split([' ', '(']).next().unwrap_or(what),
     };
-    let mut frames: Vec<Frame> =
-        text.lines().skip(at).skip_while(|line| frame_of(line).is_none()).map_while(frame_of).collect();
-    frames.reverse();
+    let frames = stack(text, at);
     Some(Exception { frames, ..exception(kind, what.split(" on address").next().unwrap_or(what)) })
 }
 
@@ -85,27 +83,54 @@ fn is_in_app(function: &str, file: &str, module: &str) -> bool {
     !(named || in_library || nowhere)
 }
 
-/// `main.c:10:5: runtime error: signed integer overflow: …`
+/// `main.c:10:5: runtime error: signed integer overflow: …`, and the stack below it if there is one.
 fn undefined(text: &str) -> Option<Exception> {
     let (at, what) = text.lines().find_map(|line| line.split_once(": runtime error: "))?;
     let (file, line) = place(at);
     line?;
-    let frames = vec![frame("", file, line, true)];
+    let sources = [".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".m", ".mm", ".inl", ".ipp"];
+    if !sources.iter().any(|ending| file.ends_with(ending)) {
+        return None;
+    }
+    let mut frames = stack(text, 0);
+    if !frames.iter().any(|frame| frame.in_app) {
+        frames.push(frame("", file, line, true));
+    }
     Some(Exception { frames, ..exception("undefined-behavior", what) })
+}
+
+/// The first stack from this line on.
+fn stack(text: &str, from: usize) -> Vec<Frame> {
+    let below = text.lines().skip(from).skip_while(|line| frame_of(line).is_none());
+    let mut frames: Vec<Frame> = below.map_while(frame_of).collect();
+    frames.reverse();
+    frames
 }
 
 /// ``prog: main.c:12: int load(int): Assertion `n > 0' failed.``
 fn assertion(text: &str) -> Option<Exception> {
-    let line =
-        text.lines().find(|line| line.contains(": Assertion `") && line.trim_end().ends_with("failed."))?;
+    let line = text.lines().find(|line| is_assertion(line))?;
     let (before, what) = line.split_once(": Assertion ")?;
-    let mut parts = before.splitn(4, ':').map(str::trim);
-    let (_, file, number, function) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next().unwrap_or(""));
-    let function = function.split('(').next().unwrap_or(function);
-    let function = function.rsplit(' ').next().unwrap_or(function);
-    let frames = vec![frame(function, file, number.parse().ok(), true)];
+    let at = before.match_indices(':').find_map(|(colon, _)| {
+        let digits = before[colon + 1..].split(':').next()?;
+        Some((colon, digits.parse::<u32>().ok()?))
+    });
+    let (colon, number) = at?;
+    let file = before[..colon].rsplit(' ').next().unwrap_or_default();
+    let function = before[colon + 1..].split_once(':').map_or("", |(_, rest)| rest.trim());
+    let function = name_of(function);
+    let frames = vec![frame(function, file, Some(number), is_in_app(function, file, file))];
     Some(Exception { frames, ..exception("assertion", &format!("assertion {what}")) })
+}
+
+fn is_assertion(line: &str) -> bool {
+    line.trim_end().ends_with("failed.") && (line.contains(": Assertion `") || line.contains(": Assertion '"))
+}
+
+/// The name in `virtual int kiln::Oven::row(size_t) const`.
+fn name_of(function: &str) -> &str {
+    let function = function.split('(').next().unwrap_or(function);
+    function.rsplit(' ').next().unwrap_or(function)
 }
 
 /// `terminate called after throwing an instance of 'std::runtime_error'`

@@ -1,7 +1,7 @@
 //! Python: the innermost frame is the last one, and what was reported in the end stands at the end.
 
 use super::{exception, frame};
-use hostler_plugin::{Exception, Frame};
+use hostler_plugin::{Exception, Frame, prefix};
 
 pub(super) fn read(text: &str) -> Vec<Exception> {
     if let Some(fatal) = fatal(text) {
@@ -22,6 +22,8 @@ pub(super) fn read(text: &str) -> Vec<Exception> {
             let indented = line.starts_with([' ', '\t']) && !line.trim_start().starts_with("| ");
             match frame_of(inner) {
                 Some(frame) => open.push(frame),
+                // A line of another thread.
+                None if prefix::read(line.as_bytes()).is_some_and(|prefix| prefix.time.is_some()) => {}
                 None if indented || inner.is_empty() || line.trim_start().starts_with("|  ") => {}
                 None => {
                     let (kind, message) = inner.split_once(": ").unwrap_or((inner.trim_end_matches(':'), ""));

@@ -1,7 +1,7 @@
 //! Ruby: `place:in 'method': message (Kind)`, then `from place:in 'method'`, the innermost first; causes below.
 
 use super::{exception, frame, place};
-use hostler_plugin::{Exception, Frame};
+use hostler_plugin::{Exception, Frame, prefix};
 
 pub(super) fn read(text: &str) -> Vec<Exception> {
     let mut exceptions: Vec<Exception> = Vec::new();
@@ -14,7 +14,35 @@ pub(super) fn read(text: &str) -> Vec<Exception> {
             last.frames.insert(0, frame_of(from));
         }
     }
-    exceptions
+    if exceptions.is_empty() { logged(text).into_iter().collect() } else { exceptions }
+}
+
+/// As a logger writes it: message and `(Kind)`, then the places alone, the innermost first.
+fn logged(text: &str) -> Option<Exception> {
+    let is_place = |line: &&str| {
+        line.split_once(":in ").is_some_and(|(at, _)| !at.trim().contains(' ') && place(at).1.is_some())
+    };
+    let mut frames: Vec<Frame> = text
+        .lines()
+        .skip_while(|line| !is_place(line))
+        .take_while(is_place)
+        .map(|line| frame_of(line.trim()))
+        .collect();
+    frames.reverse();
+    let before: Vec<&str> = text.lines().take_while(|line| !is_place(line)).collect();
+    let message = before.first().filter(|_| !frames.is_empty())?;
+    let begins = prefix::read(message.as_bytes()).map_or(0, |prefix| prefix.message);
+    let message = message.get(begins..).unwrap_or(message);
+    // The logger of Ruby has its level twice.
+    let message = message.rsplit_once(" -- : ").map_or(message, |(_, message)| message);
+    let kind = before
+        .iter()
+        .rev()
+        .find_map(|line| line.trim_end().strip_suffix(')')?.rsplit_once('('))
+        .map(|(_, kind)| kind);
+    let kind = kind.filter(|kind| kind.starts_with(|c: char| c.is_uppercase()) && !kind.contains(' '));
+    let message = kind.map_or(message, |kind| message.trim_end_matches(&format!(" ({kind})")));
+    Some(Exception { frames, ..exception(kind.unwrap_or_default(), message) })
 }
 
 fn head(line: &str) -> Option<Exception> {
