@@ -96,14 +96,14 @@ fn news(event: Event, patterns: &Patterns) -> Vec<News> {
         EventKind::Any | EventKind::Create(_) | EventKind::Remove(_) | EventKind::Other => !of_directory,
     };
     let renamed = matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
-    let one = |path: PathBuf| {
-        if of_directory || (renamed && (path.is_dir() || patterns.roots().any(|root| root == path))) {
-            patterns.concerns(&path).then_some(News::Directories)
-        } else {
-            (counts && patterns.matches(&path)).then_some(News::File(path))
-        }
+    let of_path = |path: PathBuf| {
+        let is_dir = of_directory || (renamed && path.is_dir());
+        let is_root = renamed && patterns.roots().any(|root| root == path);
+        let directories = ((is_dir || is_root) && patterns.concerns(&path)).then_some(News::Directories);
+        let file = (counts && !is_dir && patterns.matches(&path)).then_some(News::File(path));
+        [directories, file].into_iter().flatten()
     };
-    event.paths.into_iter().filter_map(one).collect()
+    event.paths.into_iter().flat_map(of_path).collect()
 }
 
 /// The directories that hold what the patterns mean, and those in which that may appear.
