@@ -36,6 +36,11 @@ reference:
     target/debug/hostler reference > docs/tools.md
     target/debug/hostler schema > docs/hostler.schema.json
 
+# Write docs/agents.md anew, from a real run through a client by others
+agents:
+    cargo build --release
+    HOSTLER_TEST_WRITE=1 bash tests/clients/run.sh target/release/hostler day
+
 # Accept what tools, resources and prompts say of themselves now; review the difference before it is committed
 snapshots: reference
     INSTA_UPDATE=always cargo test -p e2e --test tools reviewed

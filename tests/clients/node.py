@@ -72,4 +72,4 @@ scenario.main([
     ("node sdk 1, legacy", connect("node_sdk.cjs"), "2025-11-25"),
     ("node client 2, modern", connect("node_client.cjs", "modern"), "2026-07-28"),
     ("node client 2, legacy", connect("node_client.cjs", "legacy"), "2025-11-25"),
-])
+], contract=True)

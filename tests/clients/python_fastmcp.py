@@ -38,4 +38,4 @@ def connect(mode):
 scenario.main([
     ("fastmcp, as it opens by itself", connect("auto"), "2026-07-28"),
     ("fastmcp, legacy", connect("legacy"), "2025-11-25"),
-])
+], contract=True)

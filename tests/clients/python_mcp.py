@@ -41,4 +41,4 @@ CLIENTS = [
 ]
 
 if __name__ == "__main__":
-    scenario.main(CLIENTS)
+    scenario.main(CLIENTS, contract=True)

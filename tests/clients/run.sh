@@ -2,7 +2,8 @@
 # Runs foreign MCP clients against a hostler binary:  tests/clients/run.sh HOSTLER [CLIENT…]
 # Clients: python_mcp, python_fastmcp, inspector, node, conformance (of the HTTP endpoint), and with the first of them
 # watch (what is seen of processes), day (an agent's day), stack (six processes, PostgreSQL and Redis among them) and soak
-# (eight clients for a minute); all of them unless some are named.
+# (eight clients for a minute), and behind them coverage (whether each tool was called by two of them); all of them unless
+# some are named.
 # Their packages come from PyPI and npm and are kept in target/clients. Needs Python 3.11, pip and npm.
 set -euo pipefail
 
@@ -11,7 +12,9 @@ kept=${HOSTLER_TEST_CLIENTS_DIR:-$here/../../target/clients}
 hostler=$(realpath -e "${1:?usage: run.sh HOSTLER [CLIENT…]}")
 shift
 clients=("$@")
-[ ${#clients[@]} -gt 0 ] || clients=(python_mcp python_fastmcp inspector node conformance watch day stack soak)
+# With all of them, it is counted which tools each client called.
+[ ${#clients[@]} -gt 0 ] ||
+    clients=(python_mcp python_fastmcp inspector node conformance watch day stack soak coverage)
 
 # Longest time for the installation of packages and for one client's script, seconds.
 install_limit=600
@@ -60,20 +63,23 @@ node_packages() {
 }
 
 output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+HOSTLER_TEST_CALLS=$(mktemp)
+export HOSTLER_TEST_CALLS
+trap 'rm -f "$output" "$HOSTLER_TEST_CALLS"' EXIT
 unset HOSTLER_TEST_INSPECTOR
 passed=0
 failed=0
 for client in "${clients[@]}"; do
-    python=python3
+    python=python3 argument=$hostler
     case $client in
+        coverage) argument=$HOSTLER_TEST_CALLS ;;
         python_* | watch | day | stack | soak) python_packages && python=$venv_python ;;
         inspector | node | conformance) node_packages ;;
         *) echo "no client $client" >&2; exit 2 ;;
     esac
     # SIGTERM first: the script then ends what it started; SIGKILL is for one that hangs even so.
     status=0
-    PYTHONDONTWRITEBYTECODE=1 timeout --kill-after=20 "$client_limit" "$python" "$here/$client.py" "$hostler" 2>&1 |
+    PYTHONDONTWRITEBYTECODE=1 timeout --kill-after=20 "$client_limit" "$python" "$here/$client.py" "$argument" 2>&1 |
         tee "$output" || status=$?
     counts=$(grep -Ex 'clients: [0-9]+ passed, [0-9]+ failed' "$output" | tail -n 1 || true)
     if [ -n "$counts" ]; then

@@ -12,6 +12,8 @@ Needs nothing but Python's standard library, so that each client has an environm
 
 import argparse
 import asyncio
+import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -384,14 +386,51 @@ def told_to_end(*_):
     sys.exit("told to end")
 
 
-def one(label, hostler, connect, version, tour):
-    """One client. Whether all its checks passed."""
+class Counted:
+    """A session whose calls that succeed are counted, by tool."""
+
+    def __init__(self, session, calls):
+        self.session = session
+        self.version = session.version
+        self.calls = calls
+
+    async def tools(self):
+        tools = await self.session.tools()
+        for tool in tools:
+            self.calls[tool["name"]] += 0
+        return tools
+
+    async def call(self, name, arguments):
+        result = await self.session.call(name, arguments)
+        self.calls[name] += not result.is_error
+        return result
+
+
+def counted(connect, calls):
+    """The sessions of a client, counted."""
+    @contextlib.asynccontextmanager
+    async def session(stage):
+        async with connect(stage) as inner:
+            yield Counted(inner, calls)
+
+    return session
+
+
+def write_calls(label, calls):
+    """For `coverage.py`: one line for each client. What follows a comma in its label is the era."""
+    if path := os.environ.get("HOSTLER_TEST_CALLS"):
+        with open(path, "a") as file:
+            print(json.dumps({"client": label.split(",")[0], "calls": calls}), file=file)
+
+
+def one(label, hostler, play):
+    """One client, in one scenario. Whether all its checks passed."""
     print(f"\n== {label}", flush=True)
     began = time.monotonic()
     checks = Checks()
     stage = Stage(hostler)
     try:
-        asyncio.run(tour(stage, checks, connect, version))
+        asyncio.run(play(stage, checks))
     except Exception as error:
         # A failed check is counted already, and may come wrapped.
         if reasons := list(causes(error)):
@@ -411,15 +450,34 @@ def one(label, hostler, connect, version, tour):
     return checks.failed == 0 and not forced
 
 
-def main(clients, tour=tour):
-    """Entry point of a client's script. `clients`: (label, connect, version)."""
+async def keep_contract(stage, checks, connect):
+    """Every tool with all that is promised of it."""
+    from contract import Contract
+    async with connect(stage) as session:
+        tools = {tool["name"] for tool in await session.tools()}
+        await Contract(stage, checks, session, tools).run()
+    stage.cli("daemon", "stop")
+    left = stage.processes_after(5)
+    checks.that(not left, "no process is left", left)
+
+
+def main(clients, tour=tour, contract=False):
+    """Entry point of a client's script. `clients`: (label, connect, version). With `contract` the first of them also
+    calls every tool with all that is promised of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("hostler", help="path of the hostler binary")
     hostler = os.path.abspath(parser.parse_args().hostler)
     if not os.access(hostler, os.X_OK):
         sys.exit(f"{hostler} is no program")
     signal.signal(signal.SIGTERM, told_to_end)
-    passed = [one(label, hostler, connect, version, tour) for label, connect, version in clients]
+    passed = []
+    for at, (label, connect, version) in enumerate(clients):
+        calls = collections.Counter()
+        connect = counted(connect, calls)
+        passed.append(one(label, hostler, lambda stage, checks: tour(stage, checks, connect, version)))
+        if contract and at == 0:
+            passed.append(one(f"{label}: the contract", hostler, lambda stage, checks: keep_contract(stage, checks, connect)))
+        write_calls(label, calls)
     print(f"\nclients: {passed.count(True)} passed, {passed.count(False)} failed", flush=True)
     sys.exit(0 if all(passed) else 1)
 

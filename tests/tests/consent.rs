@@ -17,8 +17,8 @@ fn asking(env: &Env, era: Era) -> Mcp {
 }
 
 /// Calls a tool, answers the question with this, and gives the result.
-fn call(mcp: &mut Mcp, era: Era, arguments: &Value, answer: &Value) -> Value {
-    let params = json!({"name": "clear_logs", "arguments": arguments});
+fn call(mcp: &mut Mcp, era: Era, tool: &str, arguments: &Value, answer: &Value) -> Value {
+    let params = json!({"name": tool, "arguments": arguments});
     let (id, message) = composed(mcp, era, &params);
     mcp.send(&message);
     if era == Era::Legacy {
@@ -53,11 +53,12 @@ fn a_person_decides(era: Era) {
     other.start("web", &env.fault(), &["lines", "3"]);
     other.await_status("web", "exited");
 
-    let refused = call(&mut mcp, era, &json!({"all": true}), &json!({"action": "decline"}));
+    let all = json!({"all": true});
+    let refused = call(&mut mcp, era, "clear_logs", &all, &json!({"action": "decline"}));
     assert_eq!(refused["isError"], true, "{refused}");
     assert_eq!(other.done("get_logs", json!({"process": "web"}))["count"], 6, "nothing was removed");
     let yes = json!({"action": "accept", "content": {"confirm": true}});
-    let cleared = call(&mut mcp, era, &json!({"all": true}), &yes);
+    let cleared = call(&mut mcp, era, "clear_logs", &all, &yes);
     assert_eq!(cleared["structuredContent"]["removed_lines"], 6, "{cleared}");
 
     // Who says yes beforehand, or cannot ask, is not held up.
@@ -68,4 +69,39 @@ fn a_person_decides(era: Era) {
     other.done("clear_logs", json!({"all": true}));
 }
 
-e2e::in_both_eras!(a_person_decides);
+fn a_person_decides_about_a_whole_group(era: Era) {
+    let env = Env::new();
+    let mut other = env.mcp(era);
+    for name in ["web", "api"] {
+        other.start(name, &env.fault(), &["stubborn"]);
+    }
+    let members = json!([{"process": "web"}, {"process": "api", "depends_on": ["web"]}]);
+    other.done("create_group", json!({"name": "stack", "members": members}));
+    let mut mcp = asking(&env, era);
+    let group = json!({"group": "stack"});
+    let refused = call(&mut mcp, era, "kill_process", &group, &json!({"action": "cancel"}));
+    assert_eq!(refused["isError"], true, "{refused}");
+    assert_eq!(other.view("web")["status"], "running");
+
+    let yes = json!({"action": "accept", "content": {"confirm": true}});
+    let killed = call(&mut mcp, era, "kill_process", &group, &yes)["structuredContent"].clone();
+    assert_eq!(killed["done"], true, "{killed}");
+    let statuses: Vec<&Value> = killed["members"].as_array().unwrap().iter().map(|m| &m["status"]).collect();
+    assert_eq!(statuses, ["stopped", "stopped"], "{killed}");
+    for name in ["web", "api"] {
+        assert_eq!(other.view(name)["exit"]["signal"], "SIGKILL");
+    }
+
+    // A client that cannot ask is not held up; and what nobody gets is said.
+    let started = other.done("start_group", group.clone());
+    assert_eq!(started["done"], true, "{started}");
+    other.done("kill_process", json!({"group": "stack", "signal": "CONT"}));
+    let killed = env.cli(&["kill", "--group", "stack", "--json"]).ok().json();
+    assert_eq!(killed["members"][1]["status"], "stopped", "{killed}");
+    let refused = other.refused("kill_process", json!({"group": "stack", "signal": "HUP"}));
+    assert!(refused.contains("start_group"), "{refused}");
+    let refused = other.refused("kill_process", json!({}));
+    assert!(refused.contains("`process`") && refused.contains("`group`"), "{refused}");
+}
+
+e2e::in_both_eras!(a_person_decides, a_person_decides_about_a_whole_group);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 in_both_eras!(
     a_failure_is_shown_with_its_evidence,
     what_is_proposed_fits,
+    checks_and_plugins_are_part_of_the_evidence,
     a_wrong_name_is_refused_clearly,
     prompts_stay_within_their_budget,
 );
@@ -66,6 +67,30 @@ fn what_is_proposed_fits(era: Era) {
     assert!(!text.contains("not valid here"), "{text}");
     let port = mcp.done("list_processes", json!({"detail": "full"}))["processes"][0]["ports"][0].clone();
     assert_eq!(arguments["health"][0]["config"]["address"], format!("127.0.0.1:{port}"), "{arguments}");
+    // It is accepted as it stands.
+    mcp.done("restart_process", arguments);
+    assert_eq!(mcp.done("check_process_health", json!({"process": "web"}))["checks"][0]["plugin"], "tcp");
+}
+
+fn checks_and_plugins_are_part_of_the_evidence(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    let nobody = json!({"address": "127.0.0.1:1"});
+    let health = json!([{"plugin": "tcp", "config": nobody, "interval_ms": 100, "start_period_ms": 0, "failure_threshold": 1}]);
+    let log = json!({"parsers": ["json"]});
+    mcp.done(
+        "start_process",
+        json!({"name": "web", "command": env.fault(), "args": ["count", "50"], "health": health, "log": log}),
+    );
+    e2e::wait_until("its check has failed", || mcp.view("web")["health"] == "unhealthy");
+    let text = prompt(&mut mcp, "debug_process", json!({"process": "web"}));
+    for wanted in ["## check_process_health", "\"history\":[{", "## plugins", "tcp (health-check): active"] {
+        assert!(text.contains(wanted), "{wanted} is missing:\n{text}");
+    }
+    let text = prompt(&mut mcp, "setup_monitoring", json!({"process": "web"}));
+    for wanted in ["json (log-parser): active", "redis (health-check): idle"] {
+        assert!(text.contains(wanted), "{wanted} is missing:\n{text}");
+    }
 }
 
 fn a_wrong_name_is_refused_clearly(era: Era) {

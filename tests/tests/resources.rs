@@ -1,9 +1,10 @@
 //! Resources: lists, contents, completions, and who is told of changes.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use e2e::{DEADLINE, Env, Era, Mcp, in_both_eras};
+use e2e::{DEADLINE, Env, Era, Mcp, in_both_eras, wait_until};
 use serde_json::{Value, json};
 
 in_both_eras!(
@@ -13,7 +14,10 @@ in_both_eras!(
     names_are_completed,
     a_change_is_told_to_who_subscribed,
     many_changes_are_told_together,
+    every_resource_tells_of_its_changes,
     groups_are_resources,
+    errors_are_resources,
+    what_is_read_says_how_long_it_holds,
 );
 
 fn read(mcp: &mut Mcp, uri: &str) -> Value {
@@ -58,6 +62,11 @@ fn next(mcp: &mut Mcp, method: &str) -> Value {
     panic!("no {method} came");
 }
 
+/// The code of a resource that is not there.
+fn not_found(era: Era) -> i64 {
+    if era == Era::Legacy { -32002 } else { -32602 }
+}
+
 fn told_of(mcp: &mut Mcp, uri: &str) {
     while next(mcp, "notifications/resources/updated")["params"]["uri"] != uri {}
 }
@@ -84,7 +93,7 @@ fn resources_say_what_the_tools_say(era: Era) {
     let tool = mcp.done("get_logs", json!({"process": "web", "format": "records"}));
     assert_eq!(logs, tool);
 
-    e2e::wait_until("lines of both are recent", || {
+    wait_until("lines of both are recent", || {
         let recent = read(&mut mcp, "logs://recent")["lines"].as_array().unwrap().clone();
         let of = |name: &str| recent.iter().any(|line| line["process"] == name);
         assert!(recent.is_sorted_by_key(|line| line["time"].as_str().unwrap().to_owned()), "{recent:?}");
@@ -105,15 +114,14 @@ fn what_is_not_there_is_not_found(era: Era) {
     mcp.start("web", &env.fault(), &["run"]);
     for uri in ["processes://wbe", "logs://wbe", "files://x", "nothing", "processes://", "health://web"] {
         let error = mcp.request("resources/read", json!({"uri": uri}))["error"].clone();
-        let code = if era == Era::Legacy { -32002 } else { -32602 };
-        assert_eq!(error["code"], code, "{uri}: {error}");
+        assert_eq!(error["code"], not_found(era), "{uri}: {error}");
         assert_eq!(error["data"]["uri"], uri, "{error}");
         let message = error["message"].as_str().unwrap();
         assert!(message.contains("did you mean `web`") || message.contains("processes://list"), "{message}");
     }
     if era == Era::Legacy {
         let error = mcp.request("resources/subscribe", json!({"uri": "logs://wbe"}))["error"].clone();
-        assert_eq!(error["code"], -32002, "{error}");
+        assert_eq!(error["code"], not_found(era), "{error}");
     } else {
         let wanted = json!({"notifications": {"resourceSubscriptions": ["logs://wbe", "logs://web"]}});
         mcp.begin("subscriptions/listen", wanted);
@@ -257,6 +265,87 @@ fn many_changes_are_told_together(era: Era) {
     assert!((2..=7).contains(&told), "told {told} times in 3 s");
 }
 
+/// All six, while everything changes all the time: each is told of, and none more than twice a second.
+fn every_resource_tells_of_its_changes(era: Era) {
+    const ALL: [&str; 6] = [
+        "processes://list",
+        "logs://recent",
+        "errors://latest",
+        "groups://list",
+        "health://status",
+        "metrics://summary",
+    ];
+    let env = Env::new();
+    let mut other = env.mcp(era);
+    other.start("chatty", &env.fault(), &["count", "5"]);
+    let mut mcp = env.mcp(era);
+    subscribe(&mut mcp, era, &ALL);
+    let mut told = BTreeMap::<String, u64>::new();
+    let began = Instant::now();
+    wait_until("all six have been told of several times", || {
+        let crash = json!({"name": "crash", "command": env.fault(), "args": ["exit", "1", "error: no luck"]});
+        other.call("start_process", crash);
+        other.done("create_group", json!({"name": "all", "members": [{"process": "chatty"}]}));
+        while let Some(message) = mcp.next_message(Duration::from_millis(10)) {
+            if message["method"] == "notifications/resources/updated" {
+                *told.entry(message["params"]["uri"].as_str().unwrap().to_owned()).or_default() += 1;
+            }
+        }
+        ALL.iter().all(|uri| told.get(*uri).is_some_and(|count| *count > 2))
+    });
+    let most = began.elapsed().as_millis() as u64 / 500 + 1;
+    assert!(told.values().all(|count| *count <= most), "in {:?}: {told:?}", began.elapsed());
+    assert!(told.keys().all(|uri| ALL.contains(&uri.as_str())), "{told:?}");
+}
+
+fn errors_are_resources(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    assert_eq!(read(&mut mcp, "errors://latest")["errors"], json!([]));
+    subscribe(&mut mcp, era, &["errors://latest"]);
+    let mut other = env.mcp(era);
+    other.start("web", &env.fault(), &["trace"]);
+    // Who is told of an error can read it.
+    told_of(&mut mcp, "errors://latest");
+    let latest = read(&mut mcp, "errors://latest");
+    let error = &latest["errors"][0];
+    assert!(error["title"].as_str().unwrap().contains("ConnectionRefusedError"), "{latest}");
+    assert_eq!((&error["resolved"], &error["processes"]), (&json!(false), &json!(["shop/web"])), "{latest}");
+    assert_eq!(latest["summary"][0]["groups"], 1, "{latest}");
+
+    let id = error["id"].as_str().unwrap();
+    let whole = read(&mut mcp, &format!("errors://{id}"));
+    assert_eq!(whole["occurrences"][0]["process"], "shop/web", "{whole}");
+    assert_eq!(whole, mcp.done("get_errors", json!({"error_id": id})));
+    let reference = json!({"type": "ref/resource", "uri": "errors://{error_id}"});
+    let argument = json!({"name": "error_id", "value": "e"});
+    let completed = mcp.request("completion/complete", json!({"ref": reference, "argument": argument}));
+    assert_eq!(completed["result"]["completion"]["values"], json!([id]), "{completed}");
+
+    other.done("mark_error_resolved", json!({"error_id": id, "resolution": "the database is up"}));
+    told_of(&mut mcp, "errors://latest");
+    assert_eq!(read(&mut mcp, "errors://latest")["errors"], json!([]));
+    let error = mcp.request("resources/read", json!({"uri": "errors://e999"}))["error"].clone();
+    assert_eq!(error["code"], not_found(era), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("get_errors"), "{error}");
+}
+
+/// How long a client may keep what it read, and whether others may be shown it.
+fn what_is_read_says_how_long_it_holds(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    for (method, params, ttl_ms, scope) in [
+        ("tools/list", json!({}), 3_600_000, "public"),
+        ("prompts/list", json!({}), 3_600_000, "public"),
+        ("resources/templates/list", json!({}), 3_600_000, "public"),
+        ("resources/list", json!({}), 5_000, "private"),
+        ("resources/read", json!({"uri": "processes://list"}), 1_000, "private"),
+    ] {
+        let result = mcp.request(method, params)["result"].clone();
+        assert_eq!((&result["ttlMs"], &result["cacheScope"]), (&json!(ttl_ms), &json!(scope)), "{method}");
+    }
+}
+
 #[test]
 fn who_subscribed_is_told_by_the_next_daemon() {
     let env = Env::new();
@@ -269,9 +358,7 @@ fn who_subscribed_is_told_by_the_next_daemon() {
     told_of(&mut mcp, "processes://web");
     let _ = env.cli(&["stop", "web"]).ok();
     told_of(&mut mcp, "processes://web");
-    e2e::wait_until("it is seen stopped", || {
-        read(&mut mcp, "processes://web")["process"]["status"] == "stopped"
-    });
+    wait_until("it is seen stopped", || read(&mut mcp, "processes://web")["process"]["status"] == "stopped");
 }
 
 #[test]

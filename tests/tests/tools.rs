@@ -52,6 +52,13 @@ fn every_tool_is_described_in_full_and_in_few_words(era: Era) {
         "tail_logs",
         "search_logs",
         "clear_logs",
+        "get_errors",
+        "get_latest_errors",
+        "mark_error_resolved",
+        "create_group",
+        "add_to_group",
+        "start_group",
+        "stop_group",
     ] {
         assert!(names.contains(&name), "{name} is missing: {names:?}");
     }
@@ -148,6 +155,14 @@ fn an_answer_has_its_limits(era: Era) {
     );
     let names: Vec<String> = (0..60).map(|n| format!("worker-{n:02}")).collect();
     mcp.start_all(&names, &env.fault(), &["run"]);
+    mcp.start("trace", &env.fault(), &["trace"]);
+    let checks = json!([{"plugin": "process", "config": {"memory_mib": {"unhealthy": 1024}}}]);
+    mcp.done("restart_process", json!({"process": "trace", "health": checks}));
+    e2e::wait_until("its traces are errors", || {
+        mcp.done("get_errors", json!({}))["errors"].as_array().is_some_and(|errors| !errors.is_empty())
+    });
+    let members: Vec<Value> = names.iter().map(|name| json!({"process": name})).collect();
+    mcp.done("create_group", json!({"name": "all", "members": members}));
     for (tool, arguments) in [
         ("list_processes", json!({})),
         ("list_processes", json!({"detail": "full"})),
@@ -155,7 +170,18 @@ fn an_answer_has_its_limits(era: Era) {
         ("get_logs", json!({"process": "noisy"})),
         ("get_logs", json!({"process": "noisy", "format": "records"})),
         ("get_logs", json!({"process": "long"})),
+        ("get_logs", json!({"group": "all"})),
         ("tail_logs", json!({"process": "noisy"})),
+        ("search_logs", json!({"query": "out"})),
+        ("search_logs", json!({"query": "out", "summarize": true})),
+        ("get_errors", json!({})),
+        ("get_errors", json!({"error_id": "e1"})),
+        ("get_latest_errors", json!({})),
+        ("check_process_health", json!({"process": "trace", "history": 5})),
+        ("get_process_info", json!({"process": "trace"})),
+        ("get_process_stats", json!({"process": "noisy"})),
+        ("get_system_stats", json!({})),
+        ("start_group", json!({"group": "all"})),
         (
             "start_process",
             json!({"name": "bad", "command": env.fault(), "args": ["exit", "3", "x".repeat(9_000)]}),

@@ -104,7 +104,8 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     let (litter, litter_thread) =
         Litter::start(home, store.clone()).map_err(|e| format!("cannot start the cleaning: {e}"))?;
     let plugins = Plugins::new(config.clone(), &home.plugin_code());
-    let errors = Errors::new(store.clone(), plugins.clone(), config.clone(), degraded.clone());
+    let errors =
+        Errors::new(store.clone(), registry.clone(), plugins.clone(), config.clone(), degraded.clone());
     tokio::spawn(errors.clone().judge_crashes());
     let export = Export::default();
     let (annotate, annotate_thread) = Annotate::start(

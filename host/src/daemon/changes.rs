@@ -11,6 +11,8 @@ pub(crate) enum Topic {
     Groups,
     /// What processes use was looked at.
     Metrics,
+    /// Errors were recorded or resolved.
+    Errors,
 }
 
 /// One counter for each topic.
@@ -19,6 +21,7 @@ pub(crate) struct Changes {
     processes: watch::Sender<u64>,
     groups: watch::Sender<u64>,
     metrics: watch::Sender<u64>,
+    errors: watch::Sender<u64>,
 }
 
 impl Changes {
@@ -37,6 +40,7 @@ impl Changes {
             Topic::Processes => &self.processes,
             Topic::Groups => &self.groups,
             Topic::Metrics => &self.metrics,
+            Topic::Errors => &self.errors,
         }
     }
 }

@@ -72,6 +72,10 @@ fn question(tool: &str, arguments: &Map<String, Value>) -> Option<String> {
         "clear_logs" if says("all") && !says("dry_run") => {
             Some("Delete the kept output of all processes of this project?".to_owned())
         }
+        "kill_process" => {
+            let group: String = arguments.get("group")?.as_str()?.chars().take(100).collect();
+            Some(format!("Kill all processes of the group `{group}`, without a chance to clean up?"))
+        }
         _ => None,
     }
 }
@@ -105,6 +109,8 @@ mod tests {
         assert!(!asks("clear_logs", json!({"all": true, "confirm": true})));
         assert!(!asks("clear_logs", json!({"all": true, "dry_run": true})));
         assert!(!asks("clear_logs", json!({"process": "web"})));
+        assert!(asks("kill_process", json!({"group": "stack"})));
+        assert!(!asks("kill_process", json!({"group": "stack", "confirm": true})));
         assert!(!asks("kill_process", json!({"process": "web"})));
         assert!(!asks("stop_process", json!({"process": "web"})));
     }

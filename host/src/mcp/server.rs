@@ -40,6 +40,7 @@ hostler starts programs, keeps them running when this session ends, and explains
 - Starting what runs and stopping what is stopped is safe: the answer is its state. To change a declaration, use restart_process with the new parameters.
 - Commands run without a shell: no pipes, redirections, && or $VARIABLES. Start one process for each, or a script file of the project.
 - Output is kept. get_logs shows the newest lines; tail_logs with the cursor of the answer before and follow: true waits for newer ones.
+- When something fails: get_latest_errors, then get_process_info. mark_error_resolved once it is mended: it reopens when it comes back.
 - Calls that wait return within 55 seconds with done: false; call again.
 - Processes belong to the project of the client's directory; `process` takes a name, project/name or an id. stop_process ends the whole tree, descendants included.";
 

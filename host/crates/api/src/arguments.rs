@@ -48,7 +48,7 @@ fn coerce_object(value: &mut Value, schema: &Map<String, Value>, path: &str) -> 
         *value = parsed;
     }
     let Value::Object(fields) = value else {
-        return Err(mismatch(path, value, "an object"));
+        return Err(mismatch(path, value, &object_with(schema)));
     };
     fields.retain(|_, v| !v.is_null());
     let empty = Map::new();
@@ -84,7 +84,7 @@ fn coerce_array(value: &mut Value, schema: &Map<String, Value>, path: &str) -> R
             _ if schema.get("x-or-one") == Some(&Value::Bool(true)) => {
                 Value::Array(vec![Value::String(text.clone())])
             }
-            _ => return Err(mismatch(path, value, "an array")),
+            _ => return Err(mismatch(path, value, &format!("an array, such as [{}]", shortened(value)))),
         };
     }
     let Value::Array(items) = value else {
@@ -196,10 +196,21 @@ fn type_name(schema: &Map<String, Value>) -> &'static str {
     }
 }
 
-fn mismatch(path: &str, value: &Value, wanted: &str) -> String {
+/// An object, with the fields that it takes.
+fn object_with(schema: &Map<String, Value>) -> String {
+    match schema.get("properties").and_then(Value::as_object) {
+        Some(known) if !known.is_empty() => format!("an object with {}", names(known)),
+        _ => "an object".to_owned(),
+    }
+}
+
+fn shortened(value: &Value) -> String {
     let shown = value.to_string();
-    let shown =
-        if shown.chars().count() > 60 { shown.chars().take(60).chain(['…']).collect() } else { shown };
+    if shown.chars().count() > 60 { shown.chars().take(60).chain(['…']).collect() } else { shown }
+}
+
+fn mismatch(path: &str, value: &Value, wanted: &str) -> String {
+    let shown = shortened(value);
     if path.is_empty() {
         return format!("the arguments must be {wanted}, not {shown}");
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::errors::ErrorInShort;
+use crate::groups::MemberView;
 use crate::health::CheckView;
 use crate::view::{ExitView, ProcessView, RunView, Status};
 
@@ -69,9 +70,9 @@ pub struct RestartArgs {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthArgs {
-    /// Name of a configured health-check plugin.
+    /// http, tcp, command, process, redis, postgres, or a plugin of config.toml.
     pub plugin: String,
-    /// Its configuration.
+    /// Its configuration: {"url": "http://localhost:80/"} for http, {"address": "localhost:80"} for tcp.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub config: Map<String, Value>,
     /// Time between checks.
@@ -115,7 +116,7 @@ impl HealthArgs {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogArgs {
-    /// Names of configured log-parser plugins, in order.
+    /// json, logfmt, access-log, syslog, regex, or plugins of config.toml, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parsers: Vec<String>,
 }
@@ -269,14 +270,21 @@ pub struct StopProcess {
 
 /// `kill_process`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct KillProcess {
     /// Name, project/name or id.
-    pub process: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// All members of a group, in place of a process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Default KILL. KILL, TERM, INT, QUIT and ABRT end the whole tree; STOP and CONT reach all of it; others only the main process.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,
+    /// Yes to what a person would be asked before a `group` is ended.
+    pub confirm: bool,
     /// Project, when not the one of the client's directory.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
 }
 
@@ -392,7 +400,7 @@ pub struct StartResult {
     pub evidence: Option<Evidence>,
 }
 
-/// Answer of `stop_process` and `kill_process`.
+/// Answer of `stop_process`, and of `kill_process` for one process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StopResult {
     /// The process now.
@@ -404,6 +412,28 @@ pub struct StopResult {
     /// Whether it was forgotten, as asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
+}
+
+/// Answer of `kill_process`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KillResult {
+    /// The process now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessView>,
+    /// With a group: its members now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<MemberView>,
+    /// Descendants that outlived a main process and that hostler ended.
+    pub descendants_killed: u32,
+    /// Whether all is at rest, or the signal was sent; false when the wait was cut short.
+    pub done: bool,
+}
+
+impl From<StopResult> for KillResult {
+    fn from(ended: StopResult) -> Self {
+        let StopResult { process, descendants_killed, done, .. } = ended;
+        Self { process: Some(process), members: Vec::new(), descendants_killed, done }
+    }
 }
 
 /// Answer of `list_processes`.

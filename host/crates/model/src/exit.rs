@@ -75,6 +75,19 @@ pub enum Cause {
     },
 }
 
+impl Cause {
+    /// What sort of cause it is, in words that are the same each time.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Memory { .. } | Self::OutOfMemory { limit: Some(_) } => "memory limit exceeded",
+            Self::OutOfMemory { limit: None } => "out of memory",
+            Self::Cpu { .. } => "CPU limit exceeded",
+            Self::Processes { .. } => "process limit exceeded",
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);

@@ -33,19 +33,23 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
     Ok(())
 }
 
-/// Shows the answer of a stop or a kill.
-pub(super) fn show_ended(result: serde_json::Value, json: bool) -> Outcome {
+fn show_ended(result: serde_json::Value, json: bool) -> Outcome {
     if json {
         render::json(&result);
         return Ok(());
     }
     let ended: StopResult = parse(result)?;
     render::one_line(&ended.process);
-    if ended.descendants_killed > 0 {
-        render::note(&format!("{} descendants that it left were ended", ended.descendants_killed));
-    }
+    tell_descendants(ended.descendants_killed);
     if !ended.done {
         return Err(Failure::failed("it has not ended yet; `hostler kill` ends it at once"));
     }
     Ok(())
+}
+
+/// Says how many descendants had to be ended.
+pub(super) fn tell_descendants(count: u32) {
+    if count > 0 {
+        render::note(&format!("{count} descendants that it left were ended"));
+    }
 }

@@ -42,5 +42,6 @@ pub(super) fn shows_lines(tour: &Tour<'_>, evidence: &Value) {
 /// An error, and what to try.
 pub(super) fn shows_error(tour: &Tour<'_>, error: &Value) {
     let of = |pointer| text(error, pointer);
-    tour.shows(&format!("{} [{}] {}; try: {}", of("/id"), of("/category"), of("/title"), of("/suggestion")));
+    let advice = error["suggestion"].as_str().map(|advice| format!("; try: {advice}")).unwrap_or_default();
+    tour.shows(&format!("{} [{}] {}{advice}", of("/id"), of("/category"), of("/title")));
 }

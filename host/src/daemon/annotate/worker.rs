@@ -188,10 +188,14 @@ impl Worker {
     async fn commit(&mut self, next_seq: u64, events: Vec<Event>, more: bool) -> Result<Step, StoreError> {
         let (run, from_seq) = (self.key, self.stored);
         let occurrences = self.detector.detect(run, &events, self.window.lines()).await?;
+        let found_errors = !occurrences.is_empty();
         let annotations = Annotations { run, from_seq, next_seq, events, occurrences };
         match self.parts.store.commit_annotations(annotations, self.window.lines()).await? {
             Annotated::Stored => {
                 self.stored = next_seq;
+                if found_errors {
+                    self.parts.errors.recorded();
+                }
                 self.parts.upkeep.wrote();
                 self.window.forget_before(next_seq);
                 self.parts.publish(self.process, LogPoint { run: self.run, seq: next_seq - 1 });

@@ -71,6 +71,7 @@ impl Errors {
         let window =
             if matches!(crash.exit.outcome, Outcome::Signal { .. }) { EXPLAINING_SIGNAL } else { EXPLAINING };
         self.0.store.judge_crash(crash.next_seq.saturating_sub(window).max(1), otherwise).await?;
+        self.recorded();
         Ok(())
     }
 
@@ -102,7 +103,11 @@ impl Errors {
         let wording = hostler_model::errors::parameterize::wording(words).join(" ");
         let suggestion = read.as_ref().and_then(|fault| fault.suggestion.clone());
         Fault {
-            category: read.map_or_else(|| "crash".to_owned(), |fault| fault.category),
+            category: match (read, exit.cause) {
+                (Some(fault), _) => fault.category,
+                (None, Some(_)) => "resource-exhaustion".to_owned(),
+                (None, None) => "crash".to_owned(),
+            },
             confidence: 50,
             title,
             parts: vec!["exit".to_owned(), status, wording],
@@ -148,15 +153,19 @@ fn beyond_limit(cause: Cause) -> Fault {
 
 /// The end in a few words that are the same each time.
 fn status(exit: Exit) -> String {
+    let cause = exit.cause.map(|cause| format!(": {}", cause.name())).unwrap_or_default();
     match exit.outcome {
-        Outcome::Code(code) => format!("exit code {code}"),
-        Outcome::Signal { signal, .. } => format!("ended by {signal}"),
-        Outcome::Unknown => "ended".to_owned(),
+        Outcome::Code(code) => format!("exit code {code}{cause}"),
+        Outcome::Signal { signal, .. } => format!("ended by {signal}{cause}"),
+        Outcome::Unknown => format!("ended{cause}"),
     }
 }
 
 fn advice(exit: Exit, text: &str) -> Option<String> {
     let advice = match exit.outcome {
+        _ if exit.cause.is_some_and(|cause| cause != Cause::OutOfMemory { limit: None }) => {
+            "It used more than its `limits` allow: raise them with restart_process, or let it use less."
+        }
         Outcome::Signal { signal, .. } if signal == Signal::KILL => {
             "Somebody killed it, perhaps the kernel for want of memory: look at its memory and at the limit."
         }

@@ -23,9 +23,11 @@ pub(crate) use detector::Detector;
 pub(crate) use unhealthy::Unhealthy;
 
 use self::categorize::Categorizers;
+use super::changes::Topic;
 use super::config::ConfigFile;
 use super::degraded::Degraded;
 use super::plugins::Plugins;
+use super::registry::Registry;
 
 /// The part of the daemon that knows errors. Clones are the same one.
 #[derive(Clone)]
@@ -33,6 +35,7 @@ pub(crate) struct Errors(Arc<Inner>);
 
 struct Inner {
     store: Store,
+    registry: Arc<Registry>,
     config: ConfigFile,
     degraded: Degraded,
     categorizers: Categorizers,
@@ -49,9 +52,16 @@ struct Inner {
 const PART: &str = "rules for secrets do not apply as they are written";
 
 impl Errors {
-    pub(crate) fn new(store: Store, plugins: Plugins, config: ConfigFile, degraded: Degraded) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        registry: Arc<Registry>,
+        plugins: Plugins,
+        config: ConfigFile,
+        degraded: Degraded,
+    ) -> Self {
         Self(Arc::new(Inner {
             store,
+            registry,
             categorizers: Categorizers::new(plugins),
             config,
             degraded,
@@ -77,6 +87,11 @@ impl Errors {
             *known = (config.errors.redact.clone(), Arc::new(made.unwrap_or_default()));
         }
         Arc::clone(&known.1)
+    }
+
+    /// Tells who watches them that errors were recorded.
+    pub(crate) fn recorded(&self) {
+        self.0.registry.changes.tell(Topic::Errors);
     }
 
     /// A run ended, or all that it wrote was looked at: perhaps its end can be explained now.

@@ -45,7 +45,12 @@ impl Bench {
             now: NOW,
         };
         let run = store.begin_run(run, &Lifecycle::default()).await.unwrap();
-        Self { errors: Errors::new(store, plugins, config, Degraded::default()), run, parsers, dir }
+        Self {
+            errors: Errors::new(store, Arc::default(), plugins, config, Degraded::default()),
+            run,
+            parsers,
+            dir,
+        }
     }
 
     fn configure(&self, text: &str) {

@@ -1,9 +1,11 @@
 //! From the arguments of a start to a complete declaration.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hostler_api::ToolError;
-use hostler_api::process::{LifetimeKind, LimitArgs, RestartArgs, SpecArgs};
+use hostler_api::process::{HealthArgs, LifetimeKind, LimitArgs, RestartArgs, SpecArgs};
+use hostler_model::errors::redact::REDACTED;
 use hostler_model::restart::RestartPolicy;
 use hostler_model::spec::{Lifetime, Limits, StopSpec};
 use hostler_model::{ProcessSpec, words};
@@ -67,6 +69,7 @@ pub(super) fn changed_spec(
         spec.args.clone_from(new_args);
     }
     check_words(&spec)?;
+    check_placeholders(args)?;
     if let Some(env) = &args.env {
         check_env(env.keys(), env.values())?;
         spec.env.clone_from(env);
@@ -132,6 +135,26 @@ fn check_words(spec: &ProcessSpec) -> Result<(), ToolError> {
                 MAX_WORD - 1
             )))
         }
+    }
+}
+
+/// Who passes on what an answer showed of a declaration would put a placeholder where a secret was.
+fn check_placeholders(args: &SpecArgs) -> Result<(), ToolError> {
+    let has = |text: &String| text.contains(REDACTED);
+    let in_config =
+        |check: &HealthArgs| check.config.values().any(|value| value.to_string().contains(REDACTED));
+    let field = [
+        ("command", args.command.as_ref().is_some_and(has)),
+        ("args", args.args.iter().flatten().any(has)),
+        ("env", args.env.iter().flat_map(BTreeMap::values).any(has)),
+        ("health", args.health.iter().flatten().any(in_config)),
+    ];
+    match field.into_iter().find(|(_, has)| *has) {
+        Some((name, _)) => Err(ToolError::invalid(format!(
+            "`{name}`: {REDACTED} stands for a secret that answers do not show; give the secret itself, or leave `{name}` \
+             out to keep what is declared"
+        ))),
+        None => Ok(()),
     }
 }
 

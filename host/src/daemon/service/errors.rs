@@ -1,5 +1,7 @@
 //! Errors: lists of groups, one group with its occurrences, and resolving.
 
+use std::sync::Arc;
+
 use hostler_api::errors::{
     CategoryCount, ErrorInShort, ErrorList, ErrorOccurrence, ErrorSort, ErrorView, GetErrors,
     GetLatestErrors, LatestErrors, MarkErrorResolved,
@@ -11,7 +13,9 @@ use hostler_model::{ErrorId, ProcessId, RunNo};
 use hostler_store::{ErrorGroup, ErrorPage, ErrorPoint, ErrorQuery, Occurrence, StoreError};
 
 use super::error_views::{self, Detail};
+use super::evidence::EXPLAINED;
 use super::{Client, Service, store_error};
+use crate::daemon::registry::Entry;
 
 const DEFAULT_GROUPS: u32 = 10;
 const DEFAULT_LATEST: u32 = 5;
@@ -22,6 +26,8 @@ const RELATIVES: usize = 5;
 const MAX_RESOLUTION: usize = 2_000;
 /// Groups that are resolved with one call.
 const MAX_RESOLVED: usize = 100;
+/// A run that ended so shortly ago may not be explained yet.
+const JUST_NOW_MS: u64 = 10_000;
 
 impl Service {
     /// `get_errors`.
@@ -33,6 +39,7 @@ impl Service {
             return self.one_error(id, &request).await;
         }
         let (project, process) = self.errors_of(client, &request.project, &request.process).await?;
+        self.wait_for_explanations(project, process).await;
         let now = crate::daemon::now();
         let since = request.since.as_deref().map(|text| parse_instant("since", text, now)).transpose()?;
         let query = ErrorQuery {
@@ -112,6 +119,7 @@ impl Service {
         request: GetLatestErrors,
     ) -> Result<LatestErrors, ToolError> {
         let (project, process) = self.errors_of(client, &request.project, &request.process).await?;
+        self.wait_for_explanations(project, process).await;
         self.latest(project, process, request.since_restart, request.limit).await
     }
 
@@ -190,6 +198,7 @@ impl Service {
             }
             other => store_error(other),
         })?;
+        self.errors.recorded();
         let errors = groups.iter().map(|group| self.error_view(group, Detail::Line)).collect();
         let note = Some("each reopens as a regression when it is seen again".to_owned());
         Ok(ErrorList { errors, occurrences: None, next_cursor: None, note: self.degraded.with_note(note) })
@@ -225,6 +234,23 @@ impl Service {
     fn occurrence(&self, occurrence: &Occurrence) -> ErrorOccurrence {
         let names = |id: ProcessId| self.registry.get(id).map_or_else(|| id.to_string(), |e| e.full_name());
         error_views::occurrence(occurrence, &names)
+    }
+
+    /// Who asks right after something crashed is told of it: its last lines take a moment to be read.
+    async fn wait_for_explanations(&self, project: Option<i64>, process: Option<ProcessId>) {
+        let now = crate::daemon::now();
+        let ended_just_now = |entry: &Arc<Entry>| {
+            let exit = entry.handle.with(|snapshot| snapshot.run.exit);
+            exit.is_some_and(|exit| !exit.is_success() && now.ms_since(exit.at) < JUST_NOW_MS)
+        };
+        let entries = self.registry.all().into_iter().filter(|entry| {
+            project.is_none_or(|id| entry.project.id == id) && process.is_none_or(|id| entry.id == id)
+        });
+        let explained = entries.filter(ended_just_now).map(|entry| async move {
+            let run = entry.handle.with(|snapshot| snapshot.run.run);
+            self.errors.explained(entry.id, run).await;
+        });
+        let _ = tokio::time::timeout(EXPLAINED, futures_util::future::join_all(explained)).await;
     }
 
     /// The project and the process that a call is about. A process says its project itself.

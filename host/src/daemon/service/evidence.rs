@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hostler_api::process::{Evidence, EvidenceLine};
+use hostler_api::process::{Evidence, EvidenceLine, PortHolder};
 use hostler_api::view::ExitView;
 use hostler_model::RunNo;
 use hostler_model::text::{clip, readable};
@@ -15,7 +15,7 @@ use crate::daemon::registry::Entry;
 const LINES: usize = 20;
 const LINE_CHARS: usize = 500;
 /// How long an answer waits for the error that explains it.
-const EXPLAINED: Duration = Duration::from_millis(1_500);
+pub(super) const EXPLAINED: Duration = Duration::from_millis(1_500);
 
 impl Service {
     /// The evidence of a run that failed.
@@ -55,11 +55,7 @@ impl Service {
         runs.rows.into_iter().find(|r| r.run == run)
     }
 
-    async fn port_holder(
-        &self,
-        lines: &[EvidenceLine],
-        snapshot: &Snapshot,
-    ) -> Option<hostler_api::process::PortHolder> {
+    async fn port_holder(&self, lines: &[EvidenceLine], snapshot: &Snapshot) -> Option<PortHolder> {
         let lines: Vec<String> = lines.iter().map(|l| l.message.clone()).collect();
         let mut hints = snapshot.spec.args.clone();
         hints.extend(snapshot.spec.env.iter().filter(|(n, _)| n.contains("PORT")).map(|(_, v)| v.clone()));
@@ -68,7 +64,9 @@ impl Service {
             return None;
         }
         let registry = self.registry.clone();
-        tokio::task::spawn_blocking(move || ports::holder(&registry, &wanted)).await.ok().flatten()
+        let holder = tokio::task::spawn_blocking(move || ports::holder(&registry, &wanted)).await.ok()??;
+        let command = holder.command.map(|command| self.errors.redactor().redact_command(&command));
+        Some(PortHolder { command, ..holder })
     }
 }
 

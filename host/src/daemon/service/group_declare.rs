@@ -67,6 +67,9 @@ impl Service {
 
     /// A member of known processes.
     fn member(&self, project: &Project, args: &MemberArgs) -> Result<Member, ToolError> {
+        if args.process.is_empty() {
+            return Err(ToolError::invalid("the argument `process` is missing: name of a known process"));
+        }
         let process = name("process", &args.process)?;
         if self.registry.find(project.id, process.as_str()).is_none() {
             let mut error = self.not_found(project, process.as_str());

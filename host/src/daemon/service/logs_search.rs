@@ -170,11 +170,14 @@ fn matches(searched: Vec<(Arc<Entry>, Searched)>, limit: usize, line_chars: Opti
     let alone = searched.len() == 1;
     let mut left: Vec<_> = searched
         .into_iter()
-        .map(|(e, one)| (e, one.found.into_iter().peekable(), one.ended_at, None))
+        .map(|(e, one)| {
+            let counted_only = one.total > one.found.len() as u64;
+            (e, one.found.into_iter().peekable(), one.ended_at, counted_only, None)
+        })
         .collect();
     let mut used = 0;
     while answer.matches.len() < limit {
-        let newest = left.iter_mut().filter_map(|(entry, found, _, last)| {
+        let newest = left.iter_mut().filter_map(|(entry, found, _, _, last)| {
             let time = found.peek()?.row.time;
             Some((time, entry, found, last))
         });
@@ -191,11 +194,12 @@ fn matches(searched: Vec<(Arc<Entry>, Searched)>, limit: usize, line_chars: Opti
         answer.matches.push(shown(&entry.full_name(), &found, form));
     }
     let mut places = BTreeMap::new();
-    for (entry, mut found, ended_at, last) in left {
+    for (entry, mut found, ended_at, counted_only, last) in left {
         let before = match (found.peek(), last) {
             // Some were left out: on behind the last one that was shown.
             (Some(_), Some(last)) => Some(last),
             (Some(next), None) => Some(LogPoint { seq: next.row.seq + 1, ..next.row.point() }),
+            (None, Some(last)) if counted_only => Some(last),
             (None, last) => ended_at.map(|ended| last.unwrap_or(ended)),
         };
         places.extend(before.map(|before| (entry.id, before)));

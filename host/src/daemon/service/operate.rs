@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::waiting::{LONGEST, Waited, Wish};
 use super::{Client, Patience, Service, declare, gone, store_error, views};
+use crate::daemon::groups::GroupEntry;
 use crate::daemon::registry::Entry;
 use crate::daemon::resolve::resolve;
 use hostler_api::process::{
-    KillProcess, RestartProcess, SpecArgs, StartProcess, StartResult, StopProcess, StopResult,
+    KillProcess, KillResult, RestartProcess, SpecArgs, StartProcess, StartResult, StopProcess, StopResult,
 };
 use hostler_api::{ErrorKind, ToolError};
 use hostler_model::lifecycle::State;
@@ -260,24 +261,74 @@ impl Service {
     /// `kill_process`.
     ///
     /// # Errors
-    /// When there is no such process or signal, or nothing runs that a harmless signal could reach.
+    /// When there is no such process, group or signal, or nothing runs that a harmless signal could reach.
     pub(crate) async fn kill(
         &self,
         client: &Client,
         request: KillProcess,
         patience: &Patience,
-    ) -> Result<StopResult, ToolError> {
+    ) -> Result<KillResult, ToolError> {
         let signal: Signal = match &request.signal {
             Some(text) => text.parse().map_err(|e| ToolError::invalid(format!("`signal`: {e}")))?,
             None => Signal::KILL,
         };
-        let entry = self.entry(client, request.project.as_deref(), &request.process).await?;
+        let project = request.project.as_deref();
+        match (&request.process, &request.group) {
+            (Some(process), None) => {
+                let entry = self.entry(client, project, process).await?;
+                Ok(self.kill_one(&entry, signal, patience).await?.into())
+            }
+            (None, Some(group)) => {
+                let entry = self.group(client, project, group).await?;
+                self.kill_members(&entry, signal, patience).await
+            }
+            _ => Err(ToolError::invalid(
+                "kill_process: give `process`, or `group` for all members of a group, and not both",
+            )),
+        }
+    }
+
+    async fn kill_one(
+        &self,
+        entry: &Entry,
+        signal: Signal,
+        patience: &Patience,
+    ) -> Result<StopResult, ToolError> {
         if !signal.is_terminating() {
-            return self.send_signal(&entry, signal).await;
+            return self.send_signal(entry, signal).await;
         }
         let accepted = entry.handle.kill(signal).await.map_err(gone)?;
         let timeout = Duration::from_millis(hostler_model::lifecycle::KILL_GRACE_MS) + AFTER_GRACE;
-        self.await_end(&entry, accepted.before, accepted.was_at_rest, timeout, patience).await
+        self.await_end(entry, accepted.before, accepted.was_at_rest, timeout, patience).await
+    }
+
+    /// All members at once, in no order. Who still waits for one of them is not started any more.
+    async fn kill_members(
+        &self,
+        group: &GroupEntry,
+        signal: Signal,
+        patience: &Patience,
+    ) -> Result<KillResult, ToolError> {
+        let running = |entry: &Arc<Entry>| !entry.handle.snapshot().lifecycle.state.is_at_rest();
+        let members: Vec<Arc<Entry>> = self.members_of(group).into_iter().filter(running).collect();
+        if members.is_empty() && !signal.is_terminating() {
+            let message = format!(
+                "no member of `{}` runs: there is no process to send {signal} to; start_group starts them",
+                group.shown().group.name()
+            );
+            return Err(ToolError::new(ErrorKind::Conflict, message));
+        }
+        let sent = members.iter().map(|entry| self.kill_one(entry, signal, patience));
+        let ended = futures_util::future::try_join_all(sent).await?;
+        if signal.is_terminating() {
+            self.end_members(group).await;
+        }
+        Ok(KillResult {
+            process: None,
+            members: self.group_view(group).members,
+            descendants_killed: ended.iter().map(|one| one.descendants_killed).sum(),
+            done: ended.iter().all(|one| one.done),
+        })
     }
 
     async fn send_signal(&self, entry: &Entry, signal: Signal) -> Result<StopResult, ToolError> {

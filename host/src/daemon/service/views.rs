@@ -2,6 +2,7 @@
 
 use hostler_api::time::rfc3339;
 use hostler_api::view::{ExitView, ProcessView, RunView, Status};
+use hostler_model::errors::redact::REDACTED;
 use hostler_model::health::{Health, Status as HealthStatus};
 use hostler_model::lifecycle::{Failure, State, Then};
 use hostler_model::text::clip;
@@ -183,14 +184,28 @@ pub(super) fn run_view(run: &RunRecord) -> RunView {
     }
 }
 
-/// A declaration with the values of its environment hidden: they are where secrets are.
+/// A declaration with the values of its environment hidden: they are where secrets are. Where commands are looked for
+/// is not part of what was declared; it is long, and about the machine. What was left out is left out here too.
 pub(super) fn specification(spec: &ProcessSpec) -> Map<String, Value> {
     let mut redacted = spec.clone();
     for value in redacted.env.values_mut() {
-        *value = "[redacted]".to_owned();
+        REDACTED.clone_into(value);
     }
-    match serde_json::to_value(&redacted) {
-        Ok(Value::Object(fields)) => fields.into_iter().filter(|(_, v)| !v.is_null()).collect(),
-        _ => Map::new(),
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(&redacted) else { return Map::new() };
+    fields.remove("search_path");
+    for field in fields.values_mut() {
+        if let Value::Object(inner) = field {
+            inner.retain(|_, value| !value.is_null());
+        }
     }
+    fields.retain(|name, value| {
+        let is_empty = match value {
+            Value::Null => true,
+            Value::Array(items) => items.is_empty(),
+            Value::Object(inner) => inner.is_empty(),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        };
+        !is_empty || ["args", "env"].contains(&name.as_str())
+    });
+    fields
 }

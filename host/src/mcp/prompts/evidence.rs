@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hostler_api::plugin::PluginView;
 use hostler_api::view::ProcessView;
 use hostler_api::{ErrorKind, ToolError};
 use hostler_model::text::clip;
@@ -34,16 +35,18 @@ impl<'a> Evidence<'a> {
         Self { service, client, tools, sections: Vec::new() }
     }
 
-    /// The state of a process.
+    /// The state of a process, and the names of the plugins that it uses.
     ///
     /// # Errors
     /// When there is none of this name.
-    pub(super) async fn process(&mut self, process: &str) -> Result<ProcessView, ToolError> {
+    pub(super) async fn process(&mut self, process: &str) -> Result<(ProcessView, Vec<String>), ToolError> {
         let arguments = json!({"process": process, "runs": 3});
         let answer = self.ask("get_process_info", &arguments).await?;
         let view = view_of(&answer.structured["process"])?;
+        let plugins = answer.structured["plugins"].as_array().into_iter().flatten();
+        let plugins = plugins.filter_map(|name| name.as_str().map(str::to_owned)).collect();
         self.push("get_process_info", &arguments, clip(answer.text, STATE_CHARS));
-        Ok(view)
+        Ok((view, plugins))
     }
 
     /// The states of the members of a group.
@@ -58,6 +61,16 @@ impl<'a> Evidence<'a> {
         let views = answer.structured["processes"].as_array().into_iter().flatten().map(view_of).collect();
         self.push("list_processes", &arguments, clip(answer.text, MEMBERS_CHARS));
         views
+    }
+
+    /// How plugins are: those of these names, or all.
+    pub(super) async fn plugins(&mut self, names: Option<&[String]>, chars: usize) {
+        let list = self.service.plugins.list().await;
+        let wanted = |view: &&PluginView| names.is_none_or(|names| names.contains(&view.name));
+        let lines: Vec<String> = list.plugins.iter().filter(wanted).map(plugin_line).collect();
+        if !lines.is_empty() {
+            self.sections.push(format!("\n\n## plugins\n\n{}", clip(lines.join("\n"), chars)));
+        }
     }
 
     /// What a tool answers, its beginning.
@@ -111,6 +124,16 @@ impl<'a> Evidence<'a> {
     fn push(&mut self, tool: &str, arguments: &Value, text: String) {
         self.sections.push(format!("\n\n## {tool} {arguments}\n\n{text}"));
     }
+}
+
+/// A plugin in a line: what it is for, how it is, and how often it failed.
+fn plugin_line(view: &PluginView) -> String {
+    let kind = view.kind.as_deref().unwrap_or("no plugin");
+    let faults = view.traps + view.timeouts + view.invalid_answers;
+    let calls =
+        if view.calls > 0 { format!(", {} calls, {faults} failed", view.calls) } else { String::new() };
+    let reason = view.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{} ({kind}): {}{calls}{reason}", view.name, view.status.as_str())
 }
 
 fn view_of(value: &Value) -> Result<ProcessView, ToolError> {

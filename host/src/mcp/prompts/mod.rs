@@ -129,20 +129,21 @@ async fn write(
     match (task, given) {
         (Task::DebugProcess, given) => {
             let process = given.unwrap_or_default();
-            let view = evidence.process(process).await?;
+            let (view, plugins) = evidence.process(process).await?;
             evidence
                 .add("get_errors", json!({"process": process, "resolved": false, "limit": 3}), 1_800)
                 .await;
             if view.health.is_some() {
-                evidence.add("check_process_health", json!({"process": process}), 1_000).await;
+                evidence.add("check_process_health", json!({"process": process, "history": 5}), 1_300).await;
             }
+            evidence.plugins(Some(&plugins), 500).await;
             evidence.add("get_process_stats", json!({"process": process, "points": 5}), 1_200).await;
             evidence.add_end("tail_logs", json!({"process": process, "lines": 40}), 2_500).await;
             let task = format!("Find out why the process `{process}` misbehaves, and fix it.");
             Ok(evidence.told(&task, &advice::debug(&view)))
         }
         (Task::OptimizePerformance, Some(process)) => {
-            let view = evidence.process(process).await?;
+            let (view, _) = evidence.process(process).await?;
             evidence.add("get_process_stats", json!({"process": process, "points": 12}), 2_500).await;
             evidence.add("get_system_stats", json!({"top": 5}), 1_500).await;
             evidence.add_end("tail_logs", json!({"process": process, "lines": 20}), 1_200).await;
@@ -157,8 +158,9 @@ async fn write(
         }
         (Task::SetupMonitoring, given) => {
             let process = given.unwrap_or_default();
-            let view = evidence.process(process).await?;
+            let (view, _) = evidence.process(process).await?;
             evidence.add_end("tail_logs", json!({"process": process, "lines": 15}), 1_500).await;
+            evidence.plugins(None, 1_500).await;
             let proposal = monitoring::propose(service, &view, &evidence.lines(process).await).await;
             let task = format!(
                 "Set up health checks and log parsing for the process `{process}`.\n\n{}",

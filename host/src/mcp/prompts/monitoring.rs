@@ -20,6 +20,10 @@ pub(super) struct Proposal {
 /// Proposes what fits, as far as it is valid here: a plugin may be missing or not permitted.
 pub(super) async fn propose(service: &Service, view: &ProcessView, lines: &[String]) -> Proposal {
     let mut proposal = Proposal { checks: Vec::new(), parsers: Vec::new(), reasons: Vec::new() };
+    if view.health.is_some() {
+        let reason = "it has checks already, whose place these would take: pass on those that serve it";
+        proposal.reasons.push(reason.to_owned());
+    }
     for (check, reason) in checks_for(view) {
         let spec = SpecArgs { health: Some(vec![check.clone()]), ..SpecArgs::default() };
         match service.plugins.check(&spec).await {

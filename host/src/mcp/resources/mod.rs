@@ -154,13 +154,14 @@ pub(super) async fn read(
     uri: &str,
 ) -> Result<ReadResourceResult, ErrorData> {
     let target = Target::parse(uri).ok_or_else(|| not_found(uri, &unknown(uri)))?;
-    let content = target.content(service, client).await.map_err(|error| match error.kind {
+    let mut content = target.content(service, client).await.map_err(|error| match error.kind {
         ErrorKind::NotFound => not_found(uri, &error.message),
         ErrorKind::InvalidInput | ErrorKind::Forbidden | ErrorKind::Conflict | ErrorKind::NotConfigured => {
             ErrorData::invalid_params(error.message, None)
         }
         ErrorKind::Internal => ErrorData::internal_error(error.message, None),
     })?;
+    service.errors.redactor().redact_json(&mut content);
     let contents = ResourceContents::text(content.to_string(), uri).with_mime_type(JSON);
     Ok(ReadResourceResult::new(vec![contents]).with_ttl_ms(READ_TTL_MS).with_cache_scope(CacheScope::Private))
 }

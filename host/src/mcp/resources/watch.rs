@@ -62,7 +62,7 @@ impl Watch {
     pub(in crate::mcp) async fn changed(&mut self) {
         match self.next().await {
             Woke::Topic(Topic::Processes | Topic::Groups) => self.refresh(),
-            Woke::Topic(Topic::Metrics) => {}
+            Woke::Topic(Topic::Metrics | Topic::Errors) => {}
             Woke::Process => {}
             Woke::Gone(id) => drop(self.entries.remove(&id)),
         }
@@ -91,7 +91,7 @@ impl Watch {
     fn refresh(&mut self) {
         let (service, client) = (&self.service, &self.client);
         let wanted = match &self.subject {
-            Subject::List => Vec::new(),
+            Subject::List | Subject::Resource(Target::Errors | Target::Error(_)) => Vec::new(),
             Subject::Resource(Target::Group(group)) => {
                 let members = service.members(client, group);
                 service
@@ -107,8 +107,6 @@ impl Watch {
         };
         let (snapshots, logs) = match &self.subject {
             Subject::Resource(Target::RecentLogs | Target::Logs(_)) => (false, true),
-            // Errors are found in what is written, and in how a process ended.
-            Subject::Resource(Target::Errors | Target::Error(_)) => (true, true),
             Subject::Resource(
                 Target::Processes
                 | Target::Process(_)
@@ -117,7 +115,7 @@ impl Watch {
                 | Target::Health
                 | Target::Metrics,
             ) => (true, false),
-            Subject::List => (false, false),
+            Subject::List | Subject::Resource(Target::Errors | Target::Error(_)) => (false, false),
         };
         self.entries.retain(|id, _| wanted.iter().any(|entry| entry.id == *id));
         for entry in wanted {
@@ -135,14 +133,9 @@ fn topics_of(subject: &Subject) -> &'static [Topic] {
             &[Topic::Processes, Topic::Groups]
         }
         Subject::Resource(Target::Metrics) => &[Topic::Processes, Topic::Metrics],
+        Subject::Resource(Target::Errors | Target::Error(_)) => &[Topic::Errors],
         Subject::Resource(
-            Target::Processes
-            | Target::Process(_)
-            | Target::RecentLogs
-            | Target::Logs(_)
-            | Target::Errors
-            | Target::Error(_)
-            | Target::Health,
+            Target::Processes | Target::Process(_) | Target::RecentLogs | Target::Logs(_) | Target::Health,
         ) => &[Topic::Processes],
     }
 }

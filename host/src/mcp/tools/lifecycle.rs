@@ -1,6 +1,6 @@
 //! Start, stop, restart, kill, list, info.
 
-use hostler_api::process::{ProcessInfo, ProcessList, StartResult, StopResult};
+use hostler_api::process::{KillResult, ProcessInfo, ProcessList, StartResult, StopResult};
 use hostler_api::view::{ExitView, Status};
 
 use super::{Hints, InWords, READS, ToolDef, tool};
@@ -42,8 +42,9 @@ pub(super) fn tools() -> Vec<ToolDef> {
         tool(
             "kill_process",
             "Send a signal to a process",
-            "Sends a signal, by default KILL, which ends the whole tree at once without a chance to clean up; prefer \
-             stop_process. HUP, USR1, USR2 and the like reach the main process and leave it running.",
+            "Sends a signal to a process or a whole group, by default KILL, which ends the whole tree at once without a \
+             chance to clean up; prefer stop_process. HUP, USR1, USR2 and the like reach the main process and leave it \
+             running.",
             ENDS,
             |service, client, request, patience| async move { service.kill(&client, request, &patience).await },
         ),
@@ -101,5 +102,6 @@ fn ended(exit: &ExitView) -> String {
 }
 
 impl InWords for StopResult {}
+impl InWords for KillResult {}
 impl InWords for ProcessList {}
 impl InWords for ProcessInfo {}

@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use hostler_api::connection::Selection;
 use hostler_api::schema::{Said, outline, schema_of, shown};
 use hostler_api::{ErrorKind, ToolError, arguments};
+use hostler_model::errors::Redactor;
 use hostler_model::nearest::nearest;
 use rmcp::model::{Tool, ToolAnnotations};
 use rmcp::schemars::JsonSchema;
@@ -195,14 +196,24 @@ where
         .with_annotations(annotations);
     let checks = input.clone();
     let run: Run = Box::new(move |call: Call| {
+        let redactor = call.service.errors.redactor();
         let request = arguments::read::<Request>(name, &checks, call.arguments);
-        Box::pin(async move { answer(work(call.service, call.client, request?, call.patience).await?) })
+        let response = async move { work(call.service, call.client, request?, call.patience).await };
+        Box::pin(async move {
+            let answered = response.await.and_then(|response| answer(&response, &redactor));
+            answered.map_err(|error| ToolError { message: redactor.redact(&error.message), ..error })
+        })
     });
     ToolDef { tool, input, output, run }
 }
 
-fn answer<Response: Serialize + InWords>(response: Response) -> Result<Answer, ToolError> {
-    let structured = serde_json::to_value(&response).map_err(|e| ToolError::internal(e.to_string()))?;
-    let text = response.words().unwrap_or_else(|| structured.to_string());
+/// The answer in both its forms, without secrets.
+fn answer<Response: Serialize + InWords>(
+    response: &Response,
+    redactor: &Redactor,
+) -> Result<Answer, ToolError> {
+    let mut structured = serde_json::to_value(response).map_err(|e| ToolError::internal(e.to_string()))?;
+    redactor.redact_json(&mut structured);
+    let text = response.words().map_or_else(|| structured.to_string(), |words| redactor.redact(&words));
     Ok(Answer { text, structured, is_error: response.is_failure() })
 }

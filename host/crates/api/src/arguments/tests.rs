@@ -45,7 +45,7 @@ fn a_refusal_names_the_field_and_what_is_right() {
             "`restart.policy` must be one of never, on_failure, always, not \"sometimes\"",
         ),
         (json!({"command": "x"}), "the argument `name` is missing: Name in the project."),
-        (json!({"name": "a", "args": "x y"}), "`args` must be an array, not \"x y\""),
+        (json!({"name": "a", "args": "x y"}), "`args` must be an array, such as [\"x y\"], not \"x y\""),
         (json!({"name": "a", "args": [{}]}), "`args[0]` must be a text, not {}"),
         (json!({"name": "a", "pty": "perhaps"}), "`pty` must be true or false, not \"perhaps\""),
         (

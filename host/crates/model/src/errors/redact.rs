@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+use serde_json::Value;
 
 use super::names::pattern;
 
@@ -48,10 +49,26 @@ static RULES: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
         ),
         rule(
             &["pass", "pwd", "secret", "token", "key", "credential", "session", "signature"],
-            r"(?i)(?P<keep>(?:^|[^A-Za-z0-9])[\w.-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|(?:auth|account|shared|signing|master|service)[_-]?key|encryption[_-]?key|credentials?|session[_-]?id|signature)(?:[_-]?\w*)?\\?['\x22]?\s*(?:=>|[:=])\s*\\?)(?:\x22[^\x22\n]+\x22|'[^'\n]+'|[^\s,;&)}\]'\x22]+)",
+            r"(?i)(?P<keep>\b[\w.-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|(?:auth|account|shared|signing|master|service)[_-]?key|encryption[_-]?key|credentials?|session[_-]?id|signature)(?:[_-]?\w*)?\\?['\x22]?\s*(?:=>|[:=])\s*\\?)(?:\x22[^\x22\n]+\x22|'[^'\n]+'|[^\s,;&)}\]'\x22]+)",
         ),
     ]
 });
+
+/// What secrets are called, in options, variables and fields.
+const NAMES: &str = "password|passwd|passphrase|passwort|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|\
+                     auth[_-]?key|encryption[_-]?key|credentials?|session[_-]?id|signature";
+
+/// A field that holds a secret and nothing else.
+static FIELD: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(&format!(r"(?i)^(?:[\w.-]*(?:{NAMES})|(?:proxy-)?authorization|(?:set-)?cookie)$"))
+});
+
+/// An option whose secret is the next argument.
+static OPTION: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"(?i)^--?[\w.-]*(?:{NAMES})$")));
+
+/// The same in a command line.
+static OPTION_AND_VALUE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(&format!(r"(?i)(?P<keep>(?:^|\s)--?[\w.-]*(?:{NAMES})\s+)[^\s-]\S*")));
 
 /// Takes secrets out of texts.
 #[derive(Debug, Clone, Default)]
@@ -84,10 +101,56 @@ impl Redactor {
         }
         redacted
     }
+
+    /// A command line without secrets: also those that follow their option.
+    #[must_use]
+    pub fn redact_command(&self, command: &str) -> String {
+        self.redact(&OPTION_AND_VALUE.replace_all(command, replacement))
+    }
+
+    /// Takes secrets out of all texts of a value, and out of what is secret by its name: fields (`password`), the
+    /// `headers` of a request, and the argument behind an option (`--token`).
+    pub fn redact_json(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redact(text),
+            Value::Array(items) => {
+                let mut is_secret = false;
+                for item in items {
+                    let option = item.as_str().is_some_and(|text| OPTION.is_match(text));
+                    self.redact_named(item, is_secret);
+                    is_secret = option;
+                }
+            }
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    match (name.as_str(), &mut *field) {
+                        ("command", Value::String(text)) => *text = self.redact_command(text),
+                        ("headers", Value::Object(headers)) => {
+                            headers.values_mut().for_each(|header| self.redact_named(header, true));
+                        }
+                        _ => self.redact_named(field, FIELD.is_match(name)),
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn redact_named(&self, value: &mut Value, is_secret: bool) {
+        match value {
+            Value::String(text) if is_secret && !text.is_empty() => REDACTED.clone_into(text),
+            other => self.redact_json(other),
+        }
+    }
 }
 
 fn replacement(found: &Captures<'_>) -> String {
     let keep = found.name("keep").map_or("", |kept| kept.as_str());
+    // What was redacted before stays as it is.
+    let secret = found[0].get(keep.len()..).unwrap_or_default();
+    if secret.starts_with(REDACTED.trim_end_matches(']')) {
+        return found[0].to_owned();
+    }
     // The password of a URL ends with its `@`.
     let after = if found[0].ends_with('@') { "@" } else { "" };
     format!("{keep}{REDACTED}{after}")
@@ -96,6 +159,7 @@ fn replacement(found: &Captures<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -156,6 +220,38 @@ mod tests {
     }
 
     #[test]
+    fn secrets_in_commands_go_too() {
+        for command in [
+            "app --password hunter2hunter2XYZ -v",
+            "app -token hunter2hunter2XYZ",
+            "app --api-key=hunter2hunter2XYZ",
+        ] {
+            let redacted = Redactor::default().redact_command(command);
+            assert!(!redacted.contains(SECRET) && redacted.contains(REDACTED), "{command} -> {redacted}");
+        }
+        let harmless = "app --token-file /run/token --password -v";
+        assert_eq!(Redactor::default().redact_command(harmless), harmless);
+    }
+
+    #[test]
+    fn secrets_in_json_go_by_their_names() {
+        let mut value = json!({
+            "command": "curl --token hunter2hunter2XYZ",
+            "args": ["--db-password", "hunter2hunter2XYZ", "--port", "80", "--token=hunter2hunter2XYZ"],
+            "health": [{"config": {"headers": {"X-Own": "hunter2hunter2XYZ"}, "password": "hunter2hunter2XYZ", "port": 5}}],
+            "lines": [{"message": "listening", "fields": {"session_id": "hunter2hunter2XYZ", "tokens": 12}}],
+        });
+        Redactor::default().redact_json(&mut value);
+        let expected = json!({
+            "command": "curl --token [redacted]",
+            "args": ["--db-password", "[redacted]", "--port", "80", "--token=[redacted]"],
+            "health": [{"config": {"headers": {"X-Own": "[redacted]"}, "password": "[redacted]", "port": 5}}],
+            "lines": [{"message": "listening", "fields": {"session_id": "[redacted]", "tokens": 12}}],
+        });
+        assert_eq!(value, expected);
+    }
+
+    #[test]
     fn rules_can_be_added_and_a_wrong_one_is_named() {
         let own = Redactor::new(&["(?P<keep>customer )\\d+".to_owned()]).unwrap();
         assert_eq!(own.redact("customer 4711 left"), "customer [redacted] left");
@@ -172,9 +268,21 @@ mod tests {
         }
 
         #[test]
-        fn any_text_can_be_redacted_twice(text in any::<String>()) {
-            let once = Redactor::default().redact(&text);
-            let _: String = Redactor::default().redact(&once);
+        fn to_redact_again_changes_nothing(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    "[ -~]{0,12}",
+                    Just("password=".to_owned()),
+                    Just(" token: 'x y'".to_owned()),
+                    Just("Authorization: Bearer abcdefgh12".to_owned()),
+                    Just("db://u:p@h/".to_owned()),
+                    any::<String>(),
+                ],
+                0..6,
+            ),
+        ) {
+            let once = Redactor::default().redact(&parts.concat());
+            prop_assert_eq!(Redactor::default().redact(&once), once);
         }
     }
 }
