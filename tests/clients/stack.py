@@ -147,7 +147,8 @@ def as_user(stage):
     # That user may pass through, and sees nothing but its own directory.
     stage.root.chmod(0o711)
     stage.project.chmod(0o711)
-    return ["runuser", "-u", "postgres", "--"]
+    # Unlike runuser, setpriv becomes the program, which gets the signals then.
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
 
 
 def with_real_servers(stage, ports):

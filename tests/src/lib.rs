@@ -9,6 +9,7 @@ mod cli;
 mod env;
 mod mcp;
 mod procs;
+mod terminal;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ pub use cli::Output;
 pub use env::Env;
 pub use mcp::{Answer, Era, Mcp};
 pub use procs::{alive, kill};
+pub use terminal::OnTerminal;
 
 /// The longest that anything here waits: generous, because tests share their machine.
 pub const DEADLINE: Duration = Duration::from_secs(40);

@@ -20,8 +20,9 @@ const LIST_TOKENS: usize = 9_000;
 const ANSWER_TOKENS: usize = 2_500;
 const INSTRUCTIONS_CHARS: usize = 2_048;
 /// Tools begin with one of these words when they change something.
-const CHANGES: [&str; 10] =
-    ["start_", "stop_", "restart_", "kill_", "check_", "clear_", "mark_", "create_", "add_", "apply_"];
+const CHANGES: [&str; 11] = [
+    "start_", "stop_", "restart_", "kill_", "check_", "clear_", "mark_", "create_", "add_", "apply_", "send_",
+];
 
 /// An estimate on the safe side: four bytes a token. The vocabularies of current models (cl100k, o200k) need one for
 /// 4.2 to 4.3 bytes of these lists.

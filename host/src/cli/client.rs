@@ -79,7 +79,17 @@ impl Client {
     }
 
     /// Sends a request and waits for its answer.
-    pub(super) fn request(&mut self, method: &str, mut params: Value) -> Result<Value, Failure> {
+    pub(super) fn request(&mut self, method: &str, params: Value) -> Result<Value, Failure> {
+        self.listen(method, params, |_| Ok(()))
+    }
+
+    /// Sends a request, gives what is told until its answer to `told`, and answers that.
+    pub(super) fn listen(
+        &mut self,
+        method: &str,
+        mut params: Value,
+        mut told: impl FnMut(Value) -> Result<(), Failure>,
+    ) -> Result<Value, Failure> {
         let id = self.next_id;
         self.next_id += 1;
         params["_meta"] = json!({
@@ -102,10 +112,18 @@ impl Client {
             if self.stream.read_line(&mut line).map_err(lost)? == 0 {
                 return Err(lost(std::io::ErrorKind::UnexpectedEof.into()));
             }
-            let answer: Value = serde_json::from_str(&line)
+            let mut answer: Value = serde_json::from_str(&line)
                 .map_err(|e| Failure::unreachable(format!("the daemon answered what is not JSON: {e}")))?;
             if let Some(message) = answer["error"]["message"].as_str() {
-                return Err(Failure::failed(message));
+                let kind = serde_json::from_value(answer["error"]["data"]["hostler/error"].clone());
+                return Err(match kind {
+                    Ok(kind) => ToolError::new(kind, message).into(),
+                    Err(_) => Failure::failed(message),
+                });
+            }
+            if answer["method"].is_string() {
+                told(answer["params"].take())?;
+                continue;
             }
             if answer["id"] == id {
                 return Ok(answer["result"].clone());

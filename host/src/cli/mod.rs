@@ -7,8 +7,10 @@ mod commands;
 mod daemon;
 mod daemon_install;
 mod demo;
+mod detach;
 mod doctor;
 mod exit;
+mod graph;
 mod launch;
 mod mcp;
 mod plugin;
@@ -46,6 +48,8 @@ enum Command {
     Health(commands::health::Args),
     /// Show all about one process
     Info(commands::info::Args),
+    /// Type to a process and see what it writes
+    Attach(commands::attach::Args),
     /// Show or follow the output of processes
     Logs(commands::logs::Args),
     /// Show what went wrong, grouped by cause
@@ -64,13 +68,16 @@ enum Command {
     Down(commands::up::DownArgs),
     /// Trust a hostler.toml as it is now
     Trust(commands::up::TrustArgs),
-    /// Write a hostler.toml from a Procfile, package.json, pm2's or supervisord's file
+    /// Propose a stack for a directory, with the reasons; writes nothing
+    Analyze(commands::analyze::Args),
+    /// Write a hostler.toml from the file of another tool: Procfile, package.json, pm2, supervisord, compose
     Import(commands::import::Args),
-    /// Print the JSON schema of hostler.toml
-    #[command(hide = true)]
+    /// Print the JSON schema of hostler.toml, for editors
     Schema,
     /// Start and stop processes together, in the order of what needs what
     Group(commands::group::Args),
+    /// Show what waits for what, with its live state: as text or as a picture
+    Graph(graph::Args),
     /// Watch the processes live: use, health, log; start, stop and restart them by keys
     Top(top::Args),
     /// Serve MCP on stdin and stdout: the command for an agent's configuration
@@ -107,6 +114,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Ps(args) => commands::ps::run(args),
         Command::Health(args) => commands::health::run(args),
         Command::Info(args) => commands::info::run(args),
+        Command::Attach(args) => commands::attach::run(args),
         Command::Logs(args) => commands::logs::run(args),
         Command::Errors(args) => commands::errors::run(args),
         Command::Resolve(args) => commands::resolve::run(args),
@@ -117,12 +125,14 @@ pub(crate) fn main() -> ExitCode {
         Command::Up(args) => commands::up::up(args),
         Command::Down(args) => commands::up::down(args),
         Command::Trust(args) => commands::up::trust(args),
+        Command::Analyze(args) => commands::analyze::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Schema => {
             println!("{:#}", hostler_config::schema());
             Ok(())
         }
         Command::Group(args) => commands::group::run(args),
+        Command::Graph(args) => graph::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Daemon(args) => daemon::run(args),

@@ -2,7 +2,7 @@
 //! the journal's position in one transaction. What came meanwhile is the next group.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -14,11 +14,13 @@ use hostler_shim::journal::{self, Gap, Kind, Position, Reader};
 use hostler_store::{
     IngestBatch, Ingested, JournalPosition, LogPoint, RowFlags, Rows, RunKey, Store, StoreError,
 };
+use tokio::sync::oneshot;
 
 use super::activity::Output;
 use super::annotate::Annotate;
 use super::degraded::Degraded;
 use super::litter::Litter;
+use super::live::Piece;
 use super::registry::Registry;
 use super::upkeep::Wake;
 
@@ -45,6 +47,7 @@ pub(crate) struct Ingest {
 enum News {
     Grew { process: ProcessId, run: RunKey, dir: PathBuf },
     Closed { process: ProcessId, run: RunKey, dir: PathBuf },
+    Settled(oneshot::Sender<()>),
     Stop,
 }
 
@@ -84,6 +87,13 @@ impl Ingest {
     /// The journal of a run is complete; its directory goes when it is stored.
     pub(crate) fn closed(&self, process: ProcessId, run: RunKey, dir: PathBuf) {
         let _ = self.news.send(News::Closed { process, run, dir });
+    }
+
+    /// Waits until all that was being read is stored: who began to watch a process before sees all that is read after.
+    pub(crate) async fn settled(&self) {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.news.send(News::Settled(reply));
+        let _ = answer.await;
     }
 
     /// Ends the thread.
@@ -127,6 +137,8 @@ struct Reading {
     next: TailState,
     /// Bytes of output that were read.
     bytes: usize,
+    /// The output itself, when somebody watches.
+    watched: Option<Vec<(Stream, Vec<u8>)>>,
     /// There is more than was allowed.
     more: bool,
     drained: bool,
@@ -175,6 +187,10 @@ impl Worker {
         let (process, run, dir, closed) = match news {
             News::Grew { process, run, dir } => (process, run, dir, false),
             News::Closed { process, run, dir } => (process, run, dir, true),
+            News::Settled(reply) => {
+                let _ = reply.send(());
+                return false;
+            }
             News::Stop => return true,
         };
         let tail =
@@ -249,7 +265,8 @@ impl Worker {
                 Err(error) => return Err(error),
             },
         };
-        Ok(Some(read_journal(run, &tail.dir, state, tail.closed, most)))
+        let is_watched = self.registry.get(tail.process).is_some_and(|entry| entry.live.is_watched());
+        Ok(Some(read_journal(run, tail, state, most, is_watched)))
     }
 
     /// After the commit: the shim may forget, and whoever waits for lines is told.
@@ -280,6 +297,10 @@ impl Worker {
             self.annotate.grew(run);
         }
         let Some(entry) = self.registry.get(process) else { return };
+        let until = reading.batch.position;
+        for (stream, bytes) in reading.watched.into_iter().flatten() {
+            entry.live.tell(Piece { run, until, stream, bytes: bytes.into() });
+        }
         entry.handle.consumed(hostler_supervisor::RunKey(run.0), position);
         let newest = match answer {
             Ingested::Stored { rows: Some(rows) } => {
@@ -315,8 +336,10 @@ fn take_batch(batch: &mut IngestBatch) -> IngestBatch {
     }
 }
 
-fn read_journal(run: RunKey, dir: &Path, state: TailState, closed: bool, most: usize) -> Reading {
+fn read_journal(run: RunKey, tail: &Tail, state: TailState, most: usize, is_watched: bool) -> Reading {
+    let (dir, closed) = (&tail.dir, tail.closed);
     let TailState { mut position, mut splitter } = state;
+    let mut watched = is_watched.then(Vec::new);
     let (mut rows, mut bytes, mut more) = (Rows::default(), 0, false);
     match Reader::open(dir, position) {
         Ok(mut reader) => loop {
@@ -326,7 +349,9 @@ fn read_journal(run: RunKey, dir: &Path, state: TailState, closed: bool, most: u
                     let time = Timestamp(record.wall_ns);
                     match record.kind {
                         Kind::Output => {
-                            splitter.push(stream(record.stream), time, record.payload, |l| add(&mut rows, &l))
+                            let stream = stream(record.stream);
+                            splitter.push(stream, time, record.payload, |l| add(&mut rows, &l));
+                            watched.iter_mut().for_each(|pieces| append(pieces, stream, record.payload));
                         }
                         Kind::Gap => add_gap(&mut rows, time, Gap::from_bytes(record.payload)),
                         Kind::Exit | Kind::Closed => {}
@@ -360,7 +385,14 @@ fn read_journal(run: RunKey, dir: &Path, state: TailState, closed: bool, most: u
         rows,
         drained,
     };
-    Reading { batch, next: TailState { position, splitter }, bytes, more, drained }
+    Reading { batch, next: TailState { position, splitter }, bytes, watched, more, drained }
+}
+
+fn append(pieces: &mut Vec<(Stream, Vec<u8>)>, stream: Stream, bytes: &[u8]) {
+    match pieces.last_mut() {
+        Some((last, piece)) if *last == stream => piece.extend_from_slice(bytes),
+        _ => pieces.push((stream, bytes.to_vec())),
+    }
 }
 
 fn stream(stream: journal::Stream) -> Stream {

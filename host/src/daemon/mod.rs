@@ -17,6 +17,7 @@ mod ingest;
 mod instance;
 mod journals;
 mod litter;
+mod live;
 mod logging;
 pub(crate) mod metrics;
 mod monitor;

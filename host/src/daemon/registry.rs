@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::activity::Activity;
 use super::changes::{Changes, Topic};
+use super::live::Live;
 use super::triggers::Outlook;
 
 /// How long the last lines of a process that just ended may take to be stored.
@@ -32,6 +33,10 @@ pub(crate) struct Entry {
     pub(crate) activity: Activity,
     /// What its schedule and its files have in store for it.
     pub(crate) outlook: Outlook,
+    /// For who is attached to it.
+    pub(crate) live: Live,
+    /// One input after the other: pieces of two are not mixed.
+    pub(crate) input: tokio::sync::Mutex<()>,
     /// The group it is in; the groups keep it true.
     group: RwLock<Option<ProcessName>>,
 }
@@ -64,8 +69,8 @@ impl LogMark {
 impl Entry {
     pub(crate) fn new(id: ProcessId, project: Project, name: ProcessName, handle: ProcessHandle) -> Self {
         let (logs, _) = watch::channel(LogMark::default());
-        let (activity, outlook, group) = Default::default();
-        Self { id, project, name, handle, logs, activity, outlook, group }
+        let (activity, outlook, live, input, group) = Default::default();
+        Self { id, project, name, handle, logs, activity, outlook, live, input, group }
     }
 
     /// The group it is in.

@@ -1,5 +1,6 @@
 //! The MCP server: one per connection of the daemon's socket.
 
+mod attach;
 mod calls;
 mod completion;
 mod consent;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::daemon::service::{Client, Owner, Service};
 use transport::{Line, SocketTransport};
 
+pub(crate) use attach::{ATTACH_METHOD, OUTPUT_METHOD, RESIZE_METHOD};
 pub(crate) use reference::reference;
 pub(crate) use server::{GROUPS_METHOD, METRICS_METHOD, PLUGINS_METHOD, STATUS_METHOD, STOP_METHOD};
 pub(crate) use tools::check_selection;

@@ -15,6 +15,7 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::attach::{self, ATTACH_METHOD, RESIZE_METHOD};
 use super::consent::{self, Consent};
 use super::subscriptions::{self, Subscriptions};
 use super::tools::{self, ToolDef};
@@ -201,7 +202,7 @@ impl ServerHandler for Server {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         fn to_value(value: impl serde::Serialize) -> Result<Value, ErrorData> {
             serde_json::to_value(value).map_err(|e| ErrorData::internal_error(e.to_string(), None))
@@ -220,6 +221,16 @@ impl ServerHandler for Server {
                 let list = list.map_err(|e| ErrorData::internal_error(e.message, None))?;
                 Ok(CustomResult(to_value(list)?))
             }
+            ATTACH_METHOD => {
+                let params = request.params.unwrap_or_default();
+                let end = attach::attach(&self.service, &self.client, params, &context, &self.closing).await;
+                end.map(CustomResult).map_err(refused)
+            }
+            // Who may not type at a terminal has no business with its window.
+            RESIZE_METHOD if self.tools.iter().any(|t| t.tool.name == "send_input") => {
+                let params = request.params.unwrap_or_default();
+                attach::resize(&self.service, &self.client, params).await.map(CustomResult).map_err(refused)
+            }
             // A request that has a known method and ended up here does not have its form.
             "tools/call" => Err(ErrorData::invalid_params(
                 "tools/call takes params {\"name\": \"TOOL\", \"arguments\": {…}}; tools/list has the names",
@@ -232,4 +243,9 @@ impl ServerHandler for Server {
             )),
         }
     }
+}
+
+/// A failure of a method that is no tool, with its kind.
+fn refused(error: hostler_api::ToolError) -> ErrorData {
+    ErrorData::invalid_params(error.message, Some(serde_json::json!({"hostler/error": error.kind})))
 }

@@ -58,6 +58,11 @@ fn main() -> ExitCode {
         ["bytes", seed, pieces] => bytes(number(seed), number(pieces)),
         ["progress"] => progress(),
         ["flood"] => flood(),
+        ["echo"] => echo(""),
+        ["prompt"] => echo("> "),
+        ["closed"] => closed(),
+        ["slow", ms] => slow(number(ms)),
+        ["window"] => window(),
         ["hog", mib, ms] => hog(number(mib) as usize, number(ms)),
         ["spin"] => spin(),
         ["flood", go] => {
@@ -399,5 +404,58 @@ fn flood() {
     for n in 0_u64.. {
         let written = writeln!(out, "{n} {}", String::from_utf8_lossy(&line));
         written.unwrap_or_else(|e| panic!("{e}"));
+    }
+}
+
+/// Answers each line, and the end.
+fn echo(prompt: &str) {
+    print!("ready\n{prompt}");
+    let _ = std::io::stdout().flush();
+    for line in std::io::stdin().lines() {
+        let line = line.unwrap_or_else(|e| panic!("{e}"));
+        print!("<{line}>\n{prompt}");
+        let _ = std::io::stdout().flush();
+    }
+    println!("the end");
+}
+
+/// Closes its input and runs on.
+fn closed() {
+    // SAFETY: nothing here reads it afterwards.
+    #[allow(unsafe_code, reason = "the standard library does not close it")]
+    unsafe {
+        libc::close(0)
+    };
+    run();
+}
+
+/// Begins to read after a time, and then says how many bytes came, and whether they are the numbered lines they should be.
+fn slow(ms: u64) {
+    println!("ready");
+    pause(Duration::from_millis(ms));
+    let (mut bytes, mut right) = (0, true);
+    for (at, line) in std::io::stdin().lines().enumerate() {
+        let line = line.unwrap_or_else(|e| panic!("{e}"));
+        bytes += line.len() + 1;
+        right &= line == format!("line {at:>8}");
+    }
+    println!("{bytes} bytes, right: {right}");
+}
+
+/// Says the size of its terminal's window whenever it is another one.
+fn window() {
+    let mut last = (0, 0);
+    loop {
+        let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+        // SAFETY: writes a structure of this type into a local.
+        #[allow(unsafe_code, reason = "the standard library does not know terminals")]
+        unsafe {
+            libc::ioctl(1, libc::TIOCGWINSZ, &raw mut size)
+        };
+        if (size.ws_row, size.ws_col) != last {
+            last = (size.ws_row, size.ws_col);
+            println!("window {} x {}", last.0, last.1);
+        }
+        pause(Duration::from_millis(10));
     }
 }

@@ -5,6 +5,7 @@
 //! Durations are integers in milliseconds and end in `_ms`, sizes are bytes and end in `_bytes`, times are
 //! RFC 3339 in UTC.
 
+pub mod analyze;
 pub mod arguments;
 pub mod connection;
 pub mod daemon;
@@ -12,6 +13,7 @@ pub mod error;
 pub mod errors;
 pub mod groups;
 pub mod health;
+pub mod input;
 pub mod logs;
 pub mod monitoring;
 pub mod overview;

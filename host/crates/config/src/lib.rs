@@ -2,6 +2,9 @@
 //!
 //! Nothing here does I/O: the text, the variables and what runs now are arguments.
 
+pub mod analyze;
+mod checks;
+mod draft;
 mod import;
 mod interpolate;
 mod mistake;
@@ -9,13 +12,16 @@ mod plan;
 mod read;
 mod schema;
 mod settings;
+mod shell;
 mod stack;
 mod triggers;
+mod units;
 
 #[cfg(test)]
 mod tests;
 
-pub use import::{Imported, NotImported, import};
+pub use draft::Note;
+pub use import::{IMPORTABLE, Imported, NotImported, import};
 pub use mistake::Mistake;
 pub use plan::{Change, Current, PlannedChange, plan};
 pub use read::{env_profile, read, variables};

@@ -12,6 +12,7 @@ pub mod exit;
 pub mod groups;
 pub mod health;
 pub mod ids;
+pub mod keys;
 pub mod lifecycle;
 pub mod limits;
 pub mod lines;

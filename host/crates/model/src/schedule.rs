@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn what_is_no_schedule_is_told_with_what_would_be() {
         for (text, wanted) in [
-            ("61 * * * *", "0-59"),
+            ("61 * * * *", "out of bounds"),
             ("every day", "every day"),
             ("", "empty"),
             ("* * *", "five fields"),

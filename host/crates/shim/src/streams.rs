@@ -69,3 +69,13 @@ pub fn resize(master: &OwnedFd, rows: u16, cols: u16) -> io::Result<()> {
     let size = rustix::termios::Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 };
     Ok(rustix::termios::tcsetwinsize(master, size)?)
 }
+
+/// Most bytes of a line that a terminal which reads lines keeps; the rest of a longer one is lost (`N_TTY_BUF_SIZE`).
+pub const MAX_TERMINAL_LINE: usize = 4095;
+
+/// Whether a terminal reads lines now (`ICANON`).
+#[must_use]
+pub fn reads_lines(master: &OwnedFd) -> bool {
+    let settings = rustix::termios::tcgetattr(master);
+    settings.is_ok_and(|settings| settings.local_modes.contains(rustix::termios::LocalModes::ICANON))
+}

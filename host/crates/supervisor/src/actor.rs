@@ -14,16 +14,17 @@ use hostler_model::{Cause as EndCause, Exit, Lifecycle, Pid, ProcessId, ProcessS
 use hostler_shim::control::{Command, Event, Scope, Status};
 use hostler_shim::descriptors::Descriptor;
 use hostler_shim::exit_record::ExitRecord;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::adopt::{self, Look, Takeover};
-use crate::handle::{ProcessHandle, Request, RunFacts, Snapshot};
+use crate::handle::{ProcessHandle, Request, RunFacts, Snapshot, Written};
 use crate::host::{Cause, Host, Program, RunEnd, RunKey};
 use crate::notify::Notify;
 use crate::orphan::{self, Main};
 use crate::shim_client::{Received, ShimClient};
 use crate::shim_pool::ShimPool;
 
+mod input;
 mod launch;
 mod requests;
 mod succession;
@@ -68,6 +69,8 @@ struct Actor<H> {
     held: Vec<(Descriptor, OwnedFd)>,
     /// How many shims of the run were killed in a row before they answered.
     attempts: u32,
+    /// Who waits to hear how much of their input was taken, in the order in which it was given.
+    writes: VecDeque<oneshot::Sender<Written>>,
     /// A successor was asked and has not answered.
     adopting: bool,
     timer: Option<tokio::time::Instant>,
@@ -119,6 +122,7 @@ pub fn spawn<H: Host>(host: Arc<H>, pool: ShimPool, beginning: Beginning) -> Pro
         start_ticks: 0,
         held: Vec::new(),
         attempts: 0,
+        writes: VecDeque::new(),
         adopting: false,
         timer: None,
         notify: None,
@@ -181,7 +185,7 @@ impl<H: Host> Actor<H> {
             Event::JournalRefused(errno) => self.on_refused(errno),
             Event::Exited(record) => self.on_exited(&record).await,
             Event::Closed(record) => self.on_closed(&record, None).await,
-            Event::StdinAccepted(_) => {}
+            Event::StdinAccepted(bytes) => self.on_input_taken(bytes),
             Event::Refused(reason) => {
                 tracing::warn!(process = %self.id, %reason, "a shim refused a command");
             }
@@ -292,6 +296,7 @@ impl<H: Host> Actor<H> {
         self.shim = None;
         self.shim_pid = None;
         self.held.clear();
+        self.forget_writes();
         self.facts.exit = Some(exit);
         self.apply(Input::MainExited(exit)).await;
         self.facts.closed = true;

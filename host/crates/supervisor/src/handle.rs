@@ -101,12 +101,45 @@ pub(crate) enum Request {
     Kill { signal: Signal, reply: oneshot::Sender<Accepted> },
     Signal { signal: Signal, reply: oneshot::Sender<Accepted> },
     Breach { run: RunNo, cause: EndCause },
+    Write { data: Input, reply: oneshot::Sender<Written> },
+    CloseInput { reply: oneshot::Sender<Written> },
+    Resize { rows: u16, cols: u16 },
     Declare { spec: Box<ProcessSpec>, reply: oneshot::Sender<Accepted> },
     Consumed { run: RunKey, position: Position },
     Ready { run: RunNo, by: Ready },
     Checked { run: RunNo, health: Health },
     Unhealthy { run: RunNo, why: String },
     Detach,
+}
+
+/// Input for a process. It may be a password: it is never shown.
+pub(crate) struct Input(pub(crate) Vec<u8>);
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+/// What became of a piece of input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// So many bytes of it, from its beginning, are on their way. Fewer than were given when the process does not read.
+    Taken {
+        /// How many.
+        bytes: usize,
+        /// How many bytes in the pipe the process has not read; of a terminal nobody knows.
+        unread: Option<u64>,
+    },
+    /// None of it: the input of the process was closed, by itself or by whoever gave it input.
+    Closed,
+    /// None of it: the terminal reads lines, and would lose the end of one that is longer than
+    /// [`hostler_shim::streams::MAX_TERMINAL_LINE`].
+    TooLong,
+    /// None of it: no process runs.
+    NotRunning,
+    /// The run or its shim ended meanwhile. Whether the process got it is not known.
+    Unknown,
 }
 
 /// A request was taken up.
@@ -221,6 +254,28 @@ impl ProcessHandle {
         self.tell(Request::Breach { run, cause });
     }
 
+    /// Gives it input, at most [`hostler_shim::control::MAX_WRITE`] bytes, and answers when its shim took them. It waits
+    /// for nobody to read them.
+    ///
+    /// # Errors
+    /// When it is no longer supervised.
+    pub async fn write(&self, data: Vec<u8>) -> Result<Written, Gone> {
+        self.ask(|reply| Request::Write { data: Input(data), reply }).await
+    }
+
+    /// Closes its input behind what was written. Not for a terminal, whose input has no end.
+    ///
+    /// # Errors
+    /// When it is no longer supervised.
+    pub async fn close_input(&self) -> Result<Written, Gone> {
+        self.ask(|reply| Request::CloseInput { reply }).await
+    }
+
+    /// Sets the size of its terminal's window, where it has one.
+    pub fn resize(&self, rows: u16, cols: u16) {
+        self.tell(Request::Resize { rows, cols });
+    }
+
     /// What is now, without a copy of it.
     pub fn with<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
         look(&self.snapshots.borrow())
@@ -281,10 +336,7 @@ impl ProcessHandle {
         let _ = self.requests.send(request);
     }
 
-    async fn ask(
-        &self,
-        request: impl FnOnce(oneshot::Sender<Accepted>) -> Request,
-    ) -> Result<Accepted, Gone> {
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Gone> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(request(reply)).map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)

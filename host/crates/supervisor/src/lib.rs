@@ -17,6 +17,6 @@ pub mod shim_pool;
 mod sock_diag;
 mod wait_fd;
 
-pub use handle::{ProcessHandle, Snapshot};
+pub use handle::{ProcessHandle, Snapshot, Written};
 pub use host::{Host, LaunchError, Program, RunKey};
 pub use shim_pool::ShimPool;

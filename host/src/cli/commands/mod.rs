@@ -1,5 +1,7 @@
 //! One file per command.
 
+pub(super) mod analyze;
+pub(super) mod attach;
 pub(super) mod clear;
 pub(super) mod errors;
 pub(super) mod group;

@@ -1,5 +1,7 @@
 //! One function per operation of the API. Nothing here knows of MCP or of sockets.
 
+mod analyze;
+mod attach;
 mod checks;
 mod declare;
 mod error_views;
@@ -10,6 +12,7 @@ mod group_views;
 mod group_waits;
 mod groups;
 mod health;
+mod input;
 mod lifetimes;
 mod listing;
 mod logs;

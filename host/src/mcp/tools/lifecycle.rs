@@ -1,5 +1,6 @@
 //! Start, stop, restart, kill, list, info.
 
+use hostler_api::input::InputResult;
 use hostler_api::process::{KillResult, ProcessInfo, ProcessList, StartResult, StopResult};
 use hostler_api::view::{ExitView, Status};
 
@@ -8,6 +9,7 @@ use crate::daemon::service::in_words;
 
 const STARTS: Hints = Hints { read_only: false, destructive: false, idempotent: true };
 const ENDS: Hints = Hints { read_only: false, destructive: true, idempotent: true };
+const TYPES: Hints = Hints { read_only: false, destructive: true, idempotent: false };
 const RESTARTS: Hints = Hints { read_only: false, destructive: true, idempotent: false };
 
 pub(super) fn tools() -> Vec<ToolDef> {
@@ -47,6 +49,17 @@ pub(super) fn tools() -> Vec<ToolDef> {
              running.",
             ENDS,
             |service, client, request, patience| async move { service.kill(&client, request, &patience).await },
+        ),
+        tool(
+            "send_input",
+            "Send input to a process",
+            "Writes to a process's stdin, or types at its terminal (`pty`): text, bytes or keys; `eof` ends the input. With \
+             `wait_ms` or `until_pattern` the answer has the output that follows, and the unfinished line, such as a \
+             prompt. Input is kept nowhere, but a terminal may echo it into the logs.",
+            TYPES,
+            |service, client, request, patience| async move {
+                service.send_input(&client, request, &patience).await
+            },
         ),
         tool(
             "list_processes",
@@ -101,6 +114,7 @@ fn ended(exit: &ExitView) -> String {
     }
 }
 
+impl InWords for InputResult {}
 impl InWords for StopResult {}
 impl InWords for KillResult {}
 impl InWords for ProcessList {}

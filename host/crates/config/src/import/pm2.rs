@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Found, Imported, NotImported};
+use super::{Imported, NotImported};
+use crate::draft::{Draft, literal};
+use crate::units;
 
 /// What pm2 knows and is carried over.
 const KNOWN: [&str; 12] = [
@@ -44,16 +46,14 @@ fn app(fields: &Map<String, Value>, at: usize, imported: &mut Imported) {
     let script = text("script").unwrap_or_default();
     let name = text("name").unwrap_or_else(|| format!("app-{at}"));
     if script.is_empty() {
-        imported.left_out.push(format!("`{name}`, which has no script"));
-        return;
+        return imported.left_out(None, &name, "it has no script");
     }
     for unknown in fields.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
-        imported.left_out.push(format!("`{unknown}` of `{name}`"));
+        imported.note(None, format!("`{unknown}` of `{name}` is not carried over"));
     }
     if number("instances").is_some_and(|n| n > 1) || fields.get("exec_mode").is_some_and(|m| m == "cluster") {
-        imported
-            .left_out
-            .push(format!("the cluster of `{name}`: one process is started; declare others beside it"));
+        let text = format!("of the cluster of `{name}` one process is started; declare others beside it");
+        imported.note(None, text);
     }
     let interpreter = text("interpreter").or_else(|| by_extension(&script).map(str::to_owned));
     let mut args: Vec<String> = match fields.get("args") {
@@ -61,25 +61,27 @@ fn app(fields: &Map<String, Value>, at: usize, imported: &mut Imported) {
         Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
     };
+    args.iter_mut().for_each(|arg| *arg = literal(arg));
+    let script = literal(&script);
     let command = match interpreter.filter(|i| i != "none") {
         Some(interpreter) => {
             args.insert(0, script);
-            interpreter
+            literal(&interpreter)
         }
         None => script,
     };
     let restarts = fields.get("autorestart").and_then(Value::as_bool).unwrap_or(true);
-    imported.processes.push(Found {
+    imported.file.processes.push(Draft {
         name,
-        command,
+        command: path(command),
         args,
-        cwd: text("cwd"),
+        cwd: text("cwd").map(|cwd| literal(&cwd)),
         env: environment(fields.get("env")),
         restart: Some(if restarts { "always" } else { "never" }),
         max_restarts: number("max_restarts"),
         grace_ms: number("kill_timeout"),
-        memory_bytes: text("max_memory_restart").and_then(|size| bytes(&size)),
-        ..Found::default()
+        memory_bytes: text("max_memory_restart").and_then(|size| units::bytes(&size)),
+        ..Draft::default()
     });
 }
 
@@ -95,21 +97,17 @@ fn by_extension(script: &str) -> Option<&'static str> {
 fn environment(env: Option<&Value>) -> BTreeMap<String, String> {
     let fields = env.and_then(Value::as_object).into_iter().flatten();
     fields
-        .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .map(|(name, value)| {
+            (name.clone(), literal(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        })
         .collect()
 }
 
-/// `300M` and its like.
-fn bytes(size: &str) -> Option<u64> {
-    let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match size[digits.len()..].to_ascii_uppercase().as_str() {
-        "" => 0,
-        "K" | "KB" => 10,
-        "M" | "MB" => 20,
-        "G" | "GB" => 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(1 << unit)
+/// pm2 finds a script beside the file; here a name alone is looked for on PATH.
+fn path(command: String) -> String {
+    let is_file =
+        command.rsplit_once('.').is_some_and(|(_, end)| !end.contains('/')) && !command.contains('/');
+    if is_file { format!("./{command}") } else { command }
 }
 
 /// Scripts that run until they are stopped; the others are jobs that nobody wants at each start.
@@ -129,10 +127,10 @@ pub(super) fn package_json(text: &str) -> Result<Imported, NotImported> {
     for name in scripts.keys() {
         let kind = name.split(':').next().unwrap_or_default();
         if SERVICES.contains(&kind) && !(name == "start" && has_dev) {
-            let command = format!("{manager} run {name}");
-            imported.processes.push(Found { name: name.clone(), command, ..Found::default() });
+            let command = format!("{manager} run {}", literal(name));
+            imported.file.processes.push(Draft { name: name.clone(), command, ..Draft::default() });
         } else {
-            imported.left_out.push(format!("the script `{name}`, which does not look like a service"));
+            imported.left_out(None, name, "the script does not look like a service");
         }
     }
     Ok(imported)

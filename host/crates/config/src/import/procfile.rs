@@ -1,42 +1,29 @@
 //! `Procfile` (Heroku, foreman, overmind): `name: command`.
 
-use super::{Found, Imported};
+use super::Imported;
+use crate::draft::Draft;
 
-pub(super) fn read(text: &str) -> Imported {
+pub(super) fn read(text: &str, has_env: bool) -> Imported {
     let mut imported = Imported::default();
-    for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+    for (at, line) in text.lines().enumerate() {
+        let (at, line) = (at + 1, line.trim());
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
         let Some((name, command)) = line.split_once(':') else {
-            imported.left_out.push(format!("the line `{line}`, which is not `name: command`"));
+            imported.note(at, format!("`{line}` is not `name: command`"));
             continue;
         };
-        let (name, command) = (name.trim(), command.trim());
-        // Variables are replaced when the file is read.
-        if let Err(why) = hostler_model::words::split(&command.replace('$', "")) {
-            imported.left_out.push(format!("`{name}`: {why}"));
-            continue;
+        match Draft::of_shell(name.trim(), command) {
+            Ok(draft) => {
+                // `release` runs once before the others; it is started by hand here.
+                let autostart = (draft.name == "release").then_some(false);
+                // Those who run a Procfile read this file by themselves.
+                let env_files = if has_env { vec![".env".to_owned()] } else { Vec::new() };
+                imported.file.processes.push(Draft { autostart, env_files, ..draft });
+            }
+            Err(why) => imported.left_out(at, name.trim(), why),
         }
-        // `release` runs once before the others; it is started by hand here.
-        let autostart = (name == "release").then_some(false);
-        let command = braced(command);
-        imported.processes.push(Found { name: name.to_owned(), command, autostart, ..Found::default() });
     }
     imported
-}
-
-/// `$PORT` of a shell as `${PORT}`.
-pub(super) fn braced(command: &str) -> String {
-    let mut out = String::new();
-    let mut rest = command;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-        if name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-            out.push_str(&format!("${{{name}}}"));
-            rest = &rest[name.len()..];
-        } else {
-            out.push('$');
-        }
-    }
-    out + rest
 }

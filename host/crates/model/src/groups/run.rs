@@ -242,6 +242,10 @@ impl GroupRun {
             GroupInput::Resume => self.resume(),
             GroupInput::Tick => {}
         }
+        // A new daemon looks at one after the other, and who was not looked at yet may be in the way.
+        if self.members.values().any(|progress| progress.seen.is_none()) {
+            return Vec::new();
+        }
         match self.wanted {
             Wanted::Running => self.advance_start(group, now),
             Wanted::Stopped { strategy, grace_ms } => self.advance_stop(group, strategy, grace_ms),

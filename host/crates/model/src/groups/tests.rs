@@ -154,6 +154,23 @@ fn what_is_needed_through_a_job_that_is_done_is_stopped_after_those_that_need_it
 }
 
 #[test]
+fn a_new_daemon_does_nothing_before_it_has_looked_at_all() {
+    let mut world = World::new(vec![member("a", &[]), member("b", &[]), member("c", &[])]);
+    world.group.declared.stop_strategy = StopStrategy::Sequential;
+    world.input(GroupInput::Start).unwrap();
+    world.input(GroupInput::Stop { strategy: None, grace_ms: None }).unwrap();
+    // While `c` is being ended, somebody else ends `a`.
+    world.set("a", ENDING).unwrap();
+    for _ in 0..2 {
+        world.play(Happening::NewDaemon).unwrap();
+    }
+    assert_eq!(world.stopped, ["c"], "one after the other, and `a` is still being ended");
+    world.set("c", Phase::Down).unwrap();
+    world.set("a", Phase::Down).unwrap();
+    assert_eq!(world.stopped, ["c", "b"]);
+}
+
+#[test]
 fn a_delay_runs_after_the_condition_holds() {
     let late = Member { delay_ms: 1_000, ..member("web", &[("db", STARTED)]) };
     let mut world = World::new(vec![member("db", &[]), late]);

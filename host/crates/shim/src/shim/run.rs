@@ -254,7 +254,9 @@ impl Shim {
             (false, Stream::Stdout) => (Descriptor::Stdout, fd),
             (false, Stream::Stderr) => (Descriptor::Stderr, fd),
         });
-        let stdin = self.stdin.fd().filter(|_| !is_terminal).map(|fd| (Descriptor::Stdin, fd.as_fd()));
+        // Who held on to one that is being closed would keep the process from seeing its end.
+        let is_held = !is_terminal && !self.stdin.is_closing();
+        let stdin = self.stdin.fd().filter(|_| is_held).map(|fd| (Descriptor::Stdin, fd.as_fd()));
         main.chain(outputs).chain(stdin)
     }
 

@@ -78,6 +78,11 @@ impl Stdin {
         self.fd.as_ref()
     }
 
+    /// Whether it closes once everything is written.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.close_when_empty
+    }
+
     /// Whether input waits for room.
     pub(crate) fn waiting(&self) -> Option<BorrowedFd<'_>> {
         use std::os::fd::AsFd;

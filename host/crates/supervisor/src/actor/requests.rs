@@ -45,6 +45,9 @@ impl<H: Host> Actor<H> {
                 accepted.delivered &= self.command(&Command::Signal { signal: signal.number(), scope });
                 (reply, None)
             }
+            Request::Write { data, reply } => return self.on_write(data, reply),
+            Request::CloseInput { reply } => return drop(reply.send(self.on_close_input())),
+            Request::Resize { rows, cols } => return drop(self.command(&Command::Resize { rows, cols })),
             Request::Consumed { run, position } => {
                 if self.facts.key == Some(run) {
                     self.command(&Command::Consumed(position));

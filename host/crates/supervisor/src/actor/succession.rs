@@ -25,6 +25,7 @@ impl<H: Host> Actor<H> {
     /// The connection closed. After `Event::Closed` that is as it should be; otherwise the shim was killed.
     pub(super) async fn on_shim_gone(&mut self) {
         self.shim = None;
+        self.forget_writes();
         if self.facts.is_over() {
             return;
         }
