@@ -56,7 +56,9 @@ impl Errors {
             kind: Arc::new(kind),
             sample: Some(Sample { lines: vec![format!("[{}] {message}", found.plugin)], context: 0 }),
         };
-        self.0.store.record_errors(vec![occurrence]).await.map(drop)
+        self.0.store.record_errors(vec![occurrence]).await?;
+        self.recorded();
+        Ok(())
     }
 
     /// A failed check as an error: the categorizers know its message as they know those of programs.
