@@ -85,6 +85,8 @@ fn a_daemon_that_is_killed_while_it_migrates_its_database_is_followed_by_one_tha
         let mut starting = starting.spawn().unwrap();
         let pid = wait_for("a daemon", || daemon_pid(&env));
         random.pause(Duration::from_millis(25 * (kills + 1)));
+        // First who would start another one.
+        starting.kill().unwrap();
         kill(pid);
         wait_until("the daemon is gone", || !alive(pid));
         starting.wait().unwrap();
