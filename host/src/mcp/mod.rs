@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::daemon::service::{Client, Owner, Service};
 use transport::{Line, SocketTransport};
 
-pub(crate) use attach::{ATTACH_METHOD, OUTPUT_METHOD, RESIZE_METHOD};
+pub(crate) use attach::{ATTACH_METHOD, RESIZE_METHOD};
 pub(crate) use reference::reference;
 pub(crate) use server::{GROUPS_METHOD, METRICS_METHOD, PLUGINS_METHOD, STATUS_METHOD, STOP_METHOD};
 pub(crate) use tools::check_selection;

@@ -168,8 +168,7 @@ fn write_all(mut to: impl Write, bytes: &[u8]) -> std::io::Result<()> {
 fn read_input(mut detach: Detach, events: &Sender<Event>) {
     let mut buffer = [0; 4096];
     let mut stdin = std::io::stdin().lock();
-    loop {
-        let Ok(length @ 1..) = stdin.read(&mut buffer) else { break };
+    while let Ok(length @ 1..) = stdin.read(&mut buffer) {
         let (typed, detached) = detach.feed(&buffer[..length]);
         let sent = typed.is_empty() || events.send(Event::Typed(typed)).is_ok();
         if detached {

@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use hostler_api::input::{InputResult, SendInput};
 use hostler_api::logs::{LogFormat, TailLogs};
 use hostler_api::{ErrorKind, ToolError};
-use hostler_model::text::{clip, readable};
+use hostler_model::text::readable;
 use hostler_model::{RunNo, keys};
 use hostler_shim::control::MAX_WRITE;
 use hostler_shim::streams::MAX_TERMINAL_LINE;
-use hostler_store::{LogPoint, LogQuery, LogRow, RunKey};
+use hostler_store::{LogPoint, LogQuery, LogRow};
 use hostler_supervisor::Written;
 use regex::Regex;
 use tokio::sync::broadcast;
@@ -34,8 +34,6 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(10);
 /// Without a pattern, output is taken to be over when so long nothing came.
 const QUIET: Duration = Duration::from_millis(250);
-/// Most characters of an unfinished line that are shown.
-const UNFINISHED_CHARS: usize = 2_000;
 
 /// How far input got.
 struct Sent {
@@ -143,15 +141,7 @@ impl Service {
                 break;
             }
         }
-        Ok(self.unfinished(entry).await.is_some_and(|line| pattern.is_match(&line)))
-    }
-
-    /// The line of the current run that has no end yet.
-    async fn unfinished(&self, entry: &Entry) -> Option<String> {
-        let run = entry.handle.with(|s| s.run.key.filter(|_| !s.run.is_over()))?;
-        let state = self.store.ingest_state(RunKey(run.0)).await.ok()?;
-        let newest = [state.carry_stdout, state.carry_stderr].into_iter().filter(|c| !c.bytes.is_empty());
-        newest.max_by_key(|carry| carry.since).map(|carry| readable(&carry.bytes))
+        Ok(self.unfinished_of(entry).await?.iter().any(|line| pattern.is_match(line)))
     }
 
     async fn input_result(
@@ -185,7 +175,7 @@ impl Service {
             let tail = self.tail(client, request, &Patience { cut_short: Default::default() }).await?;
             result.text = tail.text.filter(|text| !text.is_empty());
             result.cursor = tail.cursor;
-            result.unfinished = self.unfinished(entry).await.map(|line| clip(line, UNFINISHED_CHARS));
+            result.unfinished = tail.unfinished;
             result.live = tail.live;
             let next = |what: &str| {
                 format!(

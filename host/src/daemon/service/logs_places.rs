@@ -45,7 +45,7 @@ impl Places {
 }
 
 /// A place in the output of one process: `RUN.SEQ`.
-fn cursor(point: LogPoint) -> String {
+pub(super) fn cursor(point: LogPoint) -> String {
     format!("{}.{}", point.run, point.seq)
 }
 

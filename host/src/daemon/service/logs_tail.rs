@@ -95,13 +95,16 @@ impl Service {
     async fn unfinished(&self, entries: &[Arc<Entry>]) -> Result<Option<String>, ToolError> {
         let mut texts = Vec::new();
         for entry in entries {
-            let streams = self.store.unfinished(entry.id, UNFINISHED).await.map_err(store_error)?;
-            for raw in streams.iter().filter(|raw| !raw.is_empty()) {
-                let text = readable(raw);
-                texts.push(if entries.len() > 1 { format!("{}: {text}", entry.name) } else { text });
-            }
+            let named = |text| if entries.len() > 1 { format!("{}: {text}", entry.name) } else { text };
+            texts.extend(self.unfinished_of(entry).await?.into_iter().map(named));
         }
         Ok((!texts.is_empty()).then(|| texts.join("\n")))
+    }
+
+    /// The same of one process, by stream.
+    pub(super) async fn unfinished_of(&self, entry: &Entry) -> Result<Vec<String>, ToolError> {
+        let streams = self.store.unfinished(entry.id, UNFINISHED).await.map_err(store_error)?;
+        Ok(streams.iter().filter(|raw| !raw.is_empty()).map(|raw| readable(raw)).collect())
     }
 
     /// The newest lines; and where a pattern is not among them, or there are none to follow on, what comes after.
