@@ -204,7 +204,7 @@ async fn an_end_is_explained_when_a_later_run_has_seen_the_error_as_well() {
     let lost = kind("connection lost");
     let later = fixture.run(process, 2).await;
     fixture.store.record_errors(vec![at(run, &lost, 7), at(later, &lost, 7)]).await.unwrap();
-    fixture.store.run_ended(run, &crashed(1), 0, None).await.unwrap();
+    fixture.store.run_ended(over(run, crashed(1), 0)).await.unwrap();
     let judged = fixture.store.judge_crash(5, at(run, &kind("exit code 1"), 9)).await.unwrap();
     let group = fixture.store.errors(all()).await.unwrap().groups.remove(0);
     assert_eq!((judged, group.processes[0].ended_runs), (Judged::By(group.id), 1));
