@@ -68,8 +68,10 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
     let request = Attach { process: args.process.clone(), lines: args.lines };
     let output = events.clone();
     let mut listening = Client::connect()?;
+    // Nothing is shown before the terminal is as the output wants it; dropped when it is.
+    let (preparing, prepared) = channel::<()>();
     std::thread::spawn(move || {
-        let last = listen(&mut listening, &request, &output).unwrap_or_else(Event::Failed);
+        let last = listen(&mut listening, &request, &output, &prepared).unwrap_or_else(Event::Failed);
         let _ = output.send(last);
     });
     let pty = match inbox.recv() {
@@ -83,6 +85,7 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
     if is_person && !args.no_stdin {
         tell_how_to_leave(&args, pty);
     }
+    drop(preparing);
     if !args.no_stdin {
         let detach = if raw.is_some() { detach } else { Detach::parse("").unwrap_or(detach) };
         let typed = events.clone();
@@ -136,11 +139,19 @@ fn ended(process: &str, end: &AttachEnd) -> Outcome {
 }
 
 /// Shows the output until the run is over.
-fn listen(client: &mut Client, request: &Attach, events: &Sender<Event>) -> Result<Event, Failure> {
+fn listen(
+    client: &mut Client,
+    request: &Attach,
+    events: &Sender<Event>,
+    prepared: &Receiver<()>,
+) -> Result<Event, Failure> {
     let params = serde_json::to_value(request).map_err(|e| Failure::failed(e.to_string()))?;
     let end = client.listen(ATTACH_METHOD, params, |told| {
         match serde_json::from_value(told) {
-            Ok(Attached::Begun { pty }) => drop(events.send(Event::Begun(pty))),
+            Ok(Attached::Begun { pty }) => {
+                let _ = events.send(Event::Begun(pty));
+                let _ = prepared.recv();
+            }
             Ok(Attached::Output { stream, base64 }) => show(stream, &base64)?,
             Ok(Attached::Skipped) => render::note("\r\n[output was skipped here; hostler logs has it]\r"),
             Err(_) => {}

@@ -96,10 +96,14 @@ fn news(event: Event, patterns: &Patterns) -> Vec<News> {
         EventKind::Any | EventKind::Create(_) | EventKind::Remove(_) | EventKind::Other => !of_directory,
     };
     let renamed = matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
+    // Of a watched directory that goes, the kernel tells without saying that it was one.
+    let went = matches!(event.kind, EventKind::Remove(RemoveKind::Any | RemoveKind::Other));
     let of_path = |path: PathBuf| {
         let is_dir = of_directory || (renamed && path.is_dir());
-        let is_root = renamed && patterns.roots().any(|root| root == path);
-        let directories = ((is_dir || is_root) && patterns.concerns(&path)).then_some(News::Directories);
+        let is_root = (renamed || matches!(event.kind, EventKind::Remove(_)))
+            && patterns.roots().any(|root| root == path);
+        let directories =
+            ((is_dir || is_root || went) && patterns.concerns(&path)).then_some(News::Directories);
         let file = (counts && !is_dir && patterns.matches(&path)).then_some(News::File(path));
         [directories, file].into_iter().flatten()
     };

@@ -71,7 +71,8 @@ static OPTION_AND_VALUE: LazyLock<Regex> =
     LazyLock::new(|| pattern(&format!(r"(?i)(?P<keep>(?:^|\s)--?[\w.-]*(?:{NAMES})\s+)[^\s-]\S*")));
 
 /// `${TOKEN}` says where a secret comes from, and is none.
-static REFERENCE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^['\x22]?\$\{[A-Z_][A-Z0-9_]*(?::?-)?\}?['\x22]?$"));
+static REFERENCE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^['\x22]?\$\{[A-Z_][A-Z0-9_]*(?::?-)?\}?['\x22]?$"));
 
 /// Takes secrets out of texts.
 #[derive(Debug, Clone, Default)]
