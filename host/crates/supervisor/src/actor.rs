@@ -288,6 +288,13 @@ impl<H: Host> Actor<H> {
     }
 
     async fn on_closed(&mut self, record: &ExitRecord, note: Option<String>) {
+        if !self.start_recorded {
+            // A shim that is about to end may have nothing else to say to a daemon that came later.
+            let main = orphan::main_process(&self.host.run_dir(self.id, self.facts.run));
+            if main.is_some() {
+                self.recall_start(main).await;
+            }
+        }
         self.finish_run(self.exit_of(record), record.descendants_ended, note).await;
     }
 

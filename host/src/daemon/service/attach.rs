@@ -83,7 +83,10 @@ impl Service {
             ..newest
         };
         let page = self.store.logs(query).await.map_err(store_error)?;
-        let line = |row: &hostler_store::LogRow| shown(row.stream, &[&row.raw[..], b"\r\n"].concat());
+        // A terminal has put one of the two there already.
+        let line = |row: &hostler_store::LogRow| {
+            shown(row.stream, &[row.raw.strip_suffix(b"\r").unwrap_or(&row.raw), b"\r\n"].concat())
+        };
         Ok(page.rows.iter().rev().map(line).collect())
     }
 

@@ -70,6 +70,9 @@ static OPTION: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"(?i)^--?[\w
 static OPTION_AND_VALUE: LazyLock<Regex> =
     LazyLock::new(|| pattern(&format!(r"(?i)(?P<keep>(?:^|\s)--?[\w.-]*(?:{NAMES})\s+)[^\s-]\S*")));
 
+/// `${TOKEN}` says where a secret comes from, and is none.
+static REFERENCE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^['\x22]?\$\{[A-Z_][A-Z0-9_]*(?::?-)?\}?['\x22]?$"));
+
 /// Takes secrets out of texts.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
@@ -148,7 +151,7 @@ fn replacement(found: &Captures<'_>) -> String {
     let keep = found.name("keep").map_or("", |kept| kept.as_str());
     // What was redacted before stays as it is.
     let secret = found[0].get(keep.len()..).unwrap_or_default();
-    if secret.starts_with(REDACTED.trim_end_matches(']')) {
+    if secret.starts_with(REDACTED.trim_end_matches(']')) || REFERENCE.is_match(secret) {
         return found[0].to_owned();
     }
     // The password of a URL ends with its `@`.
@@ -164,6 +167,19 @@ mod tests {
     use super::*;
 
     const SECRET: &str = "hunter2hunter2XYZ";
+
+    #[test]
+    fn where_a_secret_comes_from_is_none() {
+        let redactor = Redactor::default();
+        for text in
+            ["env = { TOKEN = \"${TOKEN}\" }", "API_KEY=${API_KEY} serve", "password: '${DB_PASSWORD:-}'"]
+        {
+            assert_eq!(redactor.redact(text), text);
+        }
+        for text in ["TOKEN=${TOKEN:-hunter2hunter2XYZ}", "password=$hunter2hunter2XYZ"] {
+            assert!(!redactor.redact(text).contains(SECRET), "{text}");
+        }
+    }
 
     #[test]
     fn secrets_go_whatever_they_look_like() {

@@ -196,13 +196,15 @@ fn insert(
     Ok(())
 }
 
+/// Runs are looked at side by side: an earlier one may come after a later one.
 fn in_process(conn: &Connection, id: ErrorId, new: &NewOccurrence, owner: Owner) -> Result<(), StoreError> {
     conn.prepare_cached(
         "INSERT INTO error_processes
          (group_id, process_id, count, runs, ended_runs, first_run, last_run, last_seq, last_seen)
          VALUES (?1, ?2, 1, 1, 0, ?3, ?3, ?4, ?5)
          ON CONFLICT (group_id, process_id) DO UPDATE SET count = count + 1,
-         runs = runs + (excluded.last_run > last_run),
+         runs = runs + (excluded.last_run > last_run OR excluded.first_run < first_run),
+         first_run = min(first_run, excluded.first_run),
          last_seq = CASE WHEN excluded.last_run >= last_run THEN excluded.last_seq ELSE last_seq END,
          last_run = max(last_run, excluded.last_run), last_seen = max(last_seen, excluded.last_seen)",
     )?
