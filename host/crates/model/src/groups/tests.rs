@@ -167,7 +167,8 @@ fn a_new_daemon_does_nothing_before_it_has_looked_at_all() {
     assert_eq!(world.stopped, ["c"], "one after the other, and `a` is still being ended");
     world.set("c", Phase::Down).unwrap();
     world.set("a", Phase::Down).unwrap();
-    assert_eq!(world.stopped, ["c", "b"]);
+    // Whom somebody else ends is told once more, which changes nothing, and is waited for.
+    assert_eq!(world.stopped, ["c", "a", "b"]);
 }
 
 #[test]
