@@ -38,6 +38,14 @@ fn value(
 
 /// Replaces the variables of one string. A `$` that begins neither `${` nor `$$` stays as it is.
 pub(crate) fn interpolate(string: &str, variables: &BTreeMap<String, String>) -> Result<String, String> {
+    replace(string, |inside| variable(inside, variables))
+}
+
+/// Puts what `value` makes of the inside of each `${…}` in its place.
+pub(crate) fn replace(
+    string: &str,
+    value: impl Fn(&str) -> Result<String, String>,
+) -> Result<String, String> {
     let (mut out, mut rest) = (String::new(), string);
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
@@ -48,7 +56,7 @@ pub(crate) fn interpolate(string: &str, variables: &BTreeMap<String, String>) ->
         } else if let Some(after) = rest.strip_prefix('{') {
             let (inside, after) =
                 after.split_once('}').ok_or("`${` is never closed; write `$$` for a dollar sign")?;
-            out.push_str(&variable(inside, variables)?);
+            out.push_str(&value(inside)?);
             rest = after;
         } else {
             out.push('$');

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hostler_model::words;
 
 use crate::draft::literal;
+use crate::interpolate::replace;
 
 /// A line of a shell that needs none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -148,21 +149,8 @@ fn is_name(text: &str) -> bool {
 
 /// With `x` for each variable.
 fn without_variables(text: &str) -> String {
-    let (mut out, mut rest) = (String::new(), text);
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix('$') {
-            out.push('$');
-            rest = after;
-        } else if let Some((_, after)) = rest.strip_prefix('{').and_then(|inside| inside.split_once('}')) {
-            out.push('x');
-            rest = after;
-        } else {
-            out.push('$');
-        }
-    }
-    out + rest
+    // What is never closed is no variable, and is said when the file is read.
+    replace(text, |_| Ok("x".to_owned())).unwrap_or_else(|_| text.to_owned())
 }
 
 #[cfg(test)]
