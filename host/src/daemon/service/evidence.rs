@@ -14,8 +14,9 @@ use crate::daemon::registry::Entry;
 
 const LINES: usize = 20;
 const LINE_CHARS: usize = 500;
-/// How long an answer waits for the error that explains it.
-pub(super) const EXPLAINED: Duration = Duration::from_millis(1_500);
+/// How long an answer waits for the error that explains it. That takes some milliseconds, but for the first time on a
+/// machine, when the plugins are still to be compiled.
+pub(super) const EXPLAINED: Duration = Duration::from_secs(5);
 
 impl Service {
     /// The evidence of a run that failed.
