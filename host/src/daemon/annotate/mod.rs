@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use hostler_model::ProcessId;
 use hostler_store::{LogPoint, RunKey, Store, StoreError};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -61,7 +61,7 @@ struct Parts {
     upkeep: Wake,
     export: Export,
     /// Who may work now: after a crash there may be thousands of runs to catch up with.
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Annotate {
@@ -88,7 +88,7 @@ impl Annotate {
             degraded,
             upkeep,
             export,
-            turns: Semaphore::new(TURNS),
+            turns: Arc::new(Semaphore::new(TURNS)),
         });
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(2).build()?;
@@ -118,6 +118,11 @@ impl Annotate {
 }
 
 impl Parts {
+    /// Waits until it is this run's turn. Given back when what is returned goes.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).acquire_owned().await.ok()
+    }
+
     /// Notes a failure of the database, and waits until it is worth another try.
     async fn failed(&self, error: &StoreError) {
         self.degraded.note::<(), _>(DEGRADED, &Err(error));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hostler_model::{Event, ProcessId, RunNo, Stream};
 use hostler_store::{Annotated, Annotations, LogPoint, RunKey, StoreError, Stretch};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -55,6 +56,9 @@ pub(super) struct Worker {
     /// The first line that is not stored as known.
     stored: u64,
     closed: bool,
+    /// The turn in which it began, for its first lines: with thousands of runs to catch up with, those that are short
+    /// are done one after the other, and none of them waits for all the others to begin.
+    first_turn: Option<OwnedSemaphorePermit>,
 }
 
 /// How a step ended.
@@ -84,7 +88,7 @@ impl Worker {
     }
 
     async fn begin(parts: &Arc<Parts>, key: RunKey) -> Result<Option<Self>, StoreError> {
-        let _turn = parts.turns.acquire().await;
+        let first_turn = parts.turn().await;
         let (process, run) = parts.store.run_of(key).await?;
         let stored = parts.store.annotation_state(key).await?;
         let Some(entry) = parts.registry.get(process) else { return Ok(None) };
@@ -110,6 +114,7 @@ impl Worker {
             next_read: stored,
             stored,
             closed: false,
+            first_turn,
         }))
     }
 
@@ -147,8 +152,10 @@ impl Worker {
 
     /// Reads on, as much as stands together, and looks at all of that.
     async fn turn(&mut self) -> Result<Step, StoreError> {
-        let parts = Arc::clone(&self.parts);
-        let _turn = parts.turns.acquire().await;
+        let _turn = match self.first_turn.take() {
+            None => self.parts.turn().await,
+            first => first,
+        };
         let (lines, more) = self.parts.store.stretch(self.key, self.next_read).await?;
         self.unread = lines;
         loop {
