@@ -62,8 +62,14 @@ fn structured_lines_have_level_message_and_fields() {
 fn a_stack_trace_is_one_event_although_it_comes_in_pieces() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Legacy);
-    start(&env, &mut mcp, "app", "INFO ready\nTraceback (most recent call last):\n", json!([]));
+    start(&env, &mut mcp, "app", "INFO ready\n", json!([]));
     leveled(&mut mcp, "app", "info", 1);
+    // The parsers are at work: they see each piece as it comes.
+    append(&env, "app", "Traceback (most recent call last):\n");
+    wait_for("the first piece is stored", || {
+        let text = mcp.done("get_logs", json!({"process": "app"}))["text"].to_string();
+        text.contains("Traceback").then_some(())
+    });
     append(&env, "app", "  File \"a.py\", line 1, in <module>\n    f()\nValueError: boom\n");
     let lines = leveled(&mut mcp, "app", "error", 4);
     let messages: Vec<&str> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
