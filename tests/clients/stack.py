@@ -141,30 +141,36 @@ def free_ports(count):
 
 
 def as_user(stage):
-    """PostgreSQL does not run as root: then it runs as the user that its package makes."""
+    """PostgreSQL does not run as root: then it runs as the user that its package makes; None when that user cannot come
+    to where the project is."""
     if os.getuid() != 0:
         return []
     # That user may pass through, and sees nothing but its own directory.
     stage.root.chmod(0o711)
     stage.project.chmod(0o711)
     # Unlike runuser, setpriv becomes the program, which gets the signals then.
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    return user if subprocess.run([*user, "test", "-x", stage.project]).returncode == 0 else None
 
 
 def with_real_servers(stage, ports):
-    """The stack with PostgreSQL and Redis; None where they are not installed."""
+    """The stack with PostgreSQL and Redis; None where they are not installed or cannot run."""
     tools = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
     postgres = shutil.which("postgres") or next((str(p / "postgres") for p in reversed(tools)), None)
     if not (postgres and shutil.which("redis-server") and shutil.which("psql")):
         return None
     bin_dir = pathlib.Path(postgres).resolve().parent
     user, data = as_user(stage), stage.project / "data"
+    if user is None:
+        return None
     data.mkdir()
     if user:
         shutil.chown(data, "postgres")
-    subprocess.run(
+    made = subprocess.run(
         [*user, bin_dir / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"],
-        check=True, capture_output=True, cwd=stage.project)
+        capture_output=True, text=True, cwd=stage.project)
+    if made.returncode:
+        raise RuntimeError(f"initdb failed: {made.stdout}{made.stderr}")
     command = [*user, str(bin_dir / "postgres"), "-D", str(data), "-p", str(ports["db"]), "-h", "127.0.0.1", "-k", ""]
     quoted = " ".join(f"'{word}'" if not word or " " in word else word for word in command)
     (stage.project / "services.py").write_text(SERVICES)
@@ -308,7 +314,7 @@ async def goes_down(shop):
 async def play(stage, checks):
     ports = dict(zip(("db", "cache", "api", "web"), free_ports(4)))
     text = with_real_servers(stage, ports)
-    print("with PostgreSQL and Redis" if text else "PostgreSQL or Redis is not installed: their parts are played", flush=True)
+    print("with PostgreSQL and Redis" if text else "PostgreSQL or Redis is missing, or cannot come to the project: their parts are played", flush=True)
     text = text or with_the_example(stage, ports)
     server = StdioServerParameters(command=stage.hostler, args=["mcp"], env=stage.env, cwd=stage.project)
     async with asyncio.timeout(LIMIT_SECONDS):
