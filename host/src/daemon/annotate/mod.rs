@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use hostler_model::ProcessId;
 use hostler_store::{LogPoint, RunKey, Store, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::worker::{Task, Worker};
 #[cfg(test)]
