@@ -15,6 +15,10 @@ use super::home::Home;
 /// How often it is looked again whether the end of a run is on record.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How much less it may compute than others when the machine is busy, as `nice` counts: when a run ends, its next one is
+/// being started.
+const NICENESS: i32 = 10;
+
 /// Where to put what may go.
 #[derive(Debug, Clone)]
 pub(crate) struct Litter(Sender<PathBuf>);
@@ -29,6 +33,7 @@ impl Litter {
         let (litter, inbox) = channel::<PathBuf>();
         let runs = home.runs();
         let thread = std::thread::Builder::new().name("litter".into()).spawn(move || {
+            super::yield_to_others(NICENESS);
             left_behind(&runs, &store).for_each(|dir| remove(&dir));
             clear(&store, &inbox);
         })?;

@@ -81,6 +81,9 @@ impl Cgroup {
     #[must_use]
     pub fn pids(&self) -> Vec<i32> {
         let mut found = Vec::new();
+        if self.is_empty() {
+            return found;
+        }
         let mut groups = vec![self.0.clone()];
         while let Some(group) = groups.pop() {
             let list = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
@@ -89,6 +92,13 @@ impl Cgroup {
             groups.extend(below(&group));
         }
         found
+    }
+
+    /// Whether the kernel says that nobody is in it or in the groups below it. One look instead of a walk, for the way
+    /// from an end to the next start.
+    fn is_empty(&self) -> bool {
+        std::fs::read_to_string(self.0.join("cgroup.events"))
+            .is_ok_and(|events| events.lines().any(|line| line == "populated 0"))
     }
 
     /// Ends everybody in it and in the groups below it, those included who are just being born.
@@ -118,8 +128,14 @@ impl Cgroup {
     }
 }
 
+/// One that somebody is in cannot be removed, so nobody loses anything by the attempt.
 fn remove_with_those_below(group: &Path) -> io::Result<()> {
-    // One that somebody is in cannot be removed, so nobody loses anything by the attempt.
+    match std::fs::remove_dir(group) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        // There is somebody in it, or a group below it.
+        Err(e) if matches!(e.kind(), ErrorKind::ResourceBusy | ErrorKind::DirectoryNotEmpty) => {}
+        other => return other,
+    }
     for inner in below(group) {
         remove_with_those_below(&inner)?;
     }

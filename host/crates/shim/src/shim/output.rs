@@ -5,10 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use hostler_shim::journal::{Gap, Kind, Moved, Position, Stream, Writer};
+use hostler_shim::journal::{self, Gap, Kind, Moved, Position, Stream, Writer};
 use hostler_shim::launch::JournalLimits;
 
 use crate::pages::Pages;
+use crate::sys;
 
 /// How much is read from a pipe at once, bytes: the size of a pipe.
 pub(crate) const CHUNK: usize = 64 * 1024;
@@ -221,6 +222,10 @@ impl Output {
     fn take(&mut self, source: usize) -> Taken {
         let Source { stream, fd, splices, .. } = &self.sources[source];
         let stream = *stream;
+        // No journal is begun for an end: a run that writes nothing needs none, and ends sooner.
+        if self.writer.is_none() && sys::is_at_end(fd.as_fd()) {
+            return Taken::End;
+        }
         if *splices {
             match move_chunk(&mut self.writer, &self.run_dir, &self.limits, &mut self.lost, |writer| {
                 writer.append_from(fd.as_fd(), stream, &mut self.buffer[..])
@@ -327,8 +332,11 @@ impl Output {
         advanced
     }
 
-    /// A record that is not output.
+    /// A record that is not output, if there is a journal or a predecessor left one.
     pub(crate) fn note(&mut self, kind: Kind, payload: &[u8]) {
+        if self.writer.is_none() && !self.run_dir.join(journal::FOLDER).exists() {
+            return;
+        }
         if let Ok(writer) = writer(&mut self.writer, &self.run_dir, &self.limits) {
             let _ = writer.append(kind, Stream::Stdout, payload);
         }

@@ -73,6 +73,14 @@ pub(crate) fn wait_readable(fd: &impl AsFd) {
     let _ = poll(&mut fds, None);
 }
 
+/// Whether a pipe has nothing in it and nobody who could still write to it.
+pub(crate) fn is_at_end(pipe: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(pipe, PollFlags::IN)];
+    let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    let found = fds[0].revents();
+    polled.is_ok() && found.contains(PollFlags::HUP) && !found.contains(PollFlags::IN)
+}
+
 /// Keeps the heap small: what is large for a moment, such as the reader that counts what is dropped, is given
 /// back at once.
 pub(crate) fn frugal_memory() {

@@ -51,7 +51,7 @@ impl Kin {
 
     fn pids(&self) -> Vec<i32> {
         match self {
-            Self::Own => below(children(std::process::id() as i32)),
+            Self::Own => below(own_children()),
             Self::Adopted(common) => below(common.roots()),
         }
     }
@@ -157,6 +157,19 @@ fn below(roots: Vec<i32>) -> Vec<i32> {
     found
 }
 
+/// Those of this process, which has one thread.
+fn own_children() -> Vec<i32> {
+    let own = std::process::id() as i32;
+    match std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")) {
+        Ok(list) => numbers_in(&list).collect(),
+        Err(_) => children(own),
+    }
+}
+
+fn numbers_in(list: &str) -> impl Iterator<Item = i32> {
+    list.split_ascii_whitespace().filter_map(|n| n.parse().ok())
+}
+
 fn children(pid: i32) -> Vec<i32> {
     let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
         return Vec::new();
@@ -164,7 +177,7 @@ fn children(pid: i32) -> Vec<i32> {
     let mut found = Vec::new();
     for task in tasks.flatten() {
         match std::fs::read_to_string(task.path().join("children")) {
-            Ok(list) => found.extend(list.split_ascii_whitespace().filter_map(|n| n.parse::<i32>().ok())),
+            Ok(list) => found.extend(numbers_in(&list)),
             // A kernel built without CONFIG_PROC_CHILDREN.
             Err(e) if e.kind() == io::ErrorKind::NotFound && task.path().exists() => {
                 return numbers().filter(|child| Stat::of(*child).is_some_and(|s| s.ppid == pid)).collect();
