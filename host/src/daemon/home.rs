@@ -77,7 +77,10 @@ impl Home {
         if meta.mode() & 0o077 != 0 {
             std::fs::set_permissions(&self.root, std::fs::Permissions::from_mode(0o700))?;
         }
-        make(&self.root.join("runs"))
+        make(&self.runs())?;
+        // Where there is no such attribute it is done without.
+        let _ = spread(&self.runs());
+        Ok(())
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -143,4 +146,18 @@ impl Home {
     pub(crate) fn runs(&self) -> PathBuf {
         self.root.join("runs")
     }
+}
+
+/// Tells an ext4 file system to put each directory in here into a block group of its own choice, as it does with those
+/// of the root (`chattr +T`). Otherwise all of them share one group, in which each new file has to pass by every inode
+/// that was freed within the last minutes: ext4 does not use those again at once (`recently_deleted` in its `ialloc.c`).
+/// With some thousand runs that have ended, a start takes three times as long.
+fn spread(dir: &Path) -> io::Result<()> {
+    use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+    let dir = std::fs::File::open(dir)?;
+    let flags = ioctl_getflags(&dir)?;
+    if !flags.contains(IFlags::TOPDIR) {
+        ioctl_setflags(&dir, flags | IFlags::TOPDIR)?;
+    }
+    Ok(())
 }
