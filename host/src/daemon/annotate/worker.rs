@@ -71,27 +71,49 @@ enum Step {
     Gone,
 }
 
+/// What there is to begin with.
+enum Beginning {
+    Work(Box<Worker>),
+    /// It has no lines that nobody looked at. Most runs never have any, and need no parsers then.
+    Silent,
+    /// The run is gone.
+    Gone,
+}
+
 impl Worker {
     /// Works until nothing was to be done for a while.
     pub(super) async fn run(parts: Arc<Parts>, key: RunKey, mut tasks: Receiver<Task>) {
-        let mut worker = None;
-        while worker.is_none() {
-            match Self::begin(&parts, key).await {
-                Ok(Some(begun)) => worker = Some(begun),
-                Ok(None) | Err(StoreError::NotFound(_)) => return,
+        let mut closed = false;
+        loop {
+            match Self::begin(&parts, key, closed).await {
+                Ok(Beginning::Work(mut worker)) => return worker.work(&mut tasks).await,
+                Ok(Beginning::Gone) | Err(StoreError::NotFound(_)) => return,
+                Ok(Beginning::Silent) => {
+                    // News that come from here on go to a new worker; what came before may be of lines since.
+                    tasks.close();
+                    let news: Vec<Task> = std::iter::from_fn(|| tasks.try_recv().ok()).collect();
+                    closed |= news.contains(&Task::Closed);
+                    if news.is_empty() {
+                        if closed {
+                            parts.errors.ended();
+                        }
+                        return;
+                    }
+                }
                 Err(error) => parts.failed(&error).await,
             }
         }
-        if let Some(mut worker) = worker {
-            worker.work(&mut tasks).await;
-        }
     }
 
-    async fn begin(parts: &Arc<Parts>, key: RunKey) -> Result<Option<Self>, StoreError> {
+    async fn begin(parts: &Arc<Parts>, key: RunKey, closed: bool) -> Result<Beginning, StoreError> {
         let first_turn = parts.turn().await;
         let (process, run) = parts.store.run_of(key).await?;
         let stored = parts.store.annotation_state(key).await?;
-        let Some(entry) = parts.registry.get(process) else { return Ok(None) };
+        let (lines, _) = parts.store.stretch(key, stored).await?;
+        if lines.is_empty() {
+            return Ok(Beginning::Silent);
+        }
+        let Some(entry) = parts.registry.get(process) else { return Ok(Beginning::Gone) };
         let names = names(&entry.handle.snapshot().spec.parsers);
         let plugins = parts.plugins.of(entry.project.id);
         let streams = [
@@ -101,7 +123,7 @@ impl Worker {
         let parts = Arc::clone(parts);
         let detector = parts.errors.detector();
         let (window, unread, held) = Default::default();
-        Ok(Some(Self {
+        Ok(Beginning::Work(Box::new(Self {
             parts,
             process,
             run,
@@ -113,9 +135,9 @@ impl Worker {
             held,
             next_read: stored,
             stored,
-            closed: false,
+            closed,
             first_turn,
-        }))
+        })))
     }
 
     async fn work(&mut self, tasks: &mut Receiver<Task>) {
