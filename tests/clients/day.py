@@ -192,11 +192,9 @@ def check(holds, what):
         raise AssertionError(what)
 
 
-async def morning(it, tools):
+async def morning(it):
     it.section("Morning: bring up the stack", "What is there, and does it come up?")
-    # A page that was written without it stays as it is.
-    if "analyze_project" in tools and (it.writes or "> analyze_project" in PAGE.read_text()):
-        await it.call("analyze_project")
+    await it.call("analyze_project")
     await it.call("list_processes")
     applied = await it.call("apply_config")
     check(not applied.structured["done"], "the stack does not come up")
@@ -284,10 +282,10 @@ async def evening(it, api_port):
     check(listed.structured["processes"] == [], "nothing is left")
 
 
-async def day(it, tools, ports):
+async def day(it, ports):
     db_port, api_port = ports
     api, env = {"wait_for_log": "^listening"}, {"PORT": str(api_port)}
-    await morning(it, tools)
+    await morning(it)
     failed = await crash(it, api)
     failed = await variable(it, api, failed, env)
     failed = await dependency(it, api, failed)
@@ -316,7 +314,7 @@ async def run(stage, write):
     async with Client(server, read_timeout_seconds=60) as client:
         listed = scenario.as_json(await client.list_tools())
         it = Day(client, stage, write)
-        await day(it, {tool["name"] for tool in listed["tools"]}, ports)
+        await day(it, ports)
         page = it.page(json.dumps(listed, separators=(",", ":")))
     if write:
         PAGE.write_text(page)
