@@ -41,8 +41,8 @@ pub(super) fn draw(graph: &Graph) -> String {
     );
     let _ = writeln!(
         out,
-        "<text x=\"{MARGIN}\" y=\"{:.0}\" font-size=\"16\" font-weight=\"bold\" fill=\"#0f172a\">{}<tspan font-size=\"13\" \
-         font-weight=\"normal\" fill=\"#475569\">  {}, {}</tspan></text>",
+        "<text x=\"{MARGIN}\" y=\"{:.0}\" font-size=\"16\" font-weight=\"bold\" fill=\"#0f172a\">{}<tspan dx=\"12\" \
+         font-size=\"13\" font-weight=\"normal\" fill=\"#475569\">{}, {}</tspan></text>",
         MARGIN + 4.0,
         escaped(&graph.name),
         escaped(&graph.status),
@@ -129,14 +129,44 @@ fn draw_edge(out: &mut String, graph: &Graph, places: &Places, edge: &Edge) {
         MemberStatus::Waiting | MemberStatus::Blocked => " stroke-dasharray=\"5 4\"",
         _ => "",
     };
-    let bend = COLUMN_GAP / 2.0;
+    let mut path = format!("M{x1:.1} {y1:.1}");
+    let (mut x, mut y) = (x1, y1);
+    for (left, right, way) in passages(graph, places, edge, (y1, y2)) {
+        bend(&mut path, (x, y), (left, way));
+        let _ = write!(path, " H{right:.1}");
+        (x, y) = (right, way);
+    }
+    bend(&mut path, (x, y), (x2, y2));
     let _ = writeln!(
         out,
-        "<path d=\"M{x1:.1} {y1:.1} C{:.1} {y1:.1} {:.1} {y2:.1} {x2:.1} {y2:.1}\" fill=\"none\" stroke=\"#64748b\" \
-         stroke-width=\"1.4\"{dashes} marker-end=\"url(#arrow)\"/>",
-        x1 + bend,
-        x2 - bend
+        "<path d=\"{path}\" fill=\"none\" stroke=\"#64748b\" stroke-width=\"1.4\"{dashes} marker-end=\"url(#arrow)\"/>"
     );
+}
+
+fn bend(path: &mut String, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
+    let half = (x2 - x1) / 2.0;
+    let _ = write!(path, " C{:.1} {y1:.1} {:.1} {y2:.1} {x2:.1} {y2:.1}", x1 + half, x2 - half);
+}
+
+/// Where an edge passes by the nodes of the levels between its ends: left and right edge of the level, and the height of
+/// the gap that is nearest to the straight way.
+fn passages(
+    graph: &Graph,
+    places: &Places,
+    edge: &Edge,
+    (y1, y2): (f64, f64),
+) -> impl Iterator<Item = (f64, f64, f64)> {
+    let (first, last) = (graph.nodes[edge.from].level, graph.nodes[edge.to].level);
+    (first + 1..last).filter_map(move |level| {
+        let on_level = graph.nodes.iter().zip(&places.boxes).filter(|(node, _)| node.level == level);
+        let boxes: Vec<_> = on_level.map(|(_, place)| *place).collect();
+        let straight = y1 + (y2 - y1) * (level - first) as f64 / (last - first) as f64;
+        let gaps =
+            boxes.iter().flat_map(|(_, top, _)| [top - ROW_GAP / 2.0, top + NODE_HEIGHT + ROW_GAP / 2.0]);
+        let way = gaps.min_by(|a, b| (a - straight).abs().total_cmp(&(b - straight).abs()))?;
+        let (left, _, width) = *boxes.first()?;
+        Some((left, left + width, way))
+    })
 }
 
 /// Where an edge arrives, so that it is clear whose it is.
@@ -261,5 +291,23 @@ mod tests {
             };
             assert!(places.boxes[at + 1..].iter().all(apart), "{:?}", places.boxes);
         }
+    }
+
+    #[test]
+    fn edges_pass_between_the_nodes() {
+        let (graph, places) = (shop(), super::places(&shop()));
+        let mut passed = 0;
+        for edge in &graph.edges {
+            let ((_, y1), (_, y2)) = super::ends(&places, &graph, edge);
+            for (left, _, way) in super::passages(&graph, &places, edge, (y1, y2)) {
+                passed += 1;
+                let column = places.boxes.iter().filter(|(x, ..)| *x == left);
+                assert!(
+                    column.clone().all(|(_, top, _)| way < *top || way > top + super::NODE_HEIGHT),
+                    "{way}"
+                );
+            }
+        }
+        assert!(passed > 0, "no edge passes a level");
     }
 }
