@@ -1,7 +1,7 @@
 //! Limits: who is beyond one is ended, and the reason is on record.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
-use e2e::{Env, Era, Mcp, in_both_eras, wait_for};
+use e2e::{Env, Era, Mcp, TightGroup, in_both_eras, wait_for};
 use serde_json::{Value, json};
 
 in_both_eras!(a_memory_hog_is_stopped_at_its_limit_with_the_reason_on_record);
@@ -14,6 +14,14 @@ fn ended(mcp: &mut Mcp, name: &str) -> Value {
         let info = mcp.done("get_process_info", json!({"process": name}));
         let status = info["process"]["status"].as_str().unwrap().to_owned();
         ["exited", "failed"].contains(&status.as_str()).then_some(info)
+    })
+}
+
+/// The error that explains its end.
+fn error_of(mcp: &mut Mcp, name: &str) -> Value {
+    wait_for("the error that explains it", || {
+        let errors = mcp.done("get_errors", json!({"process": name}))["errors"].clone();
+        errors.get(0).cloned()
     })
 }
 
@@ -33,10 +41,7 @@ fn a_memory_hog_is_stopped_at_its_limit_with_the_reason_on_record(era: Era) {
         assert!(text.as_str().is_some_and(|text| text.contains("memory limit exceeded")), "{info:#}");
     }
     assert!(process["exit"]["max_rss_bytes"].as_u64().unwrap() < 4 * LIMIT, "{info:#}");
-    let group = wait_for("the error that explains it", || {
-        let errors = mcp.done("get_errors", json!({"process": "hog"}))["errors"].clone();
-        errors.get(0).cloned()
-    });
+    let group = error_of(&mut mcp, "hog");
     assert_eq!(
         (&group["title"], &group["category"]),
         (&json!("memory limit exceeded"), &json!("out-of-memory")),
@@ -55,6 +60,24 @@ fn whoever_grows_faster_than_anybody_looks_is_stopped_too() {
     let info = ended(&mut mcp, "hog");
     assert!(info["process"]["status_reason"].as_str().unwrap().contains("memory limit exceeded"), "{info:#}");
     assert!(info["process"]["exit"]["max_rss_bytes"].as_u64().unwrap() < 4 * LIMIT, "{info:#}");
+}
+
+#[test]
+fn whom_the_kernel_kills_for_want_of_memory_is_told_so_without_a_limit_of_its_own() {
+    let Some(group) = TightGroup::new(LIMIT) else { return };
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    limited(&mut mcp, &env, "hog", &["hog", "400", "0", &group.path()], &json!({}));
+    let info = ended(&mut mcp, "hog");
+    assert_eq!(info["process"]["exit"]["signal"], "SIGKILL", "{info:#}");
+    for text in
+        [&info["process"]["status_reason"], &info["process"]["exit"]["reason"], &info["runs"][0]["reason"]]
+    {
+        assert!(text.as_str().is_some_and(|text| text.contains("probably out of memory")), "{info:#}");
+    }
+    let group = error_of(&mut mcp, "hog");
+    assert_eq!(group["title"], "probably out of memory, killed by the kernel", "{group}");
+    assert_eq!(group["category"], "out-of-memory", "{group}");
 }
 
 #[test]

@@ -64,6 +64,10 @@ fn main() -> ExitCode {
         ["slow", ms] => slow(number(ms)),
         ["window"] => window(),
         ["hog", mib, ms] => hog(number(mib) as usize, number(ms)),
+        ["hog", mib, ms, group] => {
+            enter(group);
+            hog(number(mib) as usize, number(ms));
+        }
         ["spin"] => spin(),
         ["flood", go] => {
             wait_for_file(go);
@@ -387,6 +391,12 @@ fn hog(mib: usize, ms: u64) {
     }
     println!("has {} MiB", (pieces.len() * PIECE) >> 20);
     run();
+}
+
+/// Goes into the control group of this directory.
+fn enter(group: &str) {
+    let procs = std::path::Path::new(group).join("cgroup.procs");
+    std::fs::write(&procs, std::process::id().to_string()).unwrap_or_else(|e| panic!("{}: {e}", procs.display()));
 }
 
 /// Keeps a core busy.
