@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         }
         ["family", members] => family(number(members)),
         ["branch"] => branch(),
+        ["parent", rest @ ..] => return parent(rest),
         ["listen", port] => return listen(port),
         ["listen", port, go] => {
             wait_for_file(go);
@@ -274,6 +275,12 @@ fn branch() {
     println!("leaf {}", leaf.id());
 }
 
+/// Leaves all that is to do to a child.
+fn parent(words: &[&str]) -> ExitCode {
+    let status = this_program().args(words).status().unwrap_or_else(|e| panic!("{e}"));
+    ExitCode::from(status.code().unwrap_or(1) as u8)
+}
+
 fn listen(port: &str) -> ExitCode {
     let listener = match TcpListener::bind(("127.0.0.1", number(port) as u16)) {
         Ok(listener) => listener,
@@ -396,7 +403,8 @@ fn hog(mib: usize, ms: u64) {
 /// Goes into the control group of this directory.
 fn enter(group: &str) {
     let procs = std::path::Path::new(group).join("cgroup.procs");
-    std::fs::write(&procs, std::process::id().to_string()).unwrap_or_else(|e| panic!("{}: {e}", procs.display()));
+    std::fs::write(&procs, std::process::id().to_string())
+        .unwrap_or_else(|e| panic!("{}: {e}", procs.display()));
 }
 
 /// Keeps a core busy.
