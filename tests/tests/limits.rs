@@ -114,6 +114,24 @@ fn whoever_is_within_its_limits_goes_on() {
 }
 
 #[test]
+fn open_files_are_limited_for_each_process_and_processes_of_the_user_are_not() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let started = limited(&mut mcp, &env, "web", &["run"], &json!({"open_files": 64, "processes": 50}));
+    let of = |pid: &str, name: &str| {
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let pid = started["process"]["pid"].to_string();
+    assert_eq!(of(&pid, "Max open files"), ["64", "64", "files"]);
+    assert_eq!(of(&pid, "Max processes"), of("self", "Max processes"));
+    let info = mcp.done("get_process_info", json!({"process": "web"}));
+    let by = info["limits"].as_array().unwrap().iter().find(|limit| limit["limit"] == "open_files");
+    assert!(by.is_some_and(|by| by["enforced_by"].as_str().unwrap().contains("RLIMIT_NOFILE")), "{info:#}");
+}
+
+#[test]
 fn a_busy_loop_and_a_large_family_are_held_to_their_limits() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Modern);
