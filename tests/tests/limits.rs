@@ -1,7 +1,7 @@
 //! Limits: who is beyond one is ended, and the reason is on record.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
-use e2e::{Env, Era, Mcp, TightGroup, in_both_eras, wait_for};
+use e2e::{Env, Era, Mcp, TightGroup, in_both_eras, wait_for, wait_until};
 use serde_json::{Value, json};
 
 in_both_eras!(a_memory_hog_is_stopped_at_its_limit_with_the_reason_on_record);
@@ -78,6 +78,21 @@ fn whom_the_kernel_kills_for_want_of_memory_is_told_so_without_a_limit_of_its_ow
     let group = error_of(&mut mcp, "hog");
     assert_eq!(group["title"], "probably out of memory, killed by the kernel", "{group}");
     assert_eq!(group["category"], "out-of-memory", "{group}");
+}
+
+#[test]
+fn a_lack_of_memory_while_no_daemon_runs_is_told_by_the_next_one() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let go = env.in_project("go");
+    let args = ["after", &go, "hog", "4000", "0"];
+    let started = limited(&mut mcp, &env, "hog", &args, &json!({"memory_bytes": LIMIT}));
+    env.crash_daemon();
+    env.write("go", "");
+    let pid = started["process"]["pid"].as_i64().unwrap();
+    wait_until("it is beyond what it may have", || !e2e::alive(pid));
+    let info = ended(&mut mcp, "hog");
+    assert!(info["process"]["status_reason"].as_str().unwrap().contains("memory limit exceeded"), "{info:#}");
 }
 
 #[test]

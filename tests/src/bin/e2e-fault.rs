@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
@@ -47,6 +48,10 @@ fn main() -> ExitCode {
         ["family", members] => family(number(members)),
         ["branch"] => branch(),
         ["parent", rest @ ..] => return parent(rest),
+        ["after", go, rest @ ..] => {
+            wait_for_file(go);
+            panic!("{}", this_program().args(rest).exec());
+        }
         ["listen", port] => return listen(port),
         ["listen", port, go] => {
             wait_for_file(go);

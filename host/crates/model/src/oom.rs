@@ -38,7 +38,7 @@ impl OomCounter {
         let looks = || [self.newest, self.before].into_iter().flatten();
         let is_before = |look: &Look, by_ms| look.at.plus_ms(by_ms) <= end;
         let surely = looks().find(|look| is_before(look, DYING_MS));
-        let known = surely.or_else(|| looks().filter(|look| is_before(look, 0)).last());
+        let known = surely.or_else(|| looks().rfind(|look| is_before(look, 0)));
         known.map_or(0, |look| kills.saturating_sub(look.kills))
     }
 }
