@@ -45,9 +45,9 @@ agents:
 snapshots: reference
     INSTA_UPDATE=always cargo test -p e2e --test tools reviewed
 
-# Measure: bench targets and the programs in tests/bench
-bench:
-    bash .ci/bench.sh
+# Measure: bench targets and the programs in tests/bench; with --strict it fails when a target is missed
+bench *ARGS:
+    bash .ci/bench.sh {{ARGS}}
 
 # Measure the log engine: the store alone, then from the pipe to the answer, with other supervisors beside it
 bench-logs *ARGS:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs what measures: the bench targets of the workspace, and the programs tests/bench/*.py and *.sh, each of
-# which is given a release build by `--hostler PATH`.
+# which is given a release build by `--hostler PATH`, and the arguments of this one: with `--strict` who misses a target
+# ends with 1. All are run; the whole fails with any of them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,10 +18,13 @@ for program in tests/bench/*.py tests/bench/*.sh; do
 done
 [ ${#programs[@]} -gt 0 ] || { echo "no program in tests/bench"; exit 0; }
 cargo build --release --bin hostler
+failed=()
 for program in "${programs[@]}"; do
     echo "== $program"
     case $program in
-        *.py) python3 "$program" --hostler "${CARGO_TARGET_DIR:-target}/release/hostler" ;;
-        *.sh) bash "$program" --hostler "${CARGO_TARGET_DIR:-target}/release/hostler" ;;
+        *.py) run=python3 ;;
+        *.sh) run=bash ;;
     esac
+    "$run" "$program" --hostler "${CARGO_TARGET_DIR:-target}/release/hostler" "$@" || failed+=("$program")
 done
+[ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}"; exit 1; }

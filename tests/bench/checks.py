@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
 """Measures what health checks cost the daemon beside their own I/O. See README.md beside this file."""
 
-import argparse
 import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 sys.dont_write_bytecode = True
-from harness import HERE, PATIENCE, Client, Mismatch, Report, World, cpu_ns  # noqa: E402, beside this file
+from harness import PATIENCE, Client, Mismatch, Report, World, cpu_ns, parser_of  # noqa: E402, beside this file
 
 
 class Server:
@@ -75,8 +73,7 @@ def all_healthy(client, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures what health checks cost the daemon.")
-    parser.add_argument("--hostler", type=Path, default=HERE.parents[1] / "target/release/hostler")
+    parser = parser_of("Measures what health checks cost the daemon.")
     parser.add_argument("--count", type=int, default=200, help="processes with a check each")
     parser.add_argument("--interval-ms", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=20, help="length of each of the three measurements")
@@ -108,7 +105,7 @@ def main():
             client.close()
     finally:
         world.remove()
-    return 0
+    return report.verdict(args)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Measures what finding and grouping errors costs on top of parsing. See README.md beside this file."""
 
-import argparse
 import contextlib
 import os
 import random
@@ -11,7 +10,7 @@ import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from harness import HERE, PATIENCE, Client, Mismatch, Report, World, load  # noqa: E402, beside this file
+from harness import PATIENCE, Client, Mismatch, Report, World, load, parser_of  # noqa: E402, beside this file
 
 TRACE = [
     "Traceback (most recent call last):", '  File "/srv/shop/main.py", line {n}, in handle', "    load(order)",
@@ -74,8 +73,7 @@ def cost(world, client, daemon, name, file, lines):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures what finding and grouping errors costs.")
-    parser.add_argument("--hostler", type=Path, default=HERE.parents[1] / "target/release/hostler")
+    parser = parser_of("Measures what finding and grouping errors costs.")
     parser.add_argument("--lines", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
@@ -105,7 +103,7 @@ def main():
             client.close()
     finally:
         world.remove()
-    return 0
+    return report.verdict(args)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Python 3.11 or later, nothing but the standard library; a C compiler if there is
 private HOSTLER_HOME below the directory for temporary files; nothing is left behind.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -19,8 +18,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 from harness import (  # noqa: E402, beside this file
-    HERE, PATIENCE, Bare, Client, Mismatch, Report, Stamps, World, context_switches, cpu_ns, cpu_ticks, filesystem,
-    load, private_kib, result_of, tool_call,
+    PATIENCE, Bare, Client, Mismatch, Report, Stamps, World, context_switches, cpu_ns, cpu_ticks, filesystem, load,
+    parser_of, private_kib, result_of, tool_call,
 )  # fmt: skip
 
 
@@ -330,9 +329,7 @@ def read_line(pipe):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures the foundation of hostler against its targets.")
-    default = HERE.parents[1] / "target/release/hostler"
-    parser.add_argument("--hostler", type=Path, default=default, help="the program (default: target/release/hostler)")
+    parser = parser_of("Measures the foundation of hostler against its targets.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to a file")
     parser.add_argument("--starts", type=int, default=200, help="samples of each kind of start (default 200)")
     parser.add_argument("--pause-ms", type=float, default=20, help="pause before each start (default 20)")
@@ -378,10 +375,9 @@ def main():
         world.remove()
     machine["load_after"] = load()
     print(f"\nload average before {machine['load_before']}, after {machine['load_after']}")
-    over = [row["what"] for row in report.rows if row["ok"] is False]
-    print(f"{len(over)} over their targets" + (": " + "; ".join(over) if over else ""))
     if args.json:
         args.json.write_text(json.dumps({"machine": machine, "rows": report.rows}, indent=1) + "\n")
+    return report.verdict(args)
 
 
 def world_version(world):
@@ -389,4 +385,4 @@ def world_version(world):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,5 +1,6 @@
 """What the benchmarks stand on: results, a private hostler with its programs, and what the kernel tells."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -98,6 +99,21 @@ class Report:
 
     def median(self, what, samples, unit, target=None, note=""):
         self.row(what, statistics.median(samples), unit, target, samples, note)
+
+    def verdict(self, args):
+        """Says which targets were missed; the status to end with, which is 0 unless `--strict` asks for more."""
+        over = [row["what"] for row in self.rows if row["ok"] is False]
+        print(f"\n{len(over)} over their targets" + (": " + "; ".join(over) if over else ""))
+        return 1 if over and args.strict else 0
+
+
+def parser_of(description):
+    """A parser with what all programs here take."""
+    parser = argparse.ArgumentParser(description=description)
+    default = HERE.parents[1] / "target/release/hostler"
+    parser.add_argument("--hostler", type=Path, default=default, help="the program (default: target/release/hostler)")
+    parser.add_argument("--strict", action="store_true", help="end with 1 when a target is missed")
+    return parser
 
 
 # ---- the daemon and its clients ----

@@ -5,7 +5,6 @@ Python 3.11 or later, nothing but the standard library, and a C compiler. Everyt
 below the directory for temporary files; nothing is left behind.
 """
 
-import argparse
 import json
 import os
 import random
@@ -19,7 +18,9 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 import corpus  # noqa: E402, beside this file
 import log_peers  # noqa: E402
-from harness import HERE, Client, Mismatch, Report, World, filesystem, load, percentile, private_kib  # noqa: E402
+from harness import (  # noqa: E402
+    HERE, Client, Mismatch, Report, World, filesystem, load, parser_of, percentile, private_kib,
+)  # fmt: skip
 from log_peers import PATIENCE, Pour  # noqa: E402
 
 ROUND = 100_000  # lines of a corpus, many times what is packed together; what is poured is a multiple of it
@@ -276,8 +277,7 @@ def chance_only(report, world, lines):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="Measures the log engine of hostler, and others beside it.")
-    parser.add_argument("--hostler", type=Path, default=HERE.parents[1] / "target/release/hostler")
+    parser = parser_of("Measures the log engine of hostler, and others beside it.")
     parser.add_argument("--peers", type=Path, default=HERE.parents[1] / "target/peers", help="where install.sh put them")
     parser.add_argument("--lines", type=int, default=10_000_000, help="of the large store (default ten millions)")
     parser.add_argument("--pour", type=int, default=2_000_000, help="of one process at full speed (default two millions)")
@@ -315,7 +315,7 @@ def main():
             args.json.write_text(json.dumps(report.rows, indent=1) + "\n")
     finally:
         world.remove()
-    return 0
+    return report.verdict(args)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,15 @@
 """Measures the plugins in a daemon: what ten of them add to its memory, and how fast a daemon starts that has them all
 compiled. See README.md beside this file; `cargo bench -p hostler-plugin-host` measures what needs no daemon."""
 
-import argparse
 import json
 import os
 import sys
 import time
-from pathlib import Path
 
 sys.dont_write_bytecode = True
-from harness import HERE, PATIENCE, Client, Mismatch, Report, World, load, private_kib  # noqa: E402, beside this file
+from harness import (  # noqa: E402, beside this file
+    PATIENCE, Client, Mismatch, Report, World, load, parser_of, private_kib,
+)  # fmt: skip
 
 # With `multiline` and `level`, through which all lines go, these are ten.
 PARSERS = ["json", "logfmt", "syslog", "access-log"]
@@ -83,9 +83,7 @@ def starts(world, report, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    built = HERE.parent.parent / "target/release/hostler"
-    parser.add_argument("--hostler", type=Path, default=built, help="the program (default target/release/hostler)")
+    parser = parser_of(__doc__)
     parser.add_argument("--starts", type=int, default=20, help="starts of the daemon (default 20)")
     args = parser.parse_args()
     report, world = Report(), World(args.hostler)
@@ -100,7 +98,8 @@ def main():
     finally:
         world.remove()
     print(f"\nload average {load()}")
+    return report.verdict(args)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

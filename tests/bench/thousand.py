@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
 """Measures hostler with a thousand processes: start, memory, rest with sampling, list. See README.md beside this file."""
 
-import argparse
 import sys
 import threading
 import time
-from pathlib import Path
 
 sys.dont_write_bytecode = True
 from harness import (  # noqa: E402, beside this file
-    HERE, Bare, Client, Mismatch, Report, Stamps, World, cpu_ns, load, private_kib, result_of, tool_call,
+    Bare, Client, Mismatch, Report, Stamps, World, cpu_ns, load, parser_of, private_kib, result_of, tool_call,
 )  # fmt: skip
 
 
@@ -54,20 +52,29 @@ def at_rest(daemon, seconds):
     return (cpu_ns(daemon) - before) / (time.monotonic() - begin) / 1e7
 
 
-def list_latency(report, client, details, calls=30):
+def whole_list(client, detail):
+    """Asks for all pages, one after the other: the time from each call to its answer in sum, ms; processes; pages."""
+    taken, listed, pages, cursor = 0, 0, 0, None
+    while pages == 0 or cursor:
+        message = tool_call(pages + 1, "list_processes", detail=detail, limit=500, cursor=cursor)
+        begin, end, line = client.exchange(message)
+        page = result_of(line)
+        taken, listed, pages = taken + (end - begin) / 1e6, listed + len(page["processes"]), pages + 1
+        cursor = page.get("next_cursor")
+    return taken, listed, pages
+
+
+def list_latency(report, client, count, details, calls=30):
     for detail in details:
-        taken = []
-        for number in range(calls):
-            begin, end, line = client.exchange(tool_call(number + 1, "list_processes", detail=detail, limit=500))
-            taken.append((end - begin) / 1e6)
-            if not result_of(line)["processes"]:
-                raise Mismatch("the list is empty")
-        report.median(f"list_processes, {detail}, a page of 500", taken, "ms", 20 if detail == "concise" else None)
+        lists = [whole_list(client, detail) for _ in range(calls)]
+        if any(listed != count for _, listed, _ in lists):
+            raise Mismatch("the list is not complete")
+        what = f"list_processes, {detail}, all {count} in {lists[0][2]} pages"
+        report.median(what, [taken for taken, _, _ in lists], "ms", 20 if detail == "concise" else None)
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures hostler with a thousand processes.")
-    parser.add_argument("--hostler", type=Path, default=HERE.parents[1] / "target/release/hostler")
+    parser = parser_of("Measures hostler with a thousand processes.")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=60, help="length of the measurement at rest")
@@ -80,13 +87,13 @@ def main():
             report.row("started", started := start_all(world, args.count, args.connections), "s", 2)
             report.row("started / bare", started / bare, "x")
             client = Client(world)
-            list_latency(report, client, ["concise", "full"])
+            list_latency(report, client, args.count, ["concise", "full"])
             client.close()
             report.row("daemon at rest, sampling", at_rest(daemon, args.seconds), "% of a core", 2)
             report.row("daemon, private", private_kib(daemon)[0] / 1024, "MiB", 120)
     finally:
         world.remove()
-    return 0
+    return report.verdict(args)
 
 
 if __name__ == "__main__":

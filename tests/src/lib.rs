@@ -10,6 +10,7 @@ mod env;
 mod mcp;
 mod procs;
 mod terminal;
+mod tight;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ pub use env::Env;
 pub use mcp::{Answer, Era, Mcp};
 pub use procs::{alive, kill};
 pub use terminal::OnTerminal;
+pub use tight::TightGroup;
 
 /// The longest that anything here waits: generous, because tests share their machine.
 pub const DEADLINE: Duration = Duration::from_secs(40);

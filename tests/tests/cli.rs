@@ -145,3 +145,35 @@ fn people_see_tables_and_projects_are_apart() {
     assert_eq!(removed["removed"], true);
     assert_eq!(env.cli(&["info", "web"]).code, Some(3));
 }
+
+#[test]
+fn install_writes_a_unit_for_systemd_and_says_what_is_next() {
+    let env = Env::new();
+    let config = env.project().join("config");
+    let mut command = env.hostler();
+    // With nothing on its PATH nothing is called: to enable it is left to the user.
+    let output = command.args(["daemon", "install"]).env("XDG_CONFIG_HOME", &config).env("PATH", "").output();
+    let output = output.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    let path = config.join("systemd/user/hostler.service");
+    let written = format!("wrote {}", path.display());
+    let next = "systemctl --user daemon-reload && systemctl --user enable --now hostler";
+    for text in [written.as_str(), next, "loginctl enable-linger"] {
+        assert!(said.contains(text), "{text}: {said}");
+    }
+    let unit = std::fs::read_to_string(&path).unwrap();
+    let program = env.hostler().get_program().to_owned();
+    for line in [
+        format!("ExecStart=\"{}\" daemon run", program.display()).as_str(),
+        format!("Environment=\"HOSTLER_HOME={}\"", env.home().display()).as_str(),
+        "Restart=on-failure",
+        "KillMode=process",
+        "Delegate=yes",
+        "DelegateSubgroup=daemon",
+        "WantedBy=default.target",
+    ] {
+        assert!(unit.lines().any(|l| l == line), "{line}: {unit}");
+    }
+    assert_eq!(env.daemon(), None, "it was not started");
+}

@@ -217,27 +217,44 @@ fn crashes_and_unhealthy_runs_end_in_one_crash_loop_which_is_left_by_hand() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Modern);
     let port = free_port();
-    // Nothing ever listens on this port: each run is unhealthy.
-    let checks = json!([{
-        "plugin": "tcp", "config": {"address": format!("127.0.0.1:{port}")}, "interval_ms": 100, "failure_threshold": 1,
-        "start_period_ms": 0, "on_unhealthy": "restart",
-    }]);
-    let restart = json!({"policy": "on_failure", "max_restarts": 2, "backoff_initial_ms": 0});
-    let started = mcp.done(
-        "start_process",
-        json!({"name": "web", "command": env.fault(), "args": ["run"], "health": checks, "restart": restart,
-               "wait_for": "started"}),
-    );
-    // One of the runs ends by a crash, as far as it is still there to be killed.
-    e2e::kill(started["process"]["pid"].as_i64().unwrap());
+    let schedule = json!({"interval_ms": 100, "failure_threshold": 1, "on_unhealthy": "restart"});
+    let mut start = web(&env, port, &schedule);
+    start["restart"] =
+        json!({"policy": "on_failure", "max_restarts": 2, "window_ms": 600_000, "backoff_initial_ms": 0});
+    start["wait_for"] = json!("healthy");
+    let first = mcp.done("start_process", start)["process"]["pid"].as_i64().unwrap();
+    let mut healthy_after = |pid: i64| {
+        wait_for("another run is healthy", || {
+            let view = mcp.view("web");
+            let other = view["pid"].as_i64().filter(|other| *other != pid);
+            other.filter(|_| view["health"] == "healthy")
+        })
+    };
+    // The first run crashes, the others are unhealthy: each is well until then.
+    e2e::kill(first);
+    let second = healthy_after(first);
+    env.write("ill", "503 Service Unavailable");
+    healthy_after(second);
+    env.write("ill", "503 Service Unavailable");
     let failed = mcp.await_status("web", "failed");
     assert_eq!(failed["restarts"], 2, "{failed}");
     let reason = failed["status_reason"].as_str().unwrap();
-    assert!(reason.contains("crash loop: ended 3 times") && reason.contains("unhealthy (tcp"), "{reason}");
+    assert!(reason.contains("crash loop: ended 3 times") && reason.contains("unhealthy (http"), "{reason}");
     let info = info(&mut mcp, "web");
-    assert_eq!(info["runs"].as_array().unwrap().len(), 3, "{info}");
+    let [third, second, first] = info["runs"].as_array().unwrap().as_slice() else { panic!("{info}") };
+    assert_eq!(first["exit"]["signal"], "SIGKILL", "{first}");
+    assert!(!first["reason"].as_str().unwrap().contains("unhealthy"), "{first}");
+    assert_eq!(second["exit"]["signal"], "SIGTERM", "{second}");
+    let reason = second["reason"].as_str().unwrap();
+    assert!(reason.starts_with("restarted by its policy; ended because it was unhealthy: http"), "{reason}");
+    assert_eq!(third["exit"]["signal"], "SIGTERM", "{third}");
+    let reason = third["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("restarted because it was unhealthy; ended because it was unhealthy"),
+        "{reason}"
+    );
     assert!(info["evidence"]["last_lines"].as_array().is_some_and(|lines| !lines.is_empty()), "{info}");
-    let recovered = mcp.done("start_process", json!({"name": "web", "wait_for": "started"}));
+    let recovered = mcp.done("start_process", json!({"name": "web", "wait_for": "healthy"}));
     assert_eq!(
         (&recovered["process"]["status"], &recovered["process"]["restarts"]),
         (&json!("running"), &json!(0))

@@ -30,6 +30,25 @@ fn a_port_of_its_tree_says_so_and_the_list_shows_it() {
 }
 
 #[test]
+fn a_port_of_a_child_says_so_too() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let ready = mcp.done(
+        "start_process",
+        json!({"name": "web", "command": env.fault(), "args": ["parent", "listen", "0"], "wait_for": "ready"}),
+    );
+    assert_eq!((&ready["done"], &ready["process"]["ready"]), (&json!(true), &json!(true)), "{ready}");
+    let info = mcp.done("get_process_info", json!({"process": "web"}));
+    let child = info["tree"].as_array().unwrap().iter().find(|p| p["ppid"] == info["process"]["pid"]);
+    assert!(child.is_some_and(|child| child["command"].as_str().unwrap().ends_with(" listen 0")), "{info}");
+    let listening = mcp
+        .done("tail_logs", json!({"process": "web", "until_pattern": "listening on", "format": "records"}));
+    let listening = listening["lines"][0]["message"].as_str().unwrap();
+    let port: u16 = listening.strip_prefix("listening on ").unwrap().parse().unwrap();
+    assert_eq!(info["process"]["ports"], json!([port]), "{info}");
+}
+
+#[test]
 fn a_process_says_so_itself_also_to_a_daemon_that_came_later() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Modern);

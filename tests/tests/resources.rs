@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use e2e::{DEADLINE, Env, Era, Mcp, in_both_eras, wait_until};
+use e2e::{DEADLINE, Env, Era, Mcp, in_both_eras, wait_for, wait_until};
 use serde_json::{Value, json};
 
 in_both_eras!(
     resources_say_what_the_tools_say,
+    health_is_told_with_its_reason_and_the_worst_of_all,
     what_is_not_there_is_not_found,
     lists_are_read_page_by_page,
     names_are_completed,
@@ -106,6 +107,51 @@ fn resources_say_what_the_tools_say(era: Era) {
     assert_eq!(metrics["processes"][0]["process"], "api", "{metrics}");
     assert_eq!(metrics["memory_bytes"], metrics["processes"][0]["memory_bytes"], "{metrics}");
     assert!(metrics["daemon"]["pid"].is_i64(), "{metrics}");
+}
+
+fn health_is_told_with_its_reason_and_the_worst_of_all(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    // What it ends with means what it means to Nagios. A degraded one works: it is waited for no longer.
+    for (name, code, says, wait_for) in [
+        ("sick", "2", "no database", "started"),
+        ("slow", "1", "90 jobs wait", "healthy"),
+        ("well", "0", "no job waits", "healthy"),
+    ] {
+        let check = json!({
+            "plugin": "command", "config": {"command": [env.fault(), "exit", code, says]}, "interval_ms": 100,
+            "failure_threshold": 1, "start_period_ms": 0,
+        });
+        let start = json!({"name": name, "command": env.fault(), "args": ["run"], "health": [check], "wait_for": wait_for});
+        assert_eq!(mcp.done("start_process", start)["done"], true, "{name}");
+    }
+    mcp.start("unchecked", &env.fault(), &["run"]);
+    let health = wait_for("all are judged", || {
+        let health = read(&mut mcp, "health://status");
+        let states: Vec<&Value> =
+            health["processes"].as_array().unwrap().iter().map(|line| &line["health"]).collect();
+        (states == [&json!("unhealthy"), &json!("degraded"), &Value::Null, &json!("healthy")])
+            .then_some(health)
+    });
+    assert_eq!(health["status"], "unhealthy", "{health}");
+    let reasons = [
+        ("sick", Some("unhealthy: command: no database")),
+        ("slow", Some("degraded: command: 90 jobs wait")),
+        ("unchecked", None),
+        ("well", None),
+    ];
+    for (line, (name, reason)) in health["processes"].as_array().unwrap().iter().zip(reasons) {
+        assert_eq!((&line["process"], &line["status"]), (&json!(name), &json!("running")), "{line}");
+        assert_eq!(line["status_reason"].as_str(), reason, "{line}");
+    }
+    let checked = mcp.done("check_process_health", json!({"process": "slow"}));
+    assert_eq!(
+        (&checked["status"], &checked["checks"][0]["message"]),
+        (&json!("degraded"), &json!("90 jobs wait")),
+        "{checked}"
+    );
+    mcp.done("stop_process", json!({"process": "sick"}));
+    assert_eq!(read(&mut mcp, "health://status")["status"], "degraded");
 }
 
 fn what_is_not_there_is_not_found(era: Era) {

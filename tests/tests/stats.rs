@@ -1,7 +1,7 @@
 //! What processes use, now and over time.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
-use e2e::{Env, Era, in_both_eras, wait_for, wait_until};
+use e2e::{Env, Era, OnTerminal, in_both_eras, wait_for, wait_until};
 use serde_json::{Value, json};
 
 in_both_eras!(use_over_time_is_told_with_its_extremes, the_machine_and_the_busiest_are_told);
@@ -96,6 +96,20 @@ fn people_see_tables_and_pipes_plain_text() {
     }
     assert_eq!(env.cli(&["stats", "nobody"]).code, Some(3));
     assert_eq!(env.cli(&["stats", "idle", "--window", "soon"]).code, Some(2));
+}
+
+#[test]
+fn people_at_a_terminal_see_lines_of_columns() {
+    let env = Env::new();
+    let _ = env.cli(&["start", "busy", "--", &env.fault(), "spin"]).ok();
+    let mut command = env.hostler();
+    command.args(["stats", "busy", "-w", "30s"]).env_remove("NO_COLOR");
+    let mut terminal = OnTerminal::run(command);
+    let has_graph =
+        |name: &str| terminal.drawn().lines().any(|line| line.starts_with(name) && line.contains('█'));
+    // The largest value has the highest column: of what it used at all, there is one.
+    wait_until("lines of columns", || has_graph("CPU %") && has_graph("memory") && has_graph("threads"));
+    assert!(terminal.ends().success());
 }
 
 #[test]

@@ -140,6 +140,22 @@ fn processes_are_watched_and_led_by_keys() {
 }
 
 #[test]
+fn health_and_graphs_of_what_it_uses_are_drawn() {
+    let env = Env::new();
+    let busy = ["--health", "command=true", "--health-interval-ms", "100", "--", &env.fault(), "spin"];
+    let _ = env.cli(&[&["start", "busy"], &busy[..]].concat()).ok();
+    let mut top = OnTerminal::run(&env);
+    // The titles stand in the frames of the graphs, and whoever uses anything has a column of full height.
+    for text in ["HEALTH", "┌CPU", "┌memory", "█"] {
+        top.sees(text);
+    }
+    top.sees("healthy");
+    assert!(!top.drawn().contains("unhealthy"));
+    top.press("q");
+    top.is_given_back();
+}
+
+#[test]
 fn however_it_ends_the_terminal_is_given_back() {
     let env = Env::new();
     let _ = env.cli(&["start", "first", "--", &env.fault(), "run"]).ok();

@@ -149,6 +149,22 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_tells_the_defaults() {
+        let readme = include_str!("../../../README.md");
+        let limits = Limits::default();
+        for (key, default) in [
+            ("reads_per_minute", limits.reads_per_minute as usize),
+            ("changes_per_minute", limits.changes_per_minute as usize),
+            ("starts_per_minute", limits.starts_per_minute as usize),
+            ("processes_per_project", limits.processes_per_project),
+            ("processes", limits.processes),
+        ] {
+            let row = format!("\n| `{key}` | {default} | ");
+            assert!(readme.contains(&row), "{row:?}");
+        }
+    }
+
+    #[test]
     fn there_is_room_up_to_the_caps() {
         let limits = Limits { processes_per_project: 2, processes: 3, ..Limits::default() };
         assert!(limits.room(1, 2).is_ok());

@@ -14,6 +14,7 @@ use super::errors::Errors;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::journals::Journals;
+use super::monitor::OomKills;
 use super::rescue::{DECLARATION, Declaration};
 use super::resolve;
 
@@ -29,6 +30,7 @@ pub(crate) struct Recorder {
     pub(crate) journals: Journals,
     pub(crate) backlog: Backlog,
     pub(crate) errors: Errors,
+    pub(crate) oom_kills: OomKills,
 }
 
 impl Recorder {
@@ -51,6 +53,10 @@ impl Recorder {
 impl Host for Recorder {
     fn now(&self) -> Timestamp {
         super::now()
+    }
+
+    fn oom_kills_around(&self, end: Timestamp) -> u64 {
+        self.oom_kills.around(end)
     }
 
     fn resolve(&self, spec: &ProcessSpec) -> Result<Program, LaunchError> {

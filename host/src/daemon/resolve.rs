@@ -228,9 +228,9 @@ fn rlimits(limits: &Limits) -> Vec<Rlimit> {
     let mut add = |resource, value: Option<u64>| {
         all.extend(value.map(|v| Rlimit { resource, soft: v, hard: v }));
     };
-    // The tree is held to its limit by its group or by being looked at. This is for who grows faster than anybody looks.
+    // The tree is held to its limits by its group or by being looked at. This is for who grows faster than anybody looks.
+    // There is none of processes: the kernel would count all of the user's, and not those of the tree.
     add(Resource::Data, limits.memory_bytes.map(|bytes| bytes.saturating_mul(2)));
-    add(Resource::Processes, limits.processes);
     add(Resource::OpenFiles, limits.open_files);
     if let (None, Some(Some(soft))) = (limits.open_files, FILE_LIMIT.get()) {
         let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
@@ -242,6 +242,16 @@ fn rlimits(limits: &Limits) -> Vec<Rlimit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_of_the_tree_is_none_of_the_user() {
+        let limits = Limits { processes: Some(50), memory_bytes: Some(1 << 20), ..Limits::default() };
+        let data = Rlimit { resource: Resource::Data, soft: 2 << 20, hard: 2 << 20 };
+        assert_eq!(rlimits(&limits), [data]);
+        let limits = Limits { processes: Some(50), open_files: Some(64), ..Limits::default() };
+        let files = Rlimit { resource: Resource::OpenFiles, soft: 64, hard: 64 };
+        assert_eq!(rlimits(&limits), [files]);
+    }
 
     #[test]
     fn executables_are_found_and_problems_named() {

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
@@ -46,6 +47,11 @@ fn main() -> ExitCode {
         }
         ["family", members] => family(number(members)),
         ["branch"] => branch(),
+        ["parent", rest @ ..] => return parent(rest),
+        ["after", go, rest @ ..] => {
+            wait_for_file(go);
+            panic!("{}", this_program().args(rest).exec());
+        }
         ["listen", port] => return listen(port),
         ["listen", port, go] => {
             wait_for_file(go);
@@ -64,6 +70,10 @@ fn main() -> ExitCode {
         ["slow", ms] => slow(number(ms)),
         ["window"] => window(),
         ["hog", mib, ms] => hog(number(mib) as usize, number(ms)),
+        ["hog", mib, ms, group] => {
+            enter(group);
+            hog(number(mib) as usize, number(ms));
+        }
         ["spin"] => spin(),
         ["flood", go] => {
             wait_for_file(go);
@@ -270,6 +280,12 @@ fn branch() {
     println!("leaf {}", leaf.id());
 }
 
+/// Leaves all that is to do to a child.
+fn parent(words: &[&str]) -> ExitCode {
+    let status = this_program().args(words).status().unwrap_or_else(|e| panic!("{e}"));
+    ExitCode::from(status.code().unwrap_or(1) as u8)
+}
+
 fn listen(port: &str) -> ExitCode {
     let listener = match TcpListener::bind(("127.0.0.1", number(port) as u16)) {
         Ok(listener) => listener,
@@ -387,6 +403,13 @@ fn hog(mib: usize, ms: u64) {
     }
     println!("has {} MiB", (pieces.len() * PIECE) >> 20);
     run();
+}
+
+/// Goes into the control group of this directory.
+fn enter(group: &str) {
+    let procs = std::path::Path::new(group).join("cgroup.procs");
+    std::fs::write(&procs, std::process::id().to_string())
+        .unwrap_or_else(|e| panic!("{}: {e}", procs.display()));
 }
 
 /// Keeps a core busy.

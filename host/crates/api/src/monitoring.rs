@@ -76,7 +76,7 @@ pub struct ProcessStats {
     /// Smallest, largest, mean and 95th percentile; absent without points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<UsageSummaries>,
-    /// How memory is counted, or why there are no points.
+    /// Why there are no points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

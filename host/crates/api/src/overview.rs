@@ -56,7 +56,7 @@ pub struct UsageLine {
     /// CPU of the whole tree, percent of one core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_percent: Option<f64>,
-    /// Resident memory of the whole tree.
+    /// Memory of the whole tree: what its control group counts, else by pages (PSS), where what is shared counts once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
 }
@@ -66,7 +66,7 @@ pub struct UsageLine {
 pub struct MetricsSummary {
     /// CPU of all of them, percent of one core.
     pub cpu_percent: f64,
-    /// Resident memory of all of them.
+    /// Memory of all of them.
     pub memory_bytes: u64,
     /// One for each process, the hungriest first.
     pub processes: Vec<UsageLine>,

@@ -458,7 +458,7 @@ pub struct TreeProcess {
     pub ppid: i32,
     /// Its command line, shortened.
     pub command: String,
-    /// Resident memory.
+    /// Resident memory, with what it shares with others.
     pub memory_bytes: u64,
 }
 

@@ -136,7 +136,7 @@ pub struct ProcessView {
     /// CPU of the whole tree, percent of one core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_percent: Option<f64>,
-    /// Resident memory of the whole tree.
+    /// Memory of the whole tree: what its control group counts, else by pages (PSS), where what is shared counts once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
     /// Counts the changes of its state.

@@ -59,6 +59,11 @@ pub enum Cause {
         /// The limit, bytes.
         limit: Option<u64>,
     },
+    /// Nobody is known to have killed it, and the kernel killed processes of the machine for lack of memory at that time.
+    MachineOutOfMemory {
+        /// How many.
+        kills: u64,
+    },
     /// Its tree used more CPU than it may, for seconds.
     Cpu {
         /// What it may, percent of a core.
@@ -81,7 +86,8 @@ impl Cause {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Memory { .. } | Self::OutOfMemory { limit: Some(_) } => "memory limit exceeded",
-            Self::OutOfMemory { limit: None } => "out of memory",
+            Self::OutOfMemory { limit: None } => "out of memory, killed by the kernel",
+            Self::MachineOutOfMemory { .. } => "probably out of memory, killed by the kernel",
             Self::Cpu { .. } => "CPU limit exceeded",
             Self::Processes { .. } => "process limit exceeded",
         }
@@ -103,6 +109,10 @@ impl fmt::Display for Cause {
                 )
             }
             Self::OutOfMemory { limit: None } => write!(f, "out of memory (OOM): killed by the kernel"),
+            Self::MachineOutOfMemory { kills } => {
+                let processes = if kills == 1 { "process" } else { "processes" };
+                write!(f, "probably out of memory (OOM): the kernel killed {kills} {processes} meanwhile")
+            }
             Self::Cpu { limit, used } => {
                 write!(f, "CPU limit exceeded: {used} % of a core used, {limit} % allowed")
             }
@@ -123,15 +133,34 @@ impl Exit {
     /// With what ended it, as far as that can be told: what hostler ended it for, or signs of a lack of memory.
     #[must_use]
     pub fn explained(self, breach: Option<Cause>, group_oom_kills: u32, memory_limit: Option<u64>) -> Self {
-        let by_kernel = matches!(self.outcome, Outcome::Signal { signal: Signal::KILL, .. });
         let beyond = memory_limit.filter(|limit| !self.is_success() && self.max_rss_bytes >= *limit);
         let cause = self.cause.or(breach).or_else(|| {
-            if by_kernel && group_oom_kills > 0 {
+            if self.is_kill() && group_oom_kills > 0 {
                 return Some(Cause::OutOfMemory { limit: memory_limit });
             }
             beyond.map(|limit| Cause::Memory { limit, used: self.max_rss_bytes })
         });
         Self { cause, ..self }
+    }
+
+    /// Whether something that nobody knows of killed it.
+    #[must_use]
+    pub fn is_unexplained_kill(&self) -> bool {
+        self.cause.is_none() && self.is_kill()
+    }
+
+    /// With a lack of memory as the probable cause, when the kernel killed so many processes of the machine for it at that
+    /// time and nothing else explains the end.
+    #[must_use]
+    pub fn suspected(self, kills: u64) -> Self {
+        if kills == 0 || !self.is_unexplained_kill() {
+            return self;
+        }
+        Self { cause: Some(Cause::MachineOutOfMemory { kills }), ..self }
+    }
+
+    fn is_kill(&self) -> bool {
+        matches!(self.outcome, Outcome::Signal { signal: Signal::KILL, .. })
     }
 
     /// Whether the process ended as it should: with status 0.
@@ -181,5 +210,21 @@ mod tests {
             killed(used).explained(None, 0, limit).to_string(),
             "ended by SIGKILL (memory limit exceeded: 65.0 MiB used, 64.0 MiB allowed)"
         );
+    }
+
+    #[test]
+    fn a_kill_that_nothing_explains_is_suspected_to_be_one_for_memory() {
+        assert_eq!(killed(1).suspected(0), killed(1));
+        assert_eq!(
+            killed(1).suspected(2).to_string(),
+            "ended by SIGKILL (probably out of memory (OOM): the kernel killed 2 processes meanwhile)"
+        );
+        let explained = killed(1).explained(Some(Cause::Cpu { limit: 1, used: 2 }), 0, None);
+        assert_eq!(explained.suspected(1), explained);
+        let terminated = Outcome::Signal { signal: Signal::TERM, core_dumped: false };
+        for outcome in [Outcome::Code(137), Outcome::Unknown, terminated] {
+            let exit = Exit { outcome, ..killed(1) };
+            assert_eq!(exit.suspected(1), exit);
+        }
     }
 }

@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod lines;
 pub mod nearest;
+pub mod oom;
 pub mod restart;
 pub mod schedule;
 pub mod signal;

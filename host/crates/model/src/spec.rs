@@ -86,8 +86,7 @@ pub struct Limits {
     pub cpu_percent: Option<u32>,
     /// `RLIMIT_NOFILE`: open files of one process.
     pub open_files: Option<u64>,
-    /// Processes and threads of the whole tree. Without a control group also `RLIMIT_NPROC`, which counts those of the
-    /// user, and to which the kernel does not hold root.
+    /// Processes and threads of the whole tree.
     pub processes: Option<u64>,
 }
 

@@ -28,11 +28,9 @@ pub enum Resource {
     Data,
     /// `RLIMIT_NOFILE`, files.
     OpenFiles,
-    /// `RLIMIT_NPROC`, processes of the user.
-    Processes,
 }
 
-const RESOURCES: [Resource; 3] = [Resource::Data, Resource::OpenFiles, Resource::Processes];
+const RESOURCES: [Resource; 2] = [Resource::Data, Resource::OpenFiles];
 
 /// One limit. Both are clamped to the hard limit that the shim itself is under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,7 +219,7 @@ mod tests {
             argv in prop::collection::vec(os(), 0..5),
             env in prop::collection::vec(("[A-Z]{1,5}", os()), 0..5),
             pty in prop::option::of((any::<u16>(), any::<u16>())),
-            rlimits in prop::collection::vec((0_usize..3, any::<u64>(), any::<u64>()), 0..3),
+            rlimits in prop::collection::vec((0..RESOURCES.len(), any::<u64>(), any::<u64>()), 0..3),
             no_new_privs in any::<bool>(), leftover_grace_ms in any::<u32>(),
             cgroup in prop::option::of(os()),
             cgroup_limits in prop::collection::vec(("[a-z.]{1,12}", "[ -~]{0,12}"), 0..3),

@@ -16,7 +16,7 @@ use hostler_shim::descriptors::Descriptor;
 use hostler_shim::exit_record::ExitRecord;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::adopt::{self, Look, Takeover};
+use crate::adopt::{self, Found, Look, Takeover};
 use crate::handle::{ProcessHandle, Request, RunFacts, Snapshot, Written};
 use crate::host::{Cause, Host, Program, RunEnd, RunKey};
 use crate::notify::Notify;
@@ -278,7 +278,14 @@ impl<H: Host> Actor<H> {
 
     /// How the main process ended, with what ended it.
     fn exit_of(&self, record: &ExitRecord) -> Exit {
-        adopt::exit_of(record).explained(self.facts.breach, record.oom_kills, self.spec.limits.memory_bytes)
+        // What was said of it once stands.
+        let known = self.facts.exit.and_then(|exit| exit.cause).or(self.facts.breach);
+        let exit = adopt::exit_of(record).explained(known, record.oom_kills, self.spec.limits.memory_bytes);
+        let nobody_asked = self.life.state.running().is_some();
+        if nobody_asked && exit.is_unexplained_kill() {
+            return exit.suspected(self.host.oom_kills_around(exit.at));
+        }
+        exit
     }
 
     async fn on_exited(&mut self, record: &ExitRecord) {
@@ -329,7 +336,8 @@ impl<H: Host> Actor<H> {
         let dir = self.host.run_dir(self.id, run);
         let starting = self.life.state.pid().is_none();
         let look = adopt::look(&dir, starting, this_boot).await;
-        let takeover = adopt::plan(&self.life, self.spec.lifetime, look.found(), this_boot, self.host.now());
+        let found = look.found();
+        let takeover = adopt::plan(&self.life, self.spec.lifetime, found, this_boot, self.host.now());
         match (takeover, look) {
             (Takeover::Attach, Look::Shim(shim)) => {
                 self.shim = Some(shim);
@@ -344,6 +352,7 @@ impl<H: Host> Actor<H> {
             (Takeover::LaunchAgain, _) => self.launch_after_all(run).await,
             (Takeover::Ended { exit, descendants_ended, note, start_again }, _) => {
                 self.recall_start(orphan::main_process(&dir).filter(|_| this_boot)).await;
+                let exit = if let Found::Record(record) = found { self.exit_of(&record) } else { exit };
                 self.finish_run(exit, descendants_ended, note).await;
                 // What a schedule starts comes at its next time, unless it is to make up for what it missed.
                 if start_again && self.spec.schedule.as_ref().is_none_or(|schedule| schedule.catch_up) {

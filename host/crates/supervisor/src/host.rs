@@ -78,6 +78,9 @@ pub trait Host: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> Timestamp;
 
+    /// How many processes of this machine the kernel killed for lack of memory, one of which may have been this end.
+    fn oom_kills_around(&self, end: Timestamp) -> u64;
+
     /// Finds the program, checks the policy and assembles its environment.
     ///
     /// # Errors

@@ -98,6 +98,7 @@ fn other_end(pid: i32, inode: u64, mode: OFlags) -> Option<OwnedFd> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::process::Command;
 
     use super::*;
@@ -115,7 +116,11 @@ mod tests {
     #[test]
     fn without_a_shim_the_group_tells_who_belongs_to_a_run() {
         let finding = find();
-        let Finding::In(own) = finding else { return eprintln!("skipped: {finding}") };
+        let Finding::In(own) = finding else {
+            // Past the test's captured output, so that it is seen.
+            let _ = writeln!(std::io::stderr(), "SKIPPED, for {finding}");
+            return;
+        };
         let part = Cgroup::make(own.join(format!("hostler-orphan-{}", std::process::id()))).unwrap();
         let run = tempfile::tempdir().unwrap();
         let group = Cgroup::make(Finding::In(part.path().to_owned()).for_run(run.path()).unwrap()).unwrap();

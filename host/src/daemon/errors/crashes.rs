@@ -85,7 +85,7 @@ impl Errors {
     /// An end as an error. Its last words say more of it than its status does.
     async fn fault_of(&self, exit: Exit, text: &str, last_words: Option<&str>) -> Fault {
         if let Some(cause) = exit.cause {
-            return beyond_limit(cause);
+            return of_cause(cause);
         }
         let names = self.0.config.current().errors.categorizers.clone();
         let read = match last_words {
@@ -103,11 +103,7 @@ impl Errors {
         let wording = hostler_model::errors::parameterize::wording(words).join(" ");
         let suggestion = read.as_ref().and_then(|fault| fault.suggestion.clone());
         Fault {
-            category: match (read, exit.cause) {
-                (Some(fault), _) => fault.category,
-                (None, Some(_)) => "resource-exhaustion".to_owned(),
-                (None, None) => "crash".to_owned(),
-            },
+            category: read.map_or_else(|| "crash".to_owned(), |fault| fault.category),
             confidence: 50,
             title,
             parts: vec!["exit".to_owned(), status, wording],
@@ -117,35 +113,41 @@ impl Errors {
     }
 }
 
-/// The end of who was beyond a limit, whatever it said last.
-fn beyond_limit(cause: Cause) -> Fault {
-    let (category, title, advice) = match cause {
+/// The end of who was beyond a limit, or had no memory, whatever it said last.
+fn of_cause(cause: Cause) -> Fault {
+    let (category, confidence, advice) = match cause {
         Cause::Memory { .. } | Cause::OutOfMemory { limit: Some(_) } => (
             "out-of-memory",
-            "memory limit exceeded",
+            100,
             "Look with get_process_stats whether it grows without end; if it needs that much, raise limits.memory_bytes.",
         ),
         Cause::OutOfMemory { limit: None } => (
             "out-of-memory",
-            "out of memory, killed by the kernel",
+            100,
             "The machine ran out of memory: get_system_stats shows who uses most of it.",
+        ),
+        Cause::MachineOutOfMemory { .. } => (
+            "out-of-memory",
+            60,
+            "The kernel killed for lack of memory at that time: get_system_stats shows who uses most of it, the kernel's \
+             log whom it killed.",
         ),
         Cause::Cpu { .. } => (
             "resource-exhaustion",
-            "CPU limit exceeded",
+            100,
             "Look for a busy loop; if it needs that much, raise limits.cpu_percent.",
         ),
         Cause::Processes { .. } => (
             "resource-exhaustion",
-            "process limit exceeded",
+            100,
             "Look for what it starts and does not wait for; if it needs that many, raise limits.processes.",
         ),
     };
     Fault {
         category: category.to_owned(),
-        confidence: 100,
-        title: title.to_owned(),
-        parts: vec!["limit".to_owned(), title.to_owned()],
+        confidence,
+        title: cause.name().to_owned(),
+        parts: vec!["limit".to_owned(), cause.name().to_owned()],
         suggestion: Some(advice.to_owned()),
         ..Fault::default()
     }
@@ -153,19 +155,15 @@ fn beyond_limit(cause: Cause) -> Fault {
 
 /// The end in a few words that are the same each time.
 fn status(exit: Exit) -> String {
-    let cause = exit.cause.map(|cause| format!(": {}", cause.name())).unwrap_or_default();
     match exit.outcome {
-        Outcome::Code(code) => format!("exit code {code}{cause}"),
-        Outcome::Signal { signal, .. } => format!("ended by {signal}{cause}"),
-        Outcome::Unknown => format!("ended{cause}"),
+        Outcome::Code(code) => format!("exit code {code}"),
+        Outcome::Signal { signal, .. } => format!("ended by {signal}"),
+        Outcome::Unknown => "ended".to_owned(),
     }
 }
 
 fn advice(exit: Exit, text: &str) -> Option<String> {
     let advice = match exit.outcome {
-        _ if exit.cause.is_some_and(|cause| cause != Cause::OutOfMemory { limit: None }) => {
-            "It used more than its `limits` allow: raise them with restart_process, or let it use less."
-        }
         Outcome::Signal { signal, .. } if signal == Signal::KILL => {
             "Somebody killed it, perhaps the kernel for want of memory: look at its memory and at the limit."
         }

@@ -2,6 +2,7 @@
 //! tick each ten seconds makes sure that there is one, each second while somebody watches.
 
 mod guard;
+mod oom;
 mod system;
 mod ticks;
 mod tracked;
@@ -18,6 +19,7 @@ use hostler_supervisor::group_limits::Held;
 use hostler_supervisor::proc::{self, Listeners, Roots};
 
 pub(crate) use guard::guard;
+pub(crate) use oom::OomKills;
 pub(crate) use system::Machine;
 pub(crate) use ticks::watch;
 use tracked::Tracked;
@@ -64,6 +66,7 @@ pub(crate) struct Monitor {
     watched_until: Mutex<Option<Instant>>,
     woken: tokio::sync::Notify,
     machine: Mutex<Machine>,
+    pub(crate) oom_kills: OomKills,
 }
 
 impl Monitor {
@@ -74,6 +77,7 @@ impl Monitor {
             watched_until: Mutex::default(),
             woken: tokio::sync::Notify::new(),
             machine: Mutex::new(Machine::new()),
+            oom_kills: OomKills::new(),
         }
     }
 

@@ -48,6 +48,7 @@ async fn tick(service: &Arc<Service>) {
     // The next tick waits for this one; a panic costs its looks.
     let looked = tokio::task::spawn_blocking(move || {
         monitor.machine(|machine| machine.refresh());
+        monitor.oom_kills.look();
         monitor.look(&targets, WATCHED / 2);
     });
     if let Err(error) = looked.await {

@@ -211,8 +211,7 @@ fn limits_in_force(limits: &Limits, held: Held) -> Vec<LimitInForce> {
     let processes = by(
         held.processes,
         "pids.max of its control group: a fork beyond it fails",
-        "a look at the tree four times a second: ended beyond it; RLIMIT_NPROC over all processes of the user, \
-         but root",
+        "a look at the tree four times a second: ended beyond it",
     );
     [
         limit("memory_bytes", limits.memory_bytes, memory),

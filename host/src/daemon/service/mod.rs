@@ -258,6 +258,7 @@ impl Service {
             journals: self.journals.clone(),
             backlog: self.backlog.clone(),
             errors: self.errors.clone(),
+            oom_kills: self.monitor.oom_kills.clone(),
         })
     }
 

@@ -109,7 +109,6 @@ fn resource_number(resource: Resource) -> i32 {
     let number = match resource {
         Resource::Data => libc::RLIMIT_DATA,
         Resource::OpenFiles => libc::RLIMIT_NOFILE,
-        Resource::Processes => libc::RLIMIT_NPROC,
     };
     number as i32
 }

@@ -1,6 +1,8 @@
 //! Trees that are hard to end, in a control group of their own and, where that can be, without.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use hostler_shim::cgroup::Cgroup;
@@ -8,28 +10,35 @@ use hostler_shim::control::{Command, Event, Scope, Status};
 use hostler_shim::exit_record::Outcome;
 use hostler_shim::launch::LaunchSpec;
 use hostler_shim::pid_file::PidFile;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use crate::common::{PATIENCE, Shim, eventually, is_alive, script, signal, state};
 
 /// A group in which the groups of runs are made; removed at the end of a test, when nothing is left in it.
-struct Groups(Cgroup);
+struct Groups {
+    group: Cgroup,
+    /// Where cgroup v2 is mounted for this test alone.
+    _mounted: Option<Mounted>,
+}
 
 impl Groups {
     /// `None`, and a note, when this machine lets nobody make one here.
     fn new() -> Option<Self> {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let name = format!("hostler-test-{}-{number}", std::process::id());
-        let made = own_group().and_then(|own| Cgroup::make(own.join(name)).ok());
-        let usable = made.filter(|group| group.path().join("cgroup.kill").exists());
-        if usable.is_none() {
-            eprintln!("skipped: no cgroup v2 that can be written");
+        let own = own_group();
+        let places = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+        if let Some(group) = places.iter().find_map(|place| make_in(&Path::new(place).join(&own))) {
+            return Some(Self { group, _mounted: None });
         }
-        usable.map(Self)
+        let mounted = Mounted::new();
+        let group = mounted.as_ref().and_then(|mounted| make_in(&mounted.0.path().join(&own)));
+        if group.is_none() {
+            skipped("no cgroup v2 can be written or mounted here");
+        }
+        Some(Self { group: group?, _mounted: mounted })
     }
 
     fn for_run(&self) -> PathBuf {
-        self.0.path().join("run")
+        self.group.path().join("run")
     }
 
     fn launch(&self, change: impl FnOnce(&mut LaunchSpec)) -> (Shim, Status) {
@@ -42,10 +51,10 @@ impl Groups {
 
 impl Drop for Groups {
     fn drop(&mut self) {
-        let left = self.0.pids();
-        let _ = self.0.kill();
+        let left = self.group.pids();
+        let _ = self.group.kill();
         let runs = self.for_run().exists();
-        let removed = self.0.remove();
+        let removed = self.group.remove();
         if !std::thread::panicking() {
             assert!(left.is_empty(), "left in the group: {left:?}");
             assert!(!runs, "the group of the run is still there");
@@ -54,12 +63,46 @@ impl Drop for Groups {
     }
 }
 
-/// The group of this test: the first place of cgroup v2 that shows it.
-fn own_group() -> Option<PathBuf> {
+/// The group of this test, below the root of cgroup v2.
+fn own_group() -> PathBuf {
     let cgroups = std::fs::read_to_string("/proc/self/cgroup").unwrap();
-    let group = cgroups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let places = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(|place| Path::new(place).join(group));
-    places.into_iter().find(|place| place.join("cgroup.procs").exists() && place.join("cgroup.stat").exists())
+    cgroups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default().into()
+}
+
+/// Makes a group in this one, if that is one of cgroup v2 and the kernel ends groups.
+fn make_in(own: &Path) -> Option<Cgroup> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    own.join("cgroup.stat").exists().then_some(())?;
+    let group = Cgroup::make(own.join(format!("hostler-test-{}-{number}", std::process::id()))).ok()?;
+    if group.path().join("cgroup.kill").exists() {
+        return Some(group);
+    }
+    let _ = group.remove();
+    None
+}
+
+/// cgroup v2, mounted in a place of its own.
+struct Mounted(tempfile::TempDir);
+
+impl Mounted {
+    /// `None` where mounting is not permitted.
+    fn new() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        mount("none", dir.path(), "cgroup2", MountFlags::empty(), None).ok()?;
+        Some(Self(dir))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = unmount(self.0.path(), UnmountFlags::DETACH);
+    }
+}
+
+/// Past the test's captured output, so that it is seen.
+fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED, for {why}");
 }
 
 /// Runs a test with and without a control group; `None` stands for without.
@@ -243,7 +286,7 @@ fn groups_that_the_process_makes_are_ended_and_removed_too() {
 #[test]
 fn who_left_the_group_is_found_by_descent() {
     let Some(groups) = Groups::new() else { return };
-    let other = Cgroup::make(groups.0.path().join("other")).unwrap();
+    let other = Cgroup::make(groups.group.path().join("other")).unwrap();
     let daemon = daemonize(
         0,
         &format!("echo 0 > {}/cgroup.procs; echo $$ > d1; exec sleep 1000", other.path().display()),
@@ -275,7 +318,7 @@ fn a_stranger_in_the_group_is_part_of_the_tree() {
 fn a_process_whose_first_thread_ended_is_ended() {
     let python = Path::new("/usr/bin/python3");
     if !python.exists() {
-        return eprintln!("skipped: no python3");
+        return skipped("there is no python3");
     }
     both_ways(|groups| {
         let text = "import ctypes, os, threading, time\n\
@@ -360,7 +403,7 @@ fn how_long_a_start_takes() {
             eprintln!("{round}: {way}: median {:?}, of ten one under {:?}", starts[50], starts[10]);
         }
     }
-    assert!(groups.0.path().exists());
+    assert!(groups.group.path().exists());
 }
 
 /// From the order to the answer that the program runs.
