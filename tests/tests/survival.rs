@@ -187,6 +187,35 @@ fn a_journal_that_nobody_reads_keeps_the_newest_and_says_what_went() {
 }
 
 #[test]
+fn a_journal_that_cannot_be_read_waits_and_is_told() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let pid = mcp.start("job", &env.fault(), &["count", "5", "400", "9"])["pid"].as_i64().unwrap();
+    let dir = env.run_dir_of(env.shim_of("job").unwrap()).unwrap();
+    drop(mcp);
+    env.crash_daemon();
+    wait_until("it ends while no daemon is there", || !alive(pid));
+    // What is there and cannot be read: a directory in place of the file.
+    let (segment, away) = (dir.join("journal/0000000000000001.seg"), dir.join("away"));
+    std::fs::rename(&segment, &away).unwrap();
+    std::fs::create_dir(&segment).unwrap();
+
+    let mut mcp = env.mcp(Era::Modern);
+    let mut told = || mcp.done("list_processes", json!({}))["note"].as_str().unwrap_or_default().to_owned();
+    wait_until("it is told", || {
+        let note = told();
+        note.contains("a journal cannot be read") && note.contains(dir.to_str().unwrap())
+    });
+    assert!(dir.exists());
+    std::fs::remove_dir(&segment).unwrap();
+    std::fs::rename(&away, &segment).unwrap();
+    wait_until("it is read", || told().is_empty());
+    assert_eq!(mcp.view("job")["exit"]["code"], 9);
+    e2e::assert_numbered(&mcp.all_lines("job"), Some(400));
+    wait_until("its directory goes", || !dir.exists());
+}
+
+#[test]
 fn after_a_reboot_what_should_run_does_and_what_was_stopped_does_not() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Modern);

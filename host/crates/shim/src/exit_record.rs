@@ -83,7 +83,7 @@ impl ExitRecord {
     /// From the bytes of the file; `Ok(None)` when the run has not ended.
     ///
     /// # Errors
-    /// When the bytes are not a record.
+    /// When the bytes are not a record, or a newer hostler wrote them.
     pub fn from_bytes(b: &[u8]) -> io::Result<Option<Self>> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("exit record: {what}"));
         let b: &[u8; SIZE] = b.try_into().map_err(|_| invalid("wrong size"))?;
@@ -93,6 +93,7 @@ impl ExitRecord {
         if crc32fast::hash(&b[4..]).to_le_bytes() != b[..4] {
             return Err(invalid("checksum does not match"));
         }
+        crate::refuse_newer("exit record", u16::from_le_bytes([b[4], b[5]]))?;
         let number = |at: usize| u64::from_le_bytes(b[at..at + 8].try_into().unwrap_or_default());
         let value = i32::from_le_bytes(b[8..12].try_into().unwrap_or_default());
         let outcome = match b[6] {
@@ -187,6 +188,26 @@ mod tests {
             bytes[at] ^= flip;
             prop_assert!(ExitRecord::from_bytes(&bytes).is_err());
         }
+    }
+
+    #[test]
+    fn a_record_of_a_newer_version_is_refused_and_says_so() {
+        let record = ExitRecord {
+            outcome: Outcome::Code(3),
+            at_unix_nanos: 4,
+            user_us: 0,
+            system_us: 0,
+            max_rss_bytes: 0,
+            descendants_ended: 0,
+            oom_kills: 0,
+            closed: true,
+        };
+        let mut bytes = record.to_bytes();
+        bytes[4..6].copy_from_slice(&(FORMAT_VERSION + 1).to_le_bytes());
+        let crc = crc32fast::hash(&bytes[4..]);
+        bytes[..4].copy_from_slice(&crc.to_le_bytes());
+        let why = ExitRecord::from_bytes(&bytes).unwrap_err().to_string();
+        assert!(why.contains("exit record is of version 2") && why.contains("up to 1"), "{why}");
     }
 
     #[test]
