@@ -11,6 +11,7 @@ in_both_eras!(
     a_stubborn_process_is_killed_at_the_end_of_its_grace,
     signals_reach_the_process_and_kill_ends_it,
     a_session_ends_with_its_client,
+    a_session_stays_with_the_client_that_has_it,
     a_lease_ends_when_nobody_asks,
     a_crash_loop_ends_in_failed,
     a_restart_waits_its_backoff,
@@ -85,6 +86,32 @@ fn a_session_ends_with_its_client(era: Era) {
     wait_until("the session's process ends", || !alive(pid));
     other.await_status("mine", "stopped");
     assert!(alive(kept), "a persistent process ended with a session");
+}
+
+fn a_session_stays_with_the_client_that_has_it(era: Era) {
+    let env = Env::new();
+    let request =
+        |name: &str| json!({"name": name, "command": env.fault(), "args": ["run"], "lifetime": "session"});
+    let mut owner = env.mcp(era);
+    owner.done("start_process", request("mine"));
+    owner.done("create_group", json!({"name": "all", "members": [{"process": "mine"}]}));
+    // Another one repeats the start, restarts it, starts its group, and leaves. Its own process tells when that is seen.
+    let mut other = env.mcp(era);
+    let theirs = other.done("start_process", request("theirs"))["process"]["pid"].as_i64().unwrap();
+    other.done("start_process", request("mine"));
+    let pid = other.done("restart_process", json!({"process": "mine"}))["process"]["pid"].as_i64().unwrap();
+    other.done("start_group", json!({"group": "all"}));
+    drop(other);
+    wait_until("the leaver's process ends", || !alive(theirs));
+    let view = owner.view("mine");
+    assert_eq!((&view["status"], &view["pid"]), (&json!("running"), &json!(pid)), "{view}");
+    drop(owner);
+    wait_until("it ends with the client that has it", || !alive(pid));
+    // Whoever starts it after that has it.
+    let mut next = env.mcp(era);
+    let pid = next.done("start_process", json!({"name": "mine"}))["process"]["pid"].as_i64().unwrap();
+    drop(next);
+    wait_until("it ends with its next client", || !alive(pid));
 }
 
 #[test]

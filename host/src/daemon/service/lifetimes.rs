@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use hostler_api::ToolError;
 use hostler_model::spec::Lifetime;
 use hostler_model::{Pid, ProcessId};
 use hostler_store::{SessionOwner, StoreError};
@@ -11,7 +12,7 @@ use hostler_supervisor::proc;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::Service;
+use super::{Client, Service};
 
 /// A client's process: its number, and its start time in clock ticks since boot. Several connections may be its.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +25,10 @@ impl Owner {
     /// The process of this number, if it lives.
     pub(crate) fn of(pid: i32) -> Option<Self> {
         proc::start_ticks(pid).map(|start_ticks| Self { pid, start_ticks })
+    }
+
+    fn lives(&self) -> bool {
+        Self::of(self.pid) == Some(*self)
     }
 }
 
@@ -60,6 +65,10 @@ impl Sessions {
             Some(owner) => self.lock().owners.insert(id, owner),
             None => self.lock().owners.remove(&id),
         };
+    }
+
+    fn owner(&self, id: ProcessId) -> Option<Owner> {
+        self.lock().owners.get(&id).copied()
     }
 
     /// What an owner leaves behind.
@@ -124,11 +133,41 @@ impl Leases {
 }
 
 impl Service {
-    /// A process lives for the time of this client from now on, or for that of nobody.
-    pub(crate) async fn set_owner(&self, id: ProcessId, lifetime: Lifetime, owner: Option<Owner>) {
-        let owner = owner.filter(|_| lifetime == Lifetime::Session);
-        self.sessions.set(id, owner);
-        let Some(Owner { pid, start_ticks }) = owner else { return };
+    /// Refuses a session that nobody would see the end of.
+    ///
+    /// # Errors
+    /// Of a client without a process, such as one over HTTP, unless the process lives for another one's time.
+    pub(super) fn check_lifetime(
+        &self,
+        id: Option<ProcessId>,
+        lifetime: Lifetime,
+        client: &Client,
+    ) -> Result<(), ToolError> {
+        let is_owned = client.owner.is_some() || id.is_some_and(|id| self.keeper(id).is_some());
+        if is_owned || lifetime != Lifetime::Session {
+            return Ok(());
+        }
+        Err(ToolError::invalid(
+            "`lifetime`: session would never end, for the end of this client cannot be seen (as of all over HTTP); use \
+             \"lease\" with `lease_ms`, which each call about the process renews, or \"persistent\"",
+        ))
+    }
+
+    /// Who has a process that runs, and lives: whoever repeats its start, or restarts it, does not take it over.
+    fn keeper(&self, id: ProcessId) -> Option<Owner> {
+        let runs = self.registry.get(id).is_some_and(|e| !e.handle.snapshot().lifecycle.state.is_at_rest());
+        self.sessions.owner(id).filter(|owner| runs && owner.lives())
+    }
+
+    /// A process lives for the time of this client from now on, unless it does for that of another one already; or for
+    /// that of nobody.
+    pub(crate) async fn set_owner(&self, id: ProcessId, lifetime: Lifetime, client: &Client) {
+        if lifetime != Lifetime::Session {
+            return self.sessions.set(id, None);
+        }
+        let Some(owner) = client.owner.filter(|_| self.keeper(id).is_none()) else { return };
+        self.sessions.set(id, Some(owner));
+        let Owner { pid, start_ticks } = owner;
         let record =
             SessionOwner { process: id, pid: Pid(pid), start_ticks, boot_id: self.boot_id.to_string() };
         if let Err(error) = self.store.set_session_owner(record).await {
