@@ -251,7 +251,13 @@ async fn take_over(service: &Arc<Service>) -> Result<(), String> {
             started: r.started_at.is_some(),
         });
         let drained = newest.filter(|r| r.drained).map(|r| r.key);
-        let ProcessRecord { id, project, name, spec, lifecycle, .. } = record;
+        let ProcessRecord { id, project, name, spec, lifecycle: known, .. } = record;
+        let dir = service.home.runs().join(Home::run_dir_name(id, known.last_run));
+        let lifecycle = rescue::heed_wish(known.clone(), &dir, spec.stop, &spec.restart);
+        if lifecycle != known {
+            let saved = service.store.save_lifecycle(id, &lifecycle, super::now()).await;
+            service.backlog.note(&service.degraded, &saved);
+        }
         let entry = service.adopt_entry(project, name, Beginning { id, spec, lifecycle, last_run });
         entry.logs.send_modify(|mark| mark.drained = mark.drained.max(drained));
     }

@@ -14,7 +14,7 @@ use super::errors::Errors;
 use super::home::Home;
 use super::ingest::Ingest;
 use super::journals::Journals;
-use super::rescue::{DECLARATION, Declaration};
+use super::rescue::{self, DECLARATION, Declaration};
 use super::resolve;
 
 /// Implements [`Host`] for one process.
@@ -125,6 +125,7 @@ impl Host for Recorder {
     }
 
     async fn save(&self, process: ProcessId, lifecycle: &Lifecycle) {
+        rescue::note_wish(&self.run_dir(process, lifecycle.last_run), lifecycle.desired);
         match self.store.save_lifecycle(process, lifecycle, super::now()).await {
             // Removed meanwhile: there is nothing to keep.
             Err(StoreError::NotFound(_)) => {}
