@@ -45,8 +45,20 @@ fn a_full_disk_delays_the_records_and_loses_none() {
     // What runs runs on, can be seen and stopped, and its end is known.
     wait_until("the job ends", || !alive(job));
     assert_eq!(mcp.await_status("job", "exited")["exit"]["code"], 9);
-    let list = mcp.done("list_processes", json!({}));
-    assert!(list["note"].as_str().unwrap().contains("degraded"), "{list}");
+    let of_other = json!({"process": "other"});
+    for (tool, arguments) in [
+        ("list_processes", json!({})),
+        ("get_process_info", of_other.clone()),
+        ("get_logs", of_other.clone()),
+        ("tail_logs", of_other.clone()),
+        ("search_logs", json!({"query": "n 1"})),
+        ("get_process_stats", of_other),
+        ("get_system_stats", json!({})),
+        ("get_errors", json!({})),
+    ] {
+        let answer = mcp.done(tool, arguments);
+        assert!(answer["note"].as_str().is_some_and(|note| note.contains("degraded")), "{tool}: {answer}");
+    }
     assert_eq!(mcp.view("web")["pid"], web);
     let stopped = mcp.done("stop_process", json!({"process": "other"}));
     assert_eq!(stopped["process"]["exit"]["signal"], "SIGTERM", "{stopped}");

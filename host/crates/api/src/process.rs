@@ -502,4 +502,7 @@ pub struct ProcessInfo {
     pub evidence: Option<Evidence>,
     /// Lines kept of its output.
     pub log_lines: u64,
+    /// What else to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
