@@ -137,16 +137,24 @@ fn a_session_outlives_the_daemon_and_ends_with_its_client_all_the_same() {
 }
 
 #[test]
-fn a_lease_goes_on_in_the_next_daemon() {
+fn a_lease_goes_on_in_the_next_daemon_and_does_not_begin_anew() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Modern);
-    let request = json!({"name": "tmp", "command": env.fault(), "args": ["run"], "lifetime": "lease", "lease_ms": 2500});
+    let request = json!({"name": "tmp", "command": env.fault(), "args": ["run"], "lifetime": "lease", "lease_ms": 4000});
+    let began = Instant::now();
     let pid = mcp.done("start_process", request)["process"]["pid"].as_i64().unwrap();
     drop(mcp);
-    env.crash_daemon();
+    // No daemon lives as long as the lease.
+    wait_until("the lease ends", || {
+        env.crash_daemon();
+        let _ = env.cli(&["daemon", "start"]).ok();
+        !alive(pid)
+    });
+    let took = began.elapsed().as_millis();
+    assert!(took >= 4_000, "ended after {took} ms already");
     let _ = env.cli(&["daemon", "start"]).ok();
-    assert!(alive(pid), "the lease begins anew with the daemon");
-    wait_until("the lease ends", || !alive(pid));
+    let mut mcp = env.mcp(Era::Modern);
+    mcp.await_status("tmp", "stopped");
 }
 
 fn a_lease_ends_when_nobody_asks(era: Era) {

@@ -1,16 +1,13 @@
-//! Processes that end with their client, or when nobody has asked about them for a while.
+//! Processes that end with their client.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use hostler_api::ToolError;
 use hostler_model::spec::Lifetime;
 use hostler_model::{Pid, ProcessId};
 use hostler_store::{SessionOwner, StoreError};
 use hostler_supervisor::proc;
-use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use super::{Client, Service};
 
@@ -78,57 +75,6 @@ impl Sessions {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-/// Until when the leased processes live.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Leases {
-    ends: Arc<Mutex<HashMap<ProcessId, (Instant, Duration)>>>,
-    changed: Arc<Notify>,
-}
-
-impl Leases {
-    /// A process lives this long from now, and again from each renewal.
-    pub(crate) fn grant(&self, id: ProcessId, lifetime: Lifetime) {
-        let Lifetime::Lease { ttl_ms } = lifetime else {
-            self.lock().remove(&id);
-            return;
-        };
-        let ttl = Duration::from_millis(ttl_ms);
-        self.lock().insert(id, (Instant::now() + ttl, ttl));
-        self.changed.notify_one();
-    }
-
-    /// Somebody asked about a process.
-    pub(crate) fn renew(&self, id: ProcessId) {
-        if let Some((end, ttl)) = self.lock().get_mut(&id) {
-            *end = Instant::now() + *ttl;
-        }
-    }
-
-    /// Waits for the next lease to end, and answers whose it was.
-    async fn next_ended(&self) -> ProcessId {
-        loop {
-            let next = self.lock().iter().map(|(id, (end, _))| (*end, *id)).min();
-            match next {
-                Some((end, id)) if end <= Instant::now() => {
-                    self.lock().remove(&id);
-                    return id;
-                }
-                Some((end, _)) => {
-                    tokio::select! {
-                        () = tokio::time::sleep_until(end) => {}
-                        () = self.changed.notified() => {}
-                    }
-                }
-                None => self.changed.notified().await,
-            }
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ProcessId, (Instant, Duration)>> {
-        self.ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -214,18 +160,5 @@ impl Service {
             });
         }
         Ok(())
-    }
-}
-
-/// Stops what nobody has asked about for the time of its lease. Ends with the service.
-pub(crate) async fn watch_leases(leases: Leases, service: Weak<Service>) {
-    loop {
-        let id = leases.next_ended().await;
-        let Some(service) = service.upgrade() else { return };
-        if let Some(entry) = service.registry.get(id) {
-            tracing::info!(process = %entry.full_name(), "its lease ended");
-            let stop = entry.handle.snapshot().spec.stop;
-            let _ = entry.handle.stop(stop).await;
-        }
     }
 }
