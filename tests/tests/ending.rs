@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 in_both_eras!(
     descendants_that_forked_twice_end_with_it,
+    descendants_that_do_not_obey_are_killed_and_counted,
     a_stubborn_process_is_killed_at_the_end_of_its_grace,
     signals_reach_the_process_and_kill_ends_it,
     a_session_ends_with_its_client,
@@ -32,8 +33,22 @@ fn descendants_that_forked_twice_end_with_it(era: Era) {
     assert_eq!(tree.as_array().unwrap().len(), 3, "{tree}");
     let stopped = mcp.done("stop_process", json!({"process": "web"}));
     assert_eq!(stopped["done"], true);
-    assert!(stopped["descendants_killed"].as_u64().unwrap() >= 1, "{stopped}");
+    // They obey the signal.
+    assert_eq!((&stopped["descendants_ended"], &stopped["descendants_killed"]), (&json!(2), &json!(0)));
     assert!(leaves.iter().all(|pid| !alive(*pid)), "a descendant is left");
+}
+
+fn descendants_that_do_not_obey_are_killed_and_counted(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    let start = json!({"name": "web", "command": env.fault(), "args": ["family", "2", "stubborn"],
+        "wait_for_log": "^ready", "stop": {"grace_ms": 300}});
+    mcp.done("start_process", start.clone());
+    let stopped = mcp.done("stop_process", json!({"process": "web"}));
+    assert_eq!((&stopped["descendants_ended"], &stopped["descendants_killed"]), (&json!(2), &json!(2)));
+    mcp.done("start_process", start);
+    let killed = mcp.done("kill_process", json!({"process": "web"}));
+    assert_eq!((&killed["descendants_ended"], &killed["descendants_killed"]), (&json!(2), &json!(2)));
 }
 
 fn a_stubborn_process_is_killed_at_the_end_of_its_grace(era: Era) {

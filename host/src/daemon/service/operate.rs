@@ -329,6 +329,7 @@ impl Service {
         Ok(KillResult {
             process: None,
             members: self.group_view(group).members,
+            descendants_ended: ended.iter().map(|one| one.descendants_ended).sum(),
             descendants_killed: ended.iter().map(|one| one.descendants_killed).sum(),
             done: ended.iter().all(|one| one.done),
         })
@@ -348,7 +349,8 @@ impl Service {
             ));
         }
         let process = views::process_view(entry, &snapshot, None);
-        Ok(StopResult { process, descendants_killed: 0, done: true, removed: false })
+        let (descendants_ended, descendants_killed) = (0, 0);
+        Ok(StopResult { process, descendants_ended, descendants_killed, done: true, removed: false })
     }
 
     async fn await_end(
@@ -368,9 +370,11 @@ impl Service {
         let done = snapshot.is_some();
         let snapshot = snapshot.unwrap_or_else(|| entry.handle.snapshot());
         let ended_now = !was_at_rest && snapshot.run.run == run;
+        let counted = |count: u32| if ended_now { count } else { 0 };
         Ok(StopResult {
             process: views::process_view(entry, &snapshot, None),
-            descendants_killed: if ended_now { snapshot.run.descendants_ended } else { 0 },
+            descendants_ended: counted(snapshot.run.descendants_ended),
+            descendants_killed: counted(snapshot.run.descendants_killed),
             done,
             removed: false,
         })
