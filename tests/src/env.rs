@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -105,6 +105,34 @@ impl Env {
         let device =
             device.and_then(|(device, _)| device.strip_prefix("/dev/")).expect("the loop device").to_owned();
         Some(PathBuf::from(format!("/sys/fs/ext4/{device}/trigger_fs_error")))
+    }
+
+    /// Gives the home a disk that works again in place of the one that broke, with what had been written to that. Its
+    /// folders with file systems of their own stay. No daemon runs meanwhile.
+    ///
+    /// # Panics
+    /// When it cannot be mounted.
+    pub fn mend(&mut self) {
+        let keep = self.root.join("keep");
+        std::fs::create_dir(&keep).expect("a place to keep a folder");
+        let folders: Vec<PathBuf> = self.mounted.iter().filter(|path| **path != self.home).cloned().collect();
+        let [folder] = folders.as_slice() else { panic!("one folder with its own file system: {folders:?}") };
+        let detach = |path: &Path| unmount(path, UnmountFlags::DETACH).expect("it is unmounted");
+        mount_bind(folder, &keep).expect("the folder is kept");
+        detach(folder);
+        detach(&self.home);
+        let image = self.root.join("disk");
+        let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
+            Command::new(program).args(arguments).output().expect("it is run").status.code()
+        };
+        // 1: it mended what there was to mend.
+        assert!(matches!(run("e2fsck", &["-fp".as_ref(), image.as_ref()]), Some(0 | 1)));
+        assert_eq!(
+            run("mount", &["-o".as_ref(), "loop".as_ref(), image.as_ref(), self.home.as_ref()]),
+            Some(0)
+        );
+        mount_bind(&keep, folder).expect("the folder is back");
+        detach(&keep);
     }
 
     /// Where the machine code of plugins is kept, for all environments together.

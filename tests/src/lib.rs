@@ -18,7 +18,7 @@ pub use bytes::{Bytes, Piece};
 pub use cli::Output;
 pub use env::Env;
 pub use mcp::{Answer, Era, Mcp};
-pub use procs::{alive, kill};
+pub use procs::{adopt_orphans, alive, kill, reap};
 pub use terminal::OnTerminal;
 pub use tight::TightGroup;
 

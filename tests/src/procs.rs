@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
 
 /// Whether a process runs. A zombie does not: in some containers nobody reaps it.
 #[must_use]
@@ -29,6 +29,27 @@ pub(crate) fn gone(pid: i64) -> bool {
 pub fn kill(pid: i64) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a pid");
     let _ = kill_process(pid, Signal::KILL);
+}
+
+/// Makes this process the parent of those that lose theirs, as the first process of a machine is, so that it can reap
+/// them.
+///
+/// # Panics
+/// When the kernel does not let it.
+pub fn adopt_orphans() {
+    set_child_subreaper(Some(getpid())).expect("a subreaper");
+}
+
+/// Waits for the end of a process that this one adopted, and reaps it: afterwards nobody can learn how it ended.
+///
+/// # Panics
+/// When the pid is none, or it does not end.
+pub fn reap(pid: i64) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a pid");
+    // It becomes a child of this process when its parent ends.
+    crate::wait_until("it is reaped", || {
+        waitpid(Some(pid), WaitOptions::NOHANG).is_ok_and(|reaped| reaped.is_some())
+    });
 }
 
 /// Processes that carry a mark in their environment, or live or were started below a directory.

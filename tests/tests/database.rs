@@ -64,10 +64,15 @@ fn a_damaged_one_is_set_aside_and_what_runs_is_supervised_on() {
     let request = json!({"name": "web", "command": env.fault(), "args": ["count", "3"], "env": {"COLOUR": "blue"},
         "restart": {"policy": "always", "backoff_initial_ms": 0}});
     let pid = mcp.done("start_process", request)["process"]["pid"].as_i64().unwrap();
-    let ending = mcp.start("ends", &env.fault(), &["count", "3", "300", "6"])["pid"].as_i64().unwrap();
+    let ending = mcp.start("ends", &env.fault(), &["count", "3", "400", "6"])["pid"].as_i64().unwrap();
+    let again = json!({"name": "again", "command": env.fault(), "args": ["count", "3", "400", "7"],
+        "restart": {"policy": "always", "backoff_initial_ms": 0}});
+    let again = mcp.done("start_process", again)["process"]["pid"].as_i64().unwrap();
     drop(mcp);
     env.crash_daemon();
-    wait_until("it ends while no daemon is there", || !alive(ending));
+    wait_until("two end while no daemon is there", || !alive(ending) && !alive(again));
+    let directories = || std::fs::read_dir(env.home().join("runs")).unwrap().count();
+    assert_eq!(directories(), 3);
     let damaged = b"this is no database at all, and somebody may still want it";
     std::fs::write(env.home().join("hostler.db"), damaged).unwrap();
     for log in ["hostler.db-wal", "hostler.db-shm"] {
@@ -78,6 +83,18 @@ fn a_damaged_one_is_set_aside_and_what_runs_is_supervised_on() {
     let view = mcp.view("web");
     assert_eq!((&view["pid"], &view["status"]), (&json!(pid), &json!("running")), "{view}");
     assert_eq!(mcp.view("ends")["exit"]["code"], 6);
+    let info = mcp.done("get_process_info", json!({"process": "ends"}));
+    assert_eq!(info["runs"][0]["exit"]["code"], 6, "{info}");
+    // That one ended meanwhile is the business of its policy as ever.
+    wait_until("another run of the one that is restarted", || {
+        let info = mcp.done("get_process_info", json!({"process": "again"}));
+        let runs = info["runs"].as_array().unwrap();
+        let first = runs.iter().find(|run| run["run"] == 1).unwrap();
+        assert_eq!(first["exit"]["code"], 7, "{info}");
+        runs.len() > 1
+    });
+    mcp.done("stop_process", json!({"process": "again"}));
+    wait_until("only what is at work has a directory", || directories() == 1);
     let list = mcp.done("list_processes", json!({}));
     let note = list["note"].as_str().unwrap();
     assert!(
@@ -95,8 +112,8 @@ fn a_damaged_one_is_set_aside_and_what_runs_is_supervised_on() {
     let info = mcp.done("get_process_info", json!({"process": "web"}));
     assert_eq!(info["specification"]["env"]["COLOUR"], "[redacted]", "{info}");
     let lines = mcp.all_lines("ends");
-    assert_eq!(lines.last().unwrap()["message"], "n 300");
-    assert_numbered(&lines, Some(300));
+    assert_eq!(lines.last().unwrap()["message"], "n 400");
+    assert_numbered(&lines, Some(400));
 }
 
 #[test]

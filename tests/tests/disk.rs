@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::process::Command;
 
 use e2e::{Env, Era, Mcp, alive, assert_numbered, kill, wait_until};
 use rustix::mount::{MountFlags, mount_remount};
@@ -45,8 +46,20 @@ fn a_full_disk_delays_the_records_and_loses_none() {
     // What runs runs on, can be seen and stopped, and its end is known.
     wait_until("the job ends", || !alive(job));
     assert_eq!(mcp.await_status("job", "exited")["exit"]["code"], 9);
-    let list = mcp.done("list_processes", json!({}));
-    assert!(list["note"].as_str().unwrap().contains("degraded"), "{list}");
+    let of_other = json!({"process": "other"});
+    for (tool, arguments) in [
+        ("list_processes", json!({})),
+        ("get_process_info", of_other.clone()),
+        ("get_logs", of_other.clone()),
+        ("tail_logs", of_other.clone()),
+        ("search_logs", json!({"query": "n 1"})),
+        ("get_process_stats", of_other),
+        ("get_system_stats", json!({})),
+        ("get_errors", json!({})),
+    ] {
+        let answer = mcp.done(tool, arguments);
+        assert!(answer["note"].as_str().is_some_and(|note| note.contains("degraded")), "{tool}: {answer}");
+    }
     assert_eq!(mcp.view("web")["pid"], web);
     let stopped = mcp.done("stop_process", json!({"process": "other"}));
     assert_eq!(stopped["process"]["exit"]["signal"], "SIGTERM", "{stopped}");
@@ -144,7 +157,13 @@ fn a_disk_that_breaks_at_work_ends_nothing_that_runs() {
     }
     let mut mcp = env.mcp(Era::Modern);
     let web = mcp.start("web", &env.fault(), &["count", "5"])["pid"].clone();
+    let rests = json!({"name": "rests", "command": env.fault(), "args": ["count", "5"],
+        "restart": {"policy": "always", "backoff_initial_ms": 0}});
+    mcp.done("start_process", rests);
     let job = mcp.start("job", &env.fault(), &["count", "5", "400", "9"])["pid"].as_i64().unwrap();
+    // What the disk has it keeps; what the kernel had yet to write to it is lost with it.
+    let synced = Command::new("sync").arg("-f").arg(env.home()).status().unwrap();
+    assert!(synced.success());
     std::fs::write(trigger, "broken by a test").unwrap();
     wait_until("it is told", || !degraded(&env).is_empty());
 
@@ -154,11 +173,25 @@ fn a_disk_that_breaks_at_work_ends_nothing_that_runs() {
     assert_eq!(mcp.view("web")["pid"], web);
     let stopped = mcp.done("stop_process", json!({"process": "web"}));
     assert_eq!(stopped["process"]["exit"]["signal"], "SIGTERM", "{stopped}");
+    mcp.done("stop_process", json!({"process": "rests"}));
     let refused = mcp.call("start_process", json!({"name": "new", "command": env.fault(), "args": ["run"]}));
     assert!(refused.is_error && refused.text.contains("database"), "{}", refused.text);
     let note = mcp.done("list_processes", json!({}))["note"].as_str().unwrap().to_owned();
     assert!(note.contains("degraded") && note.contains("disk"), "{note}");
-    // The output of both waits in the journals, for a daemon with a disk.
-    let journals = std::fs::read_dir(env.home().join("runs")).unwrap().count();
-    assert_eq!(journals, 2);
+    // The output of all waits in the journals, for a daemon with a disk.
+    let journals = |env: &Env| std::fs::read_dir(env.home().join("runs")).unwrap().count();
+    assert_eq!(journals(&env), 3);
+    drop(mcp);
+    env.crash_daemon();
+    env.mend();
+    let mut mcp = env.mcp(Era::Modern);
+    assert_eq!(run(&mut mcp, "job")["exit"]["code"], 9);
+    assert_eq!(run(&mut mcp, "web")["exit"]["signal"], "SIGTERM");
+    assert_numbered(&mcp.all_lines("job"), Some(400));
+    assert_numbered(&mcp.all_lines("web"), None);
+    // What was stopped on purpose stays so, though that could not be put on record.
+    let view = mcp.view("rests");
+    assert_eq!((&view["status"], &view["exit"]["signal"]), (&json!("stopped"), &json!("SIGTERM")), "{view}");
+    assert_numbered(&mcp.all_lines("rests"), None);
+    wait_until("the directories go", || journals(&env) == 0);
 }

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 
 in_both_eras!(
     descendants_that_forked_twice_end_with_it,
+    descendants_that_do_not_obey_are_killed_and_counted,
     a_stubborn_process_is_killed_at_the_end_of_its_grace,
     signals_reach_the_process_and_kill_ends_it,
     a_session_ends_with_its_client,
+    a_session_stays_with_the_client_that_has_it,
     a_lease_ends_when_nobody_asks,
     a_crash_loop_ends_in_failed,
     a_restart_waits_its_backoff,
@@ -31,8 +33,22 @@ fn descendants_that_forked_twice_end_with_it(era: Era) {
     assert_eq!(tree.as_array().unwrap().len(), 3, "{tree}");
     let stopped = mcp.done("stop_process", json!({"process": "web"}));
     assert_eq!(stopped["done"], true);
-    assert!(stopped["descendants_killed"].as_u64().unwrap() >= 1, "{stopped}");
+    // They obey the signal.
+    assert_eq!((&stopped["descendants_ended"], &stopped["descendants_killed"]), (&json!(2), &json!(0)));
     assert!(leaves.iter().all(|pid| !alive(*pid)), "a descendant is left");
+}
+
+fn descendants_that_do_not_obey_are_killed_and_counted(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    let start = json!({"name": "web", "command": env.fault(), "args": ["family", "2", "stubborn"],
+        "wait_for_log": "^ready", "stop": {"grace_ms": 300}});
+    mcp.done("start_process", start.clone());
+    let stopped = mcp.done("stop_process", json!({"process": "web"}));
+    assert_eq!((&stopped["descendants_ended"], &stopped["descendants_killed"]), (&json!(2), &json!(2)));
+    mcp.done("start_process", start);
+    let killed = mcp.done("kill_process", json!({"process": "web"}));
+    assert_eq!((&killed["descendants_ended"], &killed["descendants_killed"]), (&json!(2), &json!(2)));
 }
 
 fn a_stubborn_process_is_killed_at_the_end_of_its_grace(era: Era) {
@@ -87,6 +103,32 @@ fn a_session_ends_with_its_client(era: Era) {
     assert!(alive(kept), "a persistent process ended with a session");
 }
 
+fn a_session_stays_with_the_client_that_has_it(era: Era) {
+    let env = Env::new();
+    let request =
+        |name: &str| json!({"name": name, "command": env.fault(), "args": ["run"], "lifetime": "session"});
+    let mut owner = env.mcp(era);
+    owner.done("start_process", request("mine"));
+    owner.done("create_group", json!({"name": "all", "members": [{"process": "mine"}]}));
+    // Another one repeats the start, restarts it, starts its group, and leaves. Its own process tells when that is seen.
+    let mut other = env.mcp(era);
+    let theirs = other.done("start_process", request("theirs"))["process"]["pid"].as_i64().unwrap();
+    other.done("start_process", request("mine"));
+    let pid = other.done("restart_process", json!({"process": "mine"}))["process"]["pid"].as_i64().unwrap();
+    other.done("start_group", json!({"group": "all"}));
+    drop(other);
+    wait_until("the leaver's process ends", || !alive(theirs));
+    let view = owner.view("mine");
+    assert_eq!((&view["status"], &view["pid"]), (&json!("running"), &json!(pid)), "{view}");
+    drop(owner);
+    wait_until("it ends with the client that has it", || !alive(pid));
+    // Whoever starts it after that has it.
+    let mut next = env.mcp(era);
+    let pid = next.done("start_process", json!({"name": "mine"}))["process"]["pid"].as_i64().unwrap();
+    drop(next);
+    wait_until("it ends with its next client", || !alive(pid));
+}
+
 #[test]
 fn a_session_outlives_the_daemon_and_ends_with_its_client_all_the_same() {
     let env = Env::new();
@@ -110,16 +152,24 @@ fn a_session_outlives_the_daemon_and_ends_with_its_client_all_the_same() {
 }
 
 #[test]
-fn a_lease_goes_on_in_the_next_daemon() {
+fn a_lease_goes_on_in_the_next_daemon_and_does_not_begin_anew() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Modern);
-    let request = json!({"name": "tmp", "command": env.fault(), "args": ["run"], "lifetime": "lease", "lease_ms": 2500});
+    let request = json!({"name": "tmp", "command": env.fault(), "args": ["run"], "lifetime": "lease", "lease_ms": 4000});
+    let began = Instant::now();
     let pid = mcp.done("start_process", request)["process"]["pid"].as_i64().unwrap();
     drop(mcp);
-    env.crash_daemon();
+    // No daemon lives as long as the lease.
+    wait_until("the lease ends", || {
+        env.crash_daemon();
+        let _ = env.cli(&["daemon", "start"]).ok();
+        !alive(pid)
+    });
+    let took = began.elapsed().as_millis();
+    assert!(took >= 4_000, "ended after {took} ms already");
     let _ = env.cli(&["daemon", "start"]).ok();
-    assert!(alive(pid), "the lease begins anew with the daemon");
-    wait_until("the lease ends", || !alive(pid));
+    let mut mcp = env.mcp(Era::Modern);
+    mcp.await_status("tmp", "stopped");
 }
 
 fn a_lease_ends_when_nobody_asks(era: Era) {

@@ -1,7 +1,9 @@
 //! A start that fails explains itself in one answer, and a wait ends with a clear verdict.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
 
 use e2e::{Env, Era, in_both_eras};
 use serde_json::json;
@@ -9,6 +11,8 @@ use serde_json::json;
 in_both_eras!(
     a_crash_answers_with_exit_and_last_lines,
     a_signal_is_named,
+    a_dumped_core_is_told,
+    the_time_that_it_used_is_told,
     a_taken_port_names_its_holder,
     what_cannot_be_executed_says_why,
     waits_for_the_end_of_a_job,
@@ -45,6 +49,35 @@ fn a_signal_is_named(era: Era) {
     assert!(answer.is_error);
     let exit = &answer.structured["evidence"]["exit"];
     assert!(exit["signal"].as_str().is_some_and(|s| s.contains("SEGV")) && exit["code"].is_null(), "{exit}");
+}
+
+fn a_dumped_core_is_told(era: Era) {
+    let env = Env::new();
+    // What this machine makes of it without anybody between.
+    let mut alone = std::process::Command::new(env.fault());
+    let dumps = alone.arg("dump").current_dir(env.project()).status().unwrap().core_dumped();
+    if !dumps {
+        let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+        // Past the test's captured output, so that it is seen.
+        let _ = writeln!(std::io::stderr(), "SKIPPED, for no core is dumped here; core_pattern: {pattern}");
+    }
+    let mut mcp = env.mcp(era);
+    mcp.call("start_process", json!({"name": "api", "command": env.fault(), "args": ["dump"]}));
+    let exit = mcp.await_status("api", "exited")["exit"].clone();
+    assert_eq!(exit["signal"], "SIGABRT", "{exit}");
+    assert_eq!(exit["core_dumped"] == true, dumps, "{exit}");
+    mcp.call("start_process", json!({"name": "bare", "command": env.fault(), "args": ["signal", "9"]}));
+    let exit = mcp.await_status("bare", "exited")["exit"].clone();
+    assert!(exit["signal"] == "SIGKILL" && exit["core_dumped"].is_null(), "{exit}");
+}
+
+fn the_time_that_it_used_is_told(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    let job = json!({"name": "job", "command": env.fault(), "args": ["work", "10"], "wait_for": "exited"});
+    let exit = mcp.done("start_process", job)["process"]["exit"].clone();
+    let (cpu, memory) = (exit["cpu_ms"].as_u64().unwrap(), exit["max_rss_bytes"].as_u64().unwrap());
+    assert!((80..10_000).contains(&cpu) && memory > 100_000, "{exit}");
 }
 
 fn a_taken_port_names_its_holder(era: Era) {

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use e2e::{Env, Era};
+use e2e::{Env, Era, alive, wait_until};
 use serde_json::{Value, json};
 
 /// A daemon that serves HTTP, at any port.
@@ -117,6 +117,31 @@ fn a_client_of_the_older_era_is_served() {
     let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "list_processes", "arguments": {}}});
     let reply = http.ask("POST", "/mcp", &headers, &call.to_string());
     assert_eq!(reply.json()["result"]["structuredContent"]["processes"], json!([]), "{}", reply.body);
+}
+
+#[test]
+fn a_session_that_nobody_would_see_the_end_of_is_refused() {
+    let env = Env::new();
+    let http = Http::serve(&env, "");
+    let start = |name: &str, lifetime: &str| {
+        let arguments = json!({"name": name, "command": env.fault(), "args": ["run"], "lifetime": lifetime});
+        let call = json!({"name": "start_process", "arguments": arguments});
+        http.modern("tools/call", call, &[]).json()["result"].clone()
+    };
+    let refused = start("web", "session");
+    let text = refused["content"][0]["text"].as_str().unwrap();
+    assert!(refused["isError"] == true && text.contains("\"lease\" with `lease_ms`"), "{refused}");
+    assert!(text.contains("\"persistent\"") && text.contains("HTTP"), "{refused}");
+    assert_eq!(start("leased", "lease")["structuredContent"]["process"]["status"], "running");
+    // Of a client that can be seen the session stays that client's, whoever else asks for it.
+    let mut mcp = env.mcp(Era::Modern);
+    assert!(mcp.refused("get_process_info", json!({"process": "web"})).contains("no process"));
+    let mine = json!({"name": "mine", "command": env.fault(), "args": ["run"], "lifetime": "session"});
+    let pid = mcp.done("start_process", mine)["process"]["pid"].as_i64().unwrap();
+    assert_eq!(start("mine", "session")["structuredContent"]["process"]["pid"], pid);
+    drop(mcp);
+    wait_until("it ends with its client", || !alive(pid));
+    assert_eq!(start("mine", "session")["isError"], true);
 }
 
 #[test]

@@ -56,4 +56,17 @@ fn a_process_outlives_its_client(era: Era) {
     let view = second.view("web");
     assert_eq!((&view["pid"], &view["status"]), (&started["pid"], &json!("running")));
     assert!(view["uptime_ms"].is_u64(), "{view}");
+
+    // What is written, and how one ends, while no client is there.
+    let go = env.in_project("go");
+    let job = second.start("job", &env.fault(), &["later", &go, "7"])["pid"].as_i64().unwrap();
+    drop(second);
+    env.write("go", "");
+    e2e::wait_until("the job ends", || !e2e::alive(job));
+    let mut third = env.mcp(era);
+    let info = third.done("get_process_info", json!({"process": "job"}));
+    assert_eq!((&info["process"]["exit"]["code"], &info["runs"][0]["exit"]["code"]), (&json!(7), &json!(7)));
+    let lines = third.all_lines("job");
+    let messages: Vec<&str> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(messages, ["ready", "afterwards"]);
 }

@@ -28,7 +28,7 @@ use super::monitor::{self, Monitor};
 use super::plugins::Plugins;
 use super::quota::Quota;
 use super::registry::Registry;
-use super::service::{Leases, Service, Sessions, lifetimes_watch};
+use super::service::{Leases, Service, Sessions, watch_leases};
 use super::upkeep::Upkeep;
 use super::{logging, rescue, shim_program, socket};
 use crate::mcp::http::HttpConfig;
@@ -157,6 +157,7 @@ async fn main(home: &Home, http_port: Option<u16>) -> Result<(), String> {
     annotate.catch_up();
     let (exporting, no_more_exports) = export_lines(&service, export);
     service.groups.resume().await.map_err(|e| format!("cannot read the groups: {e}"))?;
+    service.resume_leases().await.map_err(|e| format!("cannot read the leases: {e}"))?;
     service.resume_sessions().await.map_err(|e| format!("cannot read the sessions: {e}"))?;
     let listener = socket::bind(home).map_err(|e| format!("cannot bind {}: {e}", home.socket().display()))?;
     tracing::info!(pid = std::process::id(), elapsed = ?started.elapsed(), "ready");
@@ -198,7 +199,7 @@ fn export_lines(service: &Service, export: Export) -> (tokio::task::JoinHandle<(
 async fn serve(service: &Arc<Service>, listener: UnixListener, http: &HttpConfig, port: Option<u16>) {
     let shutdown = CancellationToken::new();
     let connections = TaskTracker::new();
-    let leases = tokio::spawn(lifetimes_watch(service.leases.clone(), Arc::downgrade(service)));
+    let leases = tokio::spawn(watch_leases(service.leases.clone(), Arc::downgrade(service)));
     let monitoring = tokio::spawn(monitor::watch(Arc::downgrade(service)));
     let guarding = tokio::spawn(monitor::guard(Arc::downgrade(service)));
     let accepting =
@@ -251,7 +252,13 @@ async fn take_over(service: &Arc<Service>) -> Result<(), String> {
             started: r.started_at.is_some(),
         });
         let drained = newest.filter(|r| r.drained).map(|r| r.key);
-        let ProcessRecord { id, project, name, spec, lifecycle, .. } = record;
+        let ProcessRecord { id, project, name, spec, lifecycle: known, .. } = record;
+        let dir = service.home.runs().join(Home::run_dir_name(id, known.last_run));
+        let lifecycle = rescue::heed_wish(known.clone(), &dir, spec.stop, &spec.restart);
+        if lifecycle != known {
+            let saved = service.store.save_lifecycle(id, &lifecycle, super::now()).await;
+            service.backlog.note(&service.degraded, &saved);
+        }
         let entry = service.adopt_entry(project, name, Beginning { id, spec, lifecycle, last_run });
         entry.logs.send_modify(|mark| mark.drained = mark.drained.max(drained));
     }

@@ -2,18 +2,17 @@
 //! the journal's position in one transaction. What came meanwhile is the next group.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use hostler_model::lines::{Line, Splitter};
-use hostler_model::{ProcessId, Stream, Timestamp};
-use hostler_shim::journal::{self, Gap, Kind, Position, Reader};
-use hostler_store::{
-    IngestBatch, Ingested, JournalPosition, LogPoint, RowFlags, Rows, RunKey, Store, StoreError,
-};
+use hostler_model::ProcessId;
+use hostler_model::lines::Splitter;
+use hostler_shim::journal::Position;
+use hostler_store::{IngestBatch, Ingested, LogPoint, RunKey, Store, StoreError};
 use tokio::sync::oneshot;
 
 use super::activity::Output;
@@ -23,6 +22,9 @@ use super::litter::Litter;
 use super::live::Piece;
 use super::registry::Registry;
 use super::upkeep::Wake;
+use reading::{Reading, TailState, read_journal};
+
+mod reading;
 
 /// Most output that is read for one transaction, bytes, and for how long. It bounds memory, and how long other writes
 /// wait; and small steps are what a daemon gets somewhere with that is killed again and again.
@@ -32,10 +34,11 @@ const ROUND_TIME: Duration = Duration::from_millis(30);
 /// Most of it that is of one run: one chatty process does not delay the others.
 const SHARE: usize = 1 << 20;
 
-/// How long after a failed commit it is tried again.
+/// How long after a failed commit, or a journal that could not be read, it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 const DEGRADED: &str = "output is journaled but not stored";
+const UNREADABLE: &str = "a journal cannot be read, and waits";
 
 /// The way to the ingest thread.
 #[derive(Debug, Clone)]
@@ -63,7 +66,7 @@ impl Ingest {
         litter: Litter,
         annotate: Annotate,
         upkeep: Wake,
-    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+    ) -> io::Result<(Self, JoinHandle<()>)> {
         let (news, inbox) = channel();
         let worker = Worker {
             store,
@@ -124,24 +127,14 @@ struct Tail {
     state: Option<TailState>,
     dirty: bool,
     closed: bool,
+    /// Why it could not be read on, and when that is tried again.
+    failed: Option<(String, Instant)>,
 }
 
-struct TailState {
-    position: Position,
-    splitter: Splitter,
-}
-
-/// What was read of one run for a transaction.
-struct Reading {
-    batch: IngestBatch,
-    next: TailState,
-    /// Bytes of output that were read.
-    bytes: usize,
-    /// The output itself, when somebody watches.
-    watched: Option<Vec<(Stream, Vec<u8>)>>,
-    /// There is more than was allowed.
-    more: bool,
-    drained: bool,
+impl Tail {
+    fn is_due(&self) -> bool {
+        self.dirty && self.failed.as_ref().is_none_or(|(_, again)| *again <= Instant::now())
+    }
 }
 
 impl Worker {
@@ -149,7 +142,7 @@ impl Worker {
         let mut stopping = false;
         while !stopping {
             stopping = self.hear(inbox);
-            while self.tails.values().any(|t| t.dirty) {
+            while self.tails.values().any(Tail::is_due) {
                 if self.round().is_err() {
                     break;
                 }
@@ -193,8 +186,8 @@ impl Worker {
             }
             News::Stop => return true,
         };
-        let tail =
-            self.tails.entry(run).or_insert(Tail { process, dir, state: None, dirty: true, closed: false });
+        let new = Tail { process, dir, state: None, dirty: true, closed: false, failed: None };
+        let tail = self.tails.entry(run).or_insert(new);
         tail.dirty = true;
         tail.closed |= closed;
         false
@@ -205,7 +198,7 @@ impl Worker {
         let (mut first, mut then): (Vec<RunKey>, Vec<RunKey>) = self
             .tails
             .iter()
-            .filter(|(_, t)| t.dirty)
+            .filter(|(_, t)| t.is_due())
             .map(|(run, _)| *run)
             .partition(|run| Some(*run) > self.last);
         first.append(&mut then);
@@ -240,6 +233,7 @@ impl Worker {
                 for (reading, answer) in readings.into_iter().zip(answers) {
                     self.settle(reading, &answer);
                 }
+                self.tell_unreadable();
                 Ok(())
             }
             Err(error) => {
@@ -247,6 +241,14 @@ impl Worker {
                 self.tails.values_mut().filter(|t| t.dirty).for_each(|t| t.state = None);
                 Err(error)
             }
+        }
+    }
+
+    /// Says of which journal the rest cannot be read, for as long as there is one.
+    fn tell_unreadable(&self) {
+        match self.tails.values().find_map(|tail| tail.failed.as_ref()) {
+            Some((why, _)) => self.degraded.note::<(), _>(UNREADABLE, &Err(why)),
+            None => self.degraded.healed(UNREADABLE),
         }
     }
 
@@ -266,7 +268,7 @@ impl Worker {
             },
         };
         let is_watched = self.registry.get(tail.process).is_some_and(|entry| entry.live.is_watched());
-        Ok(Some(read_journal(run, tail, state, most, is_watched)))
+        Ok(Some(read_journal(run, (&tail.dir, tail.closed), state, most, is_watched)))
     }
 
     /// After the commit: the shim may forget, and whoever waits for lines is told.
@@ -276,7 +278,8 @@ impl Worker {
         let position = reading.next.position;
         let (drained, bytes) = (reading.drained, reading.bytes as u64);
         tail.state = Some(reading.next);
-        tail.dirty = reading.more;
+        tail.dirty = reading.more || reading.failed.is_some();
+        tail.failed = reading.failed.map(|why| (why, Instant::now() + RETRY));
         let (process, dir) = (tail.process, tail.dir.clone());
         if let Ingested::Behind { .. } = answer {
             tail.state = None;
@@ -334,81 +337,4 @@ fn take_batch(batch: &mut IngestBatch) -> IngestBatch {
         rows: std::mem::take(&mut batch.rows),
         drained: batch.drained,
     }
-}
-
-fn read_journal(run: RunKey, tail: &Tail, state: TailState, most: usize, is_watched: bool) -> Reading {
-    let (dir, closed) = (&tail.dir, tail.closed);
-    let TailState { mut position, mut splitter } = state;
-    let mut watched = is_watched.then(Vec::new);
-    let (mut rows, mut bytes, mut more) = (Rows::default(), 0, false);
-    match Reader::open(dir, position) {
-        Ok(mut reader) => loop {
-            match reader.next() {
-                Ok(Some(record)) => {
-                    bytes += record.payload.len();
-                    let time = Timestamp(record.wall_ns);
-                    match record.kind {
-                        Kind::Output => {
-                            let stream = stream(record.stream);
-                            splitter.push(stream, time, record.payload, |l| add(&mut rows, &l));
-                            watched.iter_mut().for_each(|pieces| append(pieces, stream, record.payload));
-                        }
-                        Kind::Gap => add_gap(&mut rows, time, Gap::from_bytes(record.payload)),
-                        Kind::Exit | Kind::Closed => {}
-                    }
-                    position = reader.position();
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    tracing::error!(%error, dir = %dir.display(), "cannot read a journal");
-                    break;
-                }
-            }
-            if bytes >= most {
-                more = true;
-                break;
-            }
-        },
-        // A process that never wrote, or whose shim could not make the folder.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => tracing::error!(%error, dir = %dir.display(), "cannot open a journal"),
-    }
-    let drained = closed && !more;
-    if drained {
-        splitter.finish(|l| add(&mut rows, &l));
-    }
-    let batch = IngestBatch {
-        run,
-        position: JournalPosition { segment: position.segment, offset: position.offset },
-        carry_stdout: splitter.carry(Stream::Stdout).clone(),
-        carry_stderr: splitter.carry(Stream::Stderr).clone(),
-        rows,
-        drained,
-    };
-    Reading { batch, next: TailState { position, splitter }, bytes, watched, more, drained }
-}
-
-fn append(pieces: &mut Vec<(Stream, Vec<u8>)>, stream: Stream, bytes: &[u8]) {
-    match pieces.last_mut() {
-        Some((last, piece)) if *last == stream => piece.extend_from_slice(bytes),
-        _ => pieces.push((stream, bytes.to_vec())),
-    }
-}
-
-fn stream(stream: journal::Stream) -> Stream {
-    match stream {
-        journal::Stream::Stdout => Stream::Stdout,
-        journal::Stream::Stderr => Stream::Stderr,
-    }
-}
-
-fn add(rows: &mut Rows, line: &Line<'_>) {
-    let flags = if line.continued { RowFlags::CONTINUED } else { RowFlags::NONE };
-    rows.push(line.time, line.stream, flags, line.raw);
-}
-
-fn add_gap(rows: &mut Rows, time: Timestamp, gap: Gap) {
-    let text = format!("[{} bytes of output in {} lines were lost here]", gap.bytes, gap.lines);
-    let time = if time.0 == 0 { super::now() } else { time };
-    rows.push(time, Stream::Stderr, RowFlags::GAP, text.as_bytes());
 }

@@ -15,7 +15,7 @@ use super::home::Home;
 use super::ingest::Ingest;
 use super::journals::Journals;
 use super::monitor::OomKills;
-use super::rescue::{DECLARATION, Declaration};
+use super::rescue::{self, DECLARATION, Declaration};
 use super::resolve;
 
 /// Implements [`Host`] for one process.
@@ -131,6 +131,7 @@ impl Host for Recorder {
     }
 
     async fn save(&self, process: ProcessId, lifecycle: &Lifecycle) {
+        rescue::note_wish(&self.run_dir(process, lifecycle.last_run), lifecycle.desired);
         match self.store.save_lifecycle(process, lifecycle, super::now()).await {
             // Removed meanwhile: there is nothing to keep.
             Err(StoreError::NotFound(_)) => {}

@@ -21,6 +21,12 @@ fn main() -> ExitCode {
             count(number(ms), number(last));
             return exit(code);
         }
+        ["later", go, code] => {
+            println!("ready");
+            wait_for_file(go);
+            println!("afterwards");
+            return exit(code);
+        }
         ["exit", code, rest @ ..] => {
             rest.iter().for_each(|line| eprintln!("{line}"));
             return exit(code);
@@ -28,6 +34,8 @@ fn main() -> ExitCode {
         ["alone", lock, truth, seed] => return alone(lock, truth, number(seed)),
         ["worker", truth, seed] => return worker(truth, number(seed)),
         ["signal", signal] => raise(number(signal) as i32),
+        ["dump"] => dump(),
+        ["work", hundredths] => work(number(hundredths)),
         ["stubborn"] => {
             handle(libc::SIGTERM);
             run();
@@ -45,8 +53,9 @@ fn main() -> ExitCode {
             errors(number(count));
             run();
         }
-        ["family", members] => family(number(members)),
-        ["branch"] => branch(),
+        ["family", members] => family(number(members), "run"),
+        ["family", members, kind] => family(number(members), kind),
+        ["branch", kind] => branch(kind),
         ["parent", rest @ ..] => return parent(rest),
         ["after", go, rest @ ..] => {
             wait_for_file(go);
@@ -191,6 +200,14 @@ fn raise(signal: i32) {
     }
 }
 
+/// Aborts with a core, as far as the machine makes any.
+fn dump() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Core).maximum;
+    setrlimit(Resource::Core, Rlimit { current: maximum, maximum }).unwrap_or_else(|e| panic!("{e}"));
+    raise(libc::SIGABRT);
+}
+
 /// Says which of HUP, USR1 and USR2 it got.
 fn signals() {
     for signal in [libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2] {
@@ -262,21 +279,24 @@ fn this_program() -> Command {
     Command::new(std::env::current_exe().unwrap_or_else(|e| panic!("{e}")))
 }
 
-/// Leaves daemons behind: each forked twice, in a session of its own, its parent dead.
-fn family(members: u64) {
+/// Leaves daemons of a kind behind: each forked twice, in a session of its own, its parent dead.
+fn family(members: u64, kind: &str) {
     for _ in 0..members {
-        let status = this_program().arg("branch").status();
+        let status = this_program().args(["branch", kind]).status();
         assert!(status.is_ok_and(|s| s.success()), "a branch failed");
     }
     run();
 }
 
-fn branch() {
+fn branch(kind: &str) {
     let _ = rustix::process::setsid();
-    let spawned = this_program().arg("run").stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+    let spawned = this_program().arg(kind).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     // Its parent is gone a moment later; nobody waits for it here.
     #[allow(clippy::zombie_processes, reason = "that is the point")]
-    let leaf = spawned.unwrap_or_else(|e| panic!("{e}"));
+    let mut leaf = spawned.unwrap_or_else(|e| panic!("{e}"));
+    // It says that it is ready, and then never anything again.
+    let said = leaf.stdout.take().map(|out| BufReader::new(out).lines().next());
+    assert!(matches!(said, Some(Some(Ok(_)))), "a leaf is not ready");
     println!("leaf {}", leaf.id());
 }
 
@@ -410,6 +430,17 @@ fn enter(group: &str) {
     let procs = std::path::Path::new(group).join("cgroup.procs");
     std::fs::write(&procs, std::process::id().to_string())
         .unwrap_or_else(|e| panic!("{}: {e}", procs.display()));
+}
+
+/// Uses so much time of a CPU, in hundredths of a second, as the kernel counts it.
+fn work(hundredths: u64) {
+    let used = || {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_else(|e| panic!("{e}"));
+        let (_, rest) = stat.rsplit_once(')').unwrap_or_default();
+        // Fields 14 and 15: in user mode and in the kernel.
+        rest.split_whitespace().skip(11).take(2).map(number).sum::<u64>()
+    };
+    while used() < hundredths {}
 }
 
 /// Keeps a core busy.

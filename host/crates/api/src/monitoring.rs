@@ -76,7 +76,7 @@ pub struct ProcessStats {
     /// Smallest, largest, mean and 95th percentile; absent without points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<UsageSummaries>,
-    /// Why there are no points.
+    /// What else to know, such as why there are no points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -269,4 +269,7 @@ pub struct SystemStats {
     /// Plugins in use, the busiest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plugins: Vec<PluginUse>,
+    /// What else to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }

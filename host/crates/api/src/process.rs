@@ -405,7 +405,9 @@ pub struct StartResult {
 pub struct StopResult {
     /// The process now.
     pub process: ProcessView,
-    /// Descendants that outlived the main process and that hostler ended.
+    /// Descendants that outlived the main process, or were ended with it.
+    pub descendants_ended: u32,
+    /// How many of them SIGKILL had to end.
     pub descendants_killed: u32,
     /// Whether it is at rest; false when the wait was cut short and it is still being ended.
     pub done: bool,
@@ -423,7 +425,9 @@ pub struct KillResult {
     /// With a group: its members now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<MemberView>,
-    /// Descendants that outlived a main process and that hostler ended.
+    /// Descendants that outlived a main process, or were ended with it.
+    pub descendants_ended: u32,
+    /// How many of them SIGKILL had to end.
     pub descendants_killed: u32,
     /// Whether all is at rest, or the signal was sent; false when the wait was cut short.
     pub done: bool,
@@ -431,8 +435,8 @@ pub struct KillResult {
 
 impl From<StopResult> for KillResult {
     fn from(ended: StopResult) -> Self {
-        let StopResult { process, descendants_killed, done, .. } = ended;
-        Self { process: Some(process), members: Vec::new(), descendants_killed, done }
+        let StopResult { process, descendants_ended, descendants_killed, done, .. } = ended;
+        Self { process: Some(process), members: Vec::new(), descendants_ended, descendants_killed, done }
     }
 }
 
@@ -502,4 +506,7 @@ pub struct ProcessInfo {
     pub evidence: Option<Evidence>,
     /// Lines kept of its output.
     pub log_lines: u64,
+    /// What else to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }

@@ -383,6 +383,7 @@ mod tests {
         system_us: 3,
         max_rss_bytes: 4,
         descendants_ended: 5,
+        descendants_killed: 0,
         oom_kills: 0,
         closed: true,
     };

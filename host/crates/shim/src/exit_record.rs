@@ -48,6 +48,8 @@ pub struct ExitRecord {
     /// Descendants that had to be ended: what outlived the main process, orphans that a stop met, and whoever
     /// was killed together with it.
     pub descendants_ended: u32,
+    /// How many of these had to be killed: by SIGKILL, past the grace or without one.
+    pub descendants_killed: u32,
     /// How many of the tree the kernel killed because its control group was at its limit of memory.
     pub oom_kills: u32,
     /// Whether the whole tree is gone and the journal complete; until then only the main process is known
@@ -75,6 +77,7 @@ impl ExitRecord {
         b[32..40].copy_from_slice(&self.system_us.to_le_bytes());
         b[40..48].copy_from_slice(&self.max_rss_bytes.to_le_bytes());
         b[48..52].copy_from_slice(&self.oom_kills.to_le_bytes());
+        b[52..56].copy_from_slice(&self.descendants_killed.to_le_bytes());
         let crc = crc32fast::hash(&b[4..]);
         b[..4].copy_from_slice(&crc.to_le_bytes());
         b
@@ -83,7 +86,7 @@ impl ExitRecord {
     /// From the bytes of the file; `Ok(None)` when the run has not ended.
     ///
     /// # Errors
-    /// When the bytes are not a record.
+    /// When the bytes are not a record, or a newer hostler wrote them.
     pub fn from_bytes(b: &[u8]) -> io::Result<Option<Self>> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("exit record: {what}"));
         let b: &[u8; SIZE] = b.try_into().map_err(|_| invalid("wrong size"))?;
@@ -93,6 +96,8 @@ impl ExitRecord {
         if crc32fast::hash(&b[4..]).to_le_bytes() != b[..4] {
             return Err(invalid("checksum does not match"));
         }
+        crate::refuse_newer("exit record", u16::from_le_bytes([b[4], b[5]]))?;
+        let small = |at: usize| u32::from_le_bytes(b[at..at + 4].try_into().unwrap_or_default());
         let number = |at: usize| u64::from_le_bytes(b[at..at + 8].try_into().unwrap_or_default());
         let value = i32::from_le_bytes(b[8..12].try_into().unwrap_or_default());
         let outcome = match b[6] {
@@ -107,9 +112,10 @@ impl ExitRecord {
             user_us: number(24),
             system_us: number(32),
             max_rss_bytes: number(40),
-            descendants_ended: u32::from_le_bytes(b[12..16].try_into().unwrap_or_default()),
+            descendants_ended: small(12),
             // Zeros in the records of older shims.
-            oom_kills: u32::from_le_bytes(b[48..52].try_into().unwrap_or_default()),
+            oom_kills: small(48),
+            descendants_killed: small(52),
             closed: b[7] & 2 != 0,
         }))
     }
@@ -162,7 +168,8 @@ mod tests {
         pub(crate) fn record()(
             kind in 0..3, value in any::<i32>(), core_dumped in any::<bool>(), at_unix_nanos in any::<i64>(),
             user_us in any::<u64>(), system_us in any::<u64>(), max_rss_bytes in any::<u64>(),
-            descendants_ended in any::<u32>(), oom_kills in any::<u32>(), closed in any::<bool>(),
+            descendants_ended in any::<u32>(), oom_kills in any::<u32>(), descendants_killed in any::<u32>(),
+            closed in any::<bool>(),
         ) -> ExitRecord {
             let outcome = match kind {
                 0 => Outcome::Code(value),
@@ -170,7 +177,8 @@ mod tests {
                 _ => Outcome::Unknown,
             };
             ExitRecord {
-                outcome, at_unix_nanos, user_us, system_us, max_rss_bytes, descendants_ended, oom_kills, closed,
+                outcome, at_unix_nanos, user_us, system_us, max_rss_bytes, descendants_ended, descendants_killed,
+                oom_kills, closed,
             }
         }
     }
@@ -187,6 +195,27 @@ mod tests {
             bytes[at] ^= flip;
             prop_assert!(ExitRecord::from_bytes(&bytes).is_err());
         }
+    }
+
+    #[test]
+    fn a_record_of_a_newer_version_is_refused_and_says_so() {
+        let record = ExitRecord {
+            outcome: Outcome::Code(3),
+            at_unix_nanos: 4,
+            user_us: 0,
+            system_us: 0,
+            max_rss_bytes: 0,
+            descendants_ended: 0,
+            descendants_killed: 0,
+            oom_kills: 0,
+            closed: true,
+        };
+        let mut bytes = record.to_bytes();
+        bytes[4..6].copy_from_slice(&(FORMAT_VERSION + 1).to_le_bytes());
+        let crc = crc32fast::hash(&bytes[4..]);
+        bytes[..4].copy_from_slice(&crc.to_le_bytes());
+        let why = ExitRecord::from_bytes(&bytes).unwrap_err().to_string();
+        assert!(why.contains("exit record is of version 2") && why.contains("up to 1"), "{why}");
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //!
 //! All numbers are little endian. A segment is only ever appended to. A record that is cut off or whose
 //! checksum does not match is the end of what has been written so far, or, in a segment that has a
-//! successor, damage that the reader reports as a gap.
+//! successor, damage that the reader reports as a gap; so is a segment that does not begin with the magic. One of a newer
+//! version is refused.
 //!
 //! Output comes from a pipe by `splice`, which needs a place in the file: so the record begins with an *open*
 //! header, of kind 5, length 0 and a checksum of its own. Its payload goes as far as the file does. Readers stop before it;
@@ -23,6 +24,9 @@ mod writer;
 pub use reader::{Reader, Record};
 pub use writer::{Moved, Writer};
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Name of the journal's folder in the run directory.
@@ -110,6 +114,22 @@ fn segments(folder: &Path) -> std::io::Result<Vec<u64>> {
         .collect();
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// Whether a segment begins as one does: one that was just made, or is damaged, does not.
+///
+/// # Errors
+/// When it cannot be read, or a newer hostler wrote it.
+fn has_header(file: &File) -> io::Result<bool> {
+    let mut header = [0; HEADER as usize];
+    match file.read_exact_at(&mut header, 0) {
+        Ok(()) if header.starts_with(MAGIC) => {}
+        Ok(()) => return Ok(false),
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+        Err(e) => return Err(e),
+    }
+    crate::refuse_newer("journal", u16::from_le_bytes([header[8], header[9]]))?;
+    Ok(true)
 }
 
 /// When a record was read.

@@ -20,6 +20,18 @@ pub mod wire;
 /// Version of everything that this library sends and writes.
 pub const FORMAT_VERSION: u16 = 1;
 
+/// Refuses what a newer hostler wrote: what its version changed cannot be known here.
+fn refuse_newer(what: &str, version: u16) -> std::io::Result<()> {
+    if version <= FORMAT_VERSION {
+        return Ok(());
+    }
+    let why = format!(
+        "the {what} is of version {version}, and this hostler reads those up to {FORMAT_VERSION}: a newer one wrote it; \
+         install that again"
+    );
+    Err(std::io::Error::new(std::io::ErrorKind::Unsupported, why))
+}
+
 /// Name of the control socket in the run directory.
 pub const CONTROL_SOCKET: &str = "control.sock";
 

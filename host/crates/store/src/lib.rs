@@ -17,6 +17,7 @@ mod health;
 mod ingest;
 mod job;
 mod lane;
+mod leases;
 mod listing;
 mod logs;
 mod matcher;

@@ -39,6 +39,7 @@ pub(crate) const ALL: &[Migration] = &[
         name: "log_exports",
         sql: include_str!("../../../../migrations/0009_log_exports.sql"),
     },
+    Migration { number: 10, name: "leases", sql: include_str!("../../../../migrations/0010_leases.sql") },
 ];
 
 /// The part of a step that is code.

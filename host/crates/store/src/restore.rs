@@ -3,13 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hostler_model::{Lifecycle, Pid, ProcessId, ProcessName, ProcessSpec, RunNo, Timestamp};
+use hostler_model::{Exit, Lifecycle, Pid, ProcessId, ProcessName, ProcessSpec, RunNo, Timestamp};
 use rusqlite::{Connection, params};
 
 use crate::error::StoreError;
 use crate::open::sibling;
 use crate::processes::LifecycleRow;
 use crate::projects::ensure;
+use crate::runs::{RunEnd, RunKey, end};
 use crate::sql;
 use crate::store::{MARK_OF_DAMAGE, Store};
 
@@ -45,6 +46,8 @@ pub struct FoundRun {
     pub main: Option<(Pid, u64)>,
     /// When that was.
     pub started_at: Option<Timestamp>,
+    /// How it ended and how many descendants were ended with it, if it is known to be over.
+    pub end: Option<(Exit, u32)>,
 }
 
 /// Moves a damaged database and its side files away, and answers where the database is now: beside its place, under
@@ -115,6 +118,10 @@ fn restore(conn: &Connection, found: &FoundProcess, now: Timestamp) -> Result<()
             run.main.map(|(_, ticks)| sql::int(ticks)),
             run.started_at.map(|at| at.0),
         ])?;
+        if let Some((exit, descendants_ended)) = run.end {
+            let key = RunKey(conn.last_insert_rowid());
+            end(conn, &RunEnd { run: key, exit, descendants_ended, note: None })?;
+        }
     }
     Ok(())
 }

@@ -290,7 +290,8 @@ fn delete_piece(conn: &Connection, run: RunKey) -> Result<usize, StoreError> {
     Ok(chunks + events)
 }
 
-fn end(conn: &Connection, over: &RunEnd) -> Result<(), StoreError> {
+/// Notes the end of a run.
+pub(crate) fn end(conn: &Connection, over: &RunEnd) -> Result<(), StoreError> {
     let RunEnd { run, exit, descendants_ended, note } = over;
     let json = sql::json("the exit", serde_json::to_string(exit))?;
     let crash = is_crash(conn, *run, exit)?;

@@ -302,6 +302,7 @@ impl<H: Host> Actor<H> {
                 self.recall_start(main).await;
             }
         }
+        self.facts.descendants_killed = record.descendants_killed;
         self.finish_run(self.exit_of(record), record.descendants_ended, note).await;
     }
 

@@ -198,6 +198,7 @@ mod tests {
             system_us: 0,
             max_rss_bytes: 0,
             descendants_ended: 2,
+            descendants_killed: 0,
             oom_kills: 0,
             closed: true,
         };
@@ -238,6 +239,7 @@ mod tests {
             system_us: 0,
             max_rss_bytes: 0,
             descendants_ended: 0,
+            descendants_killed: 0,
             oom_kills: 0,
             closed: true,
         };

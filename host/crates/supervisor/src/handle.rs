@@ -78,6 +78,8 @@ pub struct RunFacts {
     pub closed: bool,
     /// Descendants that outlived the main process and were ended.
     pub descendants_ended: u32,
+    /// How many of them had to be killed.
+    pub descendants_killed: u32,
     /// How often this daemon saw another shim take over from one that was killed.
     pub successions: u32,
 }

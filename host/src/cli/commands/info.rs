@@ -27,6 +27,7 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
     } else {
         let info: ProcessInfo = parse(result)?;
         render::info(&info);
+        info.note.iter().for_each(|note| render::note(note));
     }
     Ok(())
 }

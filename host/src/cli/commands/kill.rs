@@ -38,7 +38,7 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
     if !json {
         killed.process.iter().for_each(render::one_line);
         group::members(&killed.members);
-        stop::tell_descendants(killed.descendants_killed);
+        stop::tell_descendants(killed.descendants_ended, killed.descendants_killed);
     }
     match killed.done {
         true => Ok(()),

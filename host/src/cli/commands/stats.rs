@@ -46,7 +46,9 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
         if args.json {
             render::json(&result);
         } else {
-            system(&parse(result)?);
+            let stats: SystemStats = parse(result)?;
+            system(&stats);
+            stats.note.iter().for_each(|note| render::note(note));
         }
         return Ok(());
     };
@@ -82,10 +84,8 @@ fn window(text: &str) -> Result<u64, String> {
 fn process_stats(stats: &ProcessStats) {
     let step = render::duration(stats.step_ms);
     println!("{}, the last {}, a point each {step}", stats.process, render::duration(stats.window_ms));
-    let Some(summary) = &stats.summary else {
-        stats.note.iter().for_each(|note| render::note(note));
-        return;
-    };
+    stats.note.iter().for_each(|note| render::note(note));
+    let Some(summary) = &stats.summary else { return };
     let bytes = |n: f64| render::bytes(n as u64);
     let number = |n: f64| format!("{n:.1}");
     let count = |n: f64| format!("{n:.0}");

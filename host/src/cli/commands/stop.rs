@@ -40,16 +40,17 @@ fn show_ended(result: serde_json::Value, json: bool) -> Outcome {
     }
     let ended: StopResult = parse(result)?;
     render::one_line(&ended.process);
-    tell_descendants(ended.descendants_killed);
+    tell_descendants(ended.descendants_ended, ended.descendants_killed);
     if !ended.done {
         return Err(Failure::failed("it has not ended yet; `hostler kill` ends it at once"));
     }
     Ok(())
 }
 
-/// Says how many descendants had to be ended.
-pub(super) fn tell_descendants(count: u32) {
-    if count > 0 {
-        render::note(&format!("{count} descendants that it left were ended"));
+/// Says how many descendants had to be ended, and how many of them by force.
+pub(super) fn tell_descendants(ended: u32, killed: u32) {
+    let by_force = if killed > 0 { format!(", {killed} of them by SIGKILL") } else { String::new() };
+    if ended > 0 {
+        render::note(&format!("{ended} descendants that it left were ended{by_force}"));
     }
 }

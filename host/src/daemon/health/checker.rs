@@ -300,7 +300,7 @@ impl Check {
         Self { spec, state, metrics: Vec::new(), due: None, bench: None, is_under_way: false }
     }
 
-    /// Turns to a run: a new one is looked at soon; of one that is known already, nobody knows when it was checked last.
+    /// Turns to a run: a new one is looked at soon, and one that is known already goes on as before.
     fn turn_to(&mut self, run: Option<(RunNo, Timestamp)>) {
         let Some((run, since)) = run else {
             self.due = None;
@@ -310,10 +310,9 @@ impl Check {
         if self.state.run != run {
             self.state = self.state.renewed(run, now);
             self.plan(since);
-        } else if self.state.passed && !self.state.paused {
-            self.due = Some(instant(self.spec.schedule.resume(now, jitter()), now));
         } else {
-            self.plan(since);
+            let next = || instant(self.spec.schedule.resume(&self.state, since, now, jitter()), now);
+            self.due = (!self.state.paused).then(next);
         }
     }
 

@@ -12,6 +12,7 @@ use hostler_store::Project;
 
 use super::group_views::{member_view, view};
 use super::group_waits::{all_rest, reached, wait};
+use super::stack_files::of_process;
 use super::waiting::{DEFAULT, LONGEST};
 use super::{Client, Patience, Service, in_words, list, store_error};
 use crate::daemon::groups::{Gone, GroupEntry, Shown};
@@ -73,10 +74,15 @@ impl Service {
         timeout: Duration,
         patience: &Patience,
     ) -> Result<MembersResult, ToolError> {
-        for process in self.members_of(entry) {
-            let lifetime = process.handle.snapshot().spec.lifetime;
-            self.set_owner(process.id, lifetime, client.owner).await;
-            self.leases.grant(process.id, lifetime);
+        let members = self.members_of(entry);
+        let lifetime = |process: &Entry| process.handle.snapshot().spec.lifetime;
+        for process in &members {
+            self.check_lifetime(Some(process.id), lifetime(process), client)
+                .map_err(|e| of_process(&process.name, e))?;
+        }
+        for process in &members {
+            self.set_owner(process.id, lifetime(process), client).await;
+            self.leases.grant(process.id, lifetime(process));
         }
         entry.start().await.map_err(gone)?;
         let reached = |shown: &Shown, now| reached(shown, goal, now);

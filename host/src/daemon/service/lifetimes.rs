@@ -1,17 +1,15 @@
-//! Processes that end with their client, or when nobody has asked about them for a while.
+//! Processes that end with their client.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
+use hostler_api::ToolError;
 use hostler_model::spec::Lifetime;
 use hostler_model::{Pid, ProcessId};
 use hostler_store::{SessionOwner, StoreError};
 use hostler_supervisor::proc;
-use tokio::sync::Notify;
-use tokio::time::Instant;
 
-use super::Service;
+use super::{Client, Service};
 
 /// A client's process: its number, and its start time in clock ticks since boot. Several connections may be its.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +22,10 @@ impl Owner {
     /// The process of this number, if it lives.
     pub(crate) fn of(pid: i32) -> Option<Self> {
         proc::start_ticks(pid).map(|start_ticks| Self { pid, start_ticks })
+    }
+
+    fn lives(&self) -> bool {
+        Self::of(self.pid) == Some(*self)
     }
 }
 
@@ -62,6 +64,10 @@ impl Sessions {
         };
     }
 
+    fn owner(&self, id: ProcessId) -> Option<Owner> {
+        self.lock().owners.get(&id).copied()
+    }
+
     /// What an owner leaves behind.
     fn take(&self, owner: Owner) -> Vec<ProcessId> {
         self.lock().owners.extract_if(|_, of| *of == owner).map(|(id, _)| id).collect()
@@ -72,63 +78,42 @@ impl Sessions {
     }
 }
 
-/// Until when the leased processes live.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Leases {
-    ends: Arc<Mutex<HashMap<ProcessId, (Instant, Duration)>>>,
-    changed: Arc<Notify>,
-}
-
-impl Leases {
-    /// A process lives this long from now, and again from each renewal.
-    pub(crate) fn grant(&self, id: ProcessId, lifetime: Lifetime) {
-        let Lifetime::Lease { ttl_ms } = lifetime else {
-            self.lock().remove(&id);
-            return;
-        };
-        let ttl = Duration::from_millis(ttl_ms);
-        self.lock().insert(id, (Instant::now() + ttl, ttl));
-        self.changed.notify_one();
-    }
-
-    /// Somebody asked about a process.
-    pub(crate) fn renew(&self, id: ProcessId) {
-        if let Some((end, ttl)) = self.lock().get_mut(&id) {
-            *end = Instant::now() + *ttl;
-        }
-    }
-
-    /// Waits for the next lease to end, and answers whose it was.
-    async fn next_ended(&self) -> ProcessId {
-        loop {
-            let next = self.lock().iter().map(|(id, (end, _))| (*end, *id)).min();
-            match next {
-                Some((end, id)) if end <= Instant::now() => {
-                    self.lock().remove(&id);
-                    return id;
-                }
-                Some((end, _)) => {
-                    tokio::select! {
-                        () = tokio::time::sleep_until(end) => {}
-                        () = self.changed.notified() => {}
-                    }
-                }
-                None => self.changed.notified().await,
-            }
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ProcessId, (Instant, Duration)>> {
-        self.ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
 impl Service {
-    /// A process lives for the time of this client from now on, or for that of nobody.
-    pub(crate) async fn set_owner(&self, id: ProcessId, lifetime: Lifetime, owner: Option<Owner>) {
-        let owner = owner.filter(|_| lifetime == Lifetime::Session);
-        self.sessions.set(id, owner);
-        let Some(Owner { pid, start_ticks }) = owner else { return };
+    /// Refuses a session that nobody would see the end of.
+    ///
+    /// # Errors
+    /// Of a client without a process, such as one over HTTP, unless the process lives for another one's time.
+    pub(super) fn check_lifetime(
+        &self,
+        id: Option<ProcessId>,
+        lifetime: Lifetime,
+        client: &Client,
+    ) -> Result<(), ToolError> {
+        let is_owned = client.owner.is_some() || id.is_some_and(|id| self.keeper(id).is_some());
+        if is_owned || lifetime != Lifetime::Session {
+            return Ok(());
+        }
+        Err(ToolError::invalid(
+            "`lifetime`: session would never end, for the end of this client cannot be seen (as of all over HTTP); use \
+             \"lease\" with `lease_ms`, which each call about the process renews, or \"persistent\"",
+        ))
+    }
+
+    /// Who has a process that runs, and lives: whoever repeats its start, or restarts it, does not take it over.
+    fn keeper(&self, id: ProcessId) -> Option<Owner> {
+        let runs = self.registry.get(id).is_some_and(|e| !e.handle.snapshot().lifecycle.state.is_at_rest());
+        self.sessions.owner(id).filter(|owner| runs && owner.lives())
+    }
+
+    /// A process lives for the time of this client from now on, unless it does for that of another one already; or for
+    /// that of nobody.
+    pub(crate) async fn set_owner(&self, id: ProcessId, lifetime: Lifetime, client: &Client) {
+        if lifetime != Lifetime::Session {
+            return self.sessions.set(id, None);
+        }
+        let Some(owner) = client.owner.filter(|_| self.keeper(id).is_none()) else { return };
+        self.sessions.set(id, Some(owner));
+        let Owner { pid, start_ticks } = owner;
         let record =
             SessionOwner { process: id, pid: Pid(pid), start_ticks, boot_id: self.boot_id.to_string() };
         if let Err(error) = self.store.set_session_owner(record).await {
@@ -175,18 +160,5 @@ impl Service {
             });
         }
         Ok(())
-    }
-}
-
-/// Stops what nobody has asked about for the time of its lease. Ends with the service.
-pub(crate) async fn watch_leases(leases: Leases, service: Weak<Service>) {
-    loop {
-        let id = leases.next_ended().await;
-        let Some(service) = service.upgrade() else { return };
-        if let Some(entry) = service.registry.get(id) {
-            tracing::info!(process = %entry.full_name(), "its lease ended");
-            let stop = entry.handle.snapshot().spec.stop;
-            let _ = entry.handle.stop(stop).await;
-        }
     }
 }

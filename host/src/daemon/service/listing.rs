@@ -119,6 +119,7 @@ impl Service {
             watching: views::watching(&entry),
             evidence,
             log_lines,
+            note: self.degraded.with_note(None),
         })
     }
 }

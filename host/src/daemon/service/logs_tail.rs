@@ -88,7 +88,8 @@ impl Service {
             None => self.newest(&wanted, patience).await?,
         };
         let unfinished = if tailed.truncated { None } else { self.unfinished(&wanted.entries).await? };
-        Ok(wanted.answer(tailed, unfinished))
+        let answer = wanted.answer(tailed, unfinished);
+        Ok(LogTail { note: self.degraded.with_note(answer.note.clone()), ..answer })
     }
 
     /// What stands behind the last lines and has no line end yet.

@@ -13,6 +13,7 @@ mod group_waits;
 mod groups;
 mod health;
 mod input;
+mod leases;
 mod lifetimes;
 mod listing;
 mod logs;
@@ -44,7 +45,8 @@ use hostler_supervisor::ShimPool;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use evidence::in_words;
-pub(crate) use lifetimes::{Leases, Owner, Sessions, watch_leases as lifetimes_watch};
+pub(crate) use leases::{Leases, watch_leases};
+pub(crate) use lifetimes::{Owner, Sessions};
 
 use super::backlog::Backlog;
 use super::config::ConfigFile;

@@ -56,7 +56,7 @@ impl Service {
         }
         self.leases.renew(entry.id);
         let lifetime = spec.as_ref().map_or_else(|| entry.handle.snapshot().spec.lifetime, |s| s.lifetime);
-        self.set_owner(entry.id, lifetime, client.owner).await;
+        self.set_owner(entry.id, lifetime, client).await;
         self.leases.grant(entry.id, lifetime);
         let accepted = entry.handle.start(spec, program).await.map_err(gone)?;
         self.follow_health(&entry);
@@ -89,6 +89,7 @@ impl Service {
         let of_project = all.iter().filter(|e| e.project.id == project.id).count();
         self.config.current().limits.room(of_project, all.len())?;
         let spec = declare::new_spec(args, project, &client.search_path)?;
+        self.check_lifetime(None, spec.lifetime, client)?;
         wish.suits(&spec)?;
         let program = self.resolve(project, &spec)?;
         let entry = self.insert(project, name, spec).await?;
@@ -164,6 +165,7 @@ impl Service {
             let same = spec == ProcessSpec { search_path: spec.search_path.clone(), ..old };
             return Ok(Redeclared { note: Some(already_running(same).to_owned()), ..Redeclared::default() });
         }
+        self.check_lifetime(Some(entry.id), spec.lifetime, client)?;
         wish.suits(&spec)?;
         let program = self.resolve(&entry.project, &spec)?;
         let changed = spec != old;
@@ -191,6 +193,7 @@ impl Service {
         let declaring = self.declaring.lock().await;
         let old = entry.handle.snapshot().spec;
         let spec = declare::changed_spec(old.clone(), &request.spec, &entry.project)?;
+        self.check_lifetime(Some(entry.id), spec.lifetime, client)?;
         wish.suits(&spec)?;
         // Looked at before the old run is ended: a restart that cannot work must not stop what does.
         self.resolve(&entry.project, &spec)?;
@@ -200,7 +203,7 @@ impl Service {
         if spec != old {
             self.store.update_spec(entry.id, &spec, crate::daemon::now()).await.map_err(store_error)?;
         }
-        self.set_owner(entry.id, spec.lifetime, client.owner).await;
+        self.set_owner(entry.id, spec.lifetime, client).await;
         self.leases.grant(entry.id, spec.lifetime);
         let accepted = entry.handle.restart(Some(spec), old.stop).await.map_err(gone)?;
         self.follow_health(&entry);
@@ -326,6 +329,7 @@ impl Service {
         Ok(KillResult {
             process: None,
             members: self.group_view(group).members,
+            descendants_ended: ended.iter().map(|one| one.descendants_ended).sum(),
             descendants_killed: ended.iter().map(|one| one.descendants_killed).sum(),
             done: ended.iter().all(|one| one.done),
         })
@@ -345,7 +349,8 @@ impl Service {
             ));
         }
         let process = views::process_view(entry, &snapshot, None);
-        Ok(StopResult { process, descendants_killed: 0, done: true, removed: false })
+        let (descendants_ended, descendants_killed) = (0, 0);
+        Ok(StopResult { process, descendants_ended, descendants_killed, done: true, removed: false })
     }
 
     async fn await_end(
@@ -365,9 +370,11 @@ impl Service {
         let done = snapshot.is_some();
         let snapshot = snapshot.unwrap_or_else(|| entry.handle.snapshot());
         let ended_now = !was_at_rest && snapshot.run.run == run;
+        let counted = |count: u32| if ended_now { count } else { 0 };
         Ok(StopResult {
             process: views::process_view(entry, &snapshot, None),
-            descendants_killed: if ended_now { snapshot.run.descendants_ended } else { 0 },
+            descendants_ended: counted(snapshot.run.descendants_ended),
+            descendants_killed: counted(snapshot.run.descendants_killed),
             done,
             removed: false,
         })

@@ -80,6 +80,11 @@ impl Service {
             checked.map_err(|e| stack_files::of_process(name, e))?;
         }
         let wanted = stack_files::wanted(&stack, &project, &client.search_path)?;
+        for (name, spec) in &wanted {
+            let known = self.registry.find(project.id, name.as_str()).map(|entry| entry.id);
+            self.check_lifetime(known, spec.lifetime, client)
+                .map_err(|e| stack_files::of_process(name, e))?;
+        }
         let before = self.store.stack(project.id, &file.to_string_lossy()).await.map_err(store_error)?;
         let changes = hostler_config::plan(&self.current(&project, &before), &wanted);
         let trusted = trust::is_trusted(&self.home, &file, text.as_bytes());

@@ -50,11 +50,12 @@ impl Service {
         let series = self.history(&entry, window, now - window).await?;
         let step = (window + i64::from(points) - 1) / i64::from(points);
         let shown = roll_up(series.clone(), step);
+        let note = shown.is_empty().then(|| "it did not run in this time, or has just started".to_owned());
         Ok(ProcessStats {
             process: entry.full_name(),
             window_ms,
             step_ms: step.unsigned_abs() * 1000,
-            note: shown.is_empty().then(|| "it did not run in this time, or has just started".to_owned()),
+            note: self.degraded.with_note(note),
             series: in_columns(&shown),
             summary: summaries(&series),
         })
@@ -114,6 +115,7 @@ impl Service {
             running: targets.len(),
             top: busy,
             plugins: self.plugins.in_use(),
+            note: self.degraded.with_note(None),
         }
     }
 

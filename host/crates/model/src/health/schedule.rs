@@ -66,10 +66,18 @@ impl Schedule {
         if at < first_regular { Due { at, early: true } } else { Due { at: first_regular, early: false } }
     }
 
-    /// The first check after the daemon has started: spread over the interval, as it is not known when the last one was.
+    /// The first check after the daemon has started, of a run that it knows: when it would have been without that, so
+    /// that daemons which are restarted often neither put it off nor hurry. What is overdue is spread over a tenth of
+    /// the interval.
     #[must_use]
-    pub fn resume(&self, now: Timestamp, jitter: Jitter) -> Due {
-        Due { at: now.plus_ms(self.interval_ms * u64::from(jitter.0.min(1000)) / 1000), early: false }
+    pub fn resume(&self, state: &CheckState, started: Timestamp, now: Timestamp, jitter: Jitter) -> Due {
+        let last = state.last.as_ref().filter(|last| (started..=now).contains(&last.at));
+        let due = self.next(state, started, last.map_or(now, |last| last.at), jitter);
+        if due.at > now {
+            return due;
+        }
+        let at = now.plus_ms(self.interval_ms / 10 * u64::from(jitter.0.min(1000)) / 1000);
+        Due { at, early: due.early && at < started.plus_ms(self.first_ms()) }
     }
 
     /// Whether a failure at `now` counts, of a run that has not passed yet.

@@ -178,6 +178,55 @@ proptest! {
         prop_assert!(!due.early || due.at < START.plus_ms(start_period_ms.max(interval_ms)));
     }
 
+    /// A daemon that is restarted at any time: the next check comes when it would have come without that, or, when that is
+    /// past, at once but for a tenth of the interval.
+    #[test]
+    fn a_new_daemon_goes_on_at_the_same_times(
+        interval_ms in 10_u64..100_000, passed in any::<bool>(), troubles in 0_u32..20,
+        last_ms in 0_u64..300_000, away_ms in 0_u64..300_000, jitter in 0_u16..=1_000,
+    ) {
+        let schedule = Schedule { interval_ms, ..Schedule::default() };
+        let last = at(last_ms, if troubles > 0 { Outcome::NotMade } else { WELL });
+        let state = CheckState { passed, troubles, last: Some(last), ..CheckState::new(RunNo(1), START) };
+        let (then, now) = (START.plus_ms(last_ms), START.plus_ms(last_ms + away_ms));
+        let planned = schedule.next(&state, START, then, Jitter(jitter));
+        let due = schedule.resume(&state, START, now, Jitter(jitter));
+        if planned.at > now {
+            prop_assert_eq!(due, planned);
+        } else {
+            prop_assert!(due.at >= now && due.at.ms_since(now) <= interval_ms / 10);
+            prop_assert!(planned.early || !due.early);
+        }
+        // A clock that was set back, or a result of an earlier run, is no reason to wait longer than ever.
+        let before = schedule.resume(&state, START.plus_ms(last_ms + 1), now, Jitter(jitter));
+        let back = schedule.resume(&state, START, START, Jitter(jitter));
+        for (due, now) in [(before, now), (back, START)] {
+            prop_assert!(due.at.ms_since(now) <= interval_ms.max(600_000) * 11 / 10 + 1);
+        }
+    }
+
+    /// However short a daemon lives, as long as that is a tenth of the interval, checks are made.
+    #[test]
+    fn daemons_that_live_shortly_make_checks_all_the_same(
+        interval_ms in 100_u64..10_000, lives in prop::collection::vec(0.1_f64..1.0, 40), jitter in 0_u16..=1_000,
+    ) {
+        let schedule = Schedule { interval_ms, ..Schedule::default() };
+        let mut state = CheckState { passed: true, last: Some(at(0, WELL)), ..CheckState::new(RunNo(1), START) };
+        let (mut begun, mut latest) = (START, 0);
+        for life in lives {
+            let end = begun.plus_ms((interval_ms as f64 * life).ceil() as u64 + 1);
+            let mut due = schedule.resume(&state, START, begun, Jitter(jitter)).at;
+            while due <= end {
+                let last = state.last.as_ref().map_or(START, |last| last.at);
+                latest = latest.max(due.ms_since(last));
+                state.last = Some(Last { at: due, ..at(0, WELL) });
+                due = schedule.next(&state, START, due, Jitter(jitter)).at;
+            }
+            begun = end;
+        }
+        prop_assert!(latest > 0 && latest <= interval_ms * 12 / 10 + 2, "{latest} ms between two");
+    }
+
     #[test]
     fn a_declaration_and_a_state_come_back_as_they_were(failures in any::<u32>(), paused in any::<bool>()) {
         let state = CheckState { failures, paused, ..CheckState::new(RunNo(3), START) };

@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::{
-    FOLDER, Gap, HEADER, Kind, MAGIC, MAX_PAYLOAD, Position, RECORD_HEADER, Stream, segment_path, segments,
+    FOLDER, Gap, HEADER, Kind, MAX_PAYLOAD, OPEN, Position, RECORD_HEADER, Stream, has_header, segment_path,
+    segments,
 };
 
 /// How much is read at once, bytes; a longer record is read whole.
@@ -33,6 +34,8 @@ pub struct Reader {
     folder: PathBuf,
     position: Position,
     file: Option<File>,
+    /// The segment begins as one does. Otherwise it was just made, or is damaged.
+    has_header: bool,
     buffer: Vec<u8>,
     /// Offset in the segment of `buffer[0]`.
     buffer_at: u64,
@@ -59,6 +62,7 @@ impl Reader {
             folder,
             position,
             file: None,
+            has_header: false,
             buffer: Vec::new(),
             buffer_at: 0,
             found: 0..0,
@@ -75,7 +79,7 @@ impl Reader {
     /// The next record; `None` when there is none yet. It can be called again later.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// When a file cannot be read, or a newer hostler wrote it.
     #[allow(clippy::should_implement_trait, reason = "a record borrows the reader, so it is no Iterator")]
     pub fn next(&mut self) -> io::Result<Option<Record<'_>>> {
         loop {
@@ -99,6 +103,25 @@ impl Reader {
         }
     }
 
+    /// How many bytes behind the last record are no whole one. In the journal of a run that is over it is damage.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn unread(&mut self) -> io::Result<u64> {
+        // Of an open record the header is none of what was lost.
+        let header = if self.is_before_open_record()? { RECORD_HEADER as u64 } else { 0 };
+        Ok(self.unread_bytes()?.saturating_sub(header))
+    }
+
+    fn is_before_open_record(&mut self) -> io::Result<bool> {
+        if !self.has_header || self.fill(RECORD_HEADER)? < RECORD_HEADER {
+            return Ok(false);
+        }
+        let at = self.at();
+        let crc = u32::from_le_bytes(self.array(at + 4));
+        Ok(self.buffer[at + 8] == OPEN && crc32fast::hash(&self.buffer[at + 8..at + RECORD_HEADER]) == crc)
+    }
+
     /// The next record, but only of this segment.
     pub(super) fn next_in_segment(&mut self, segment: u64) -> io::Result<Option<Record<'_>>> {
         match self.scan()? {
@@ -109,7 +132,7 @@ impl Reader {
 
     /// Finds the next whole record of the current segment.
     fn scan(&mut self) -> io::Result<Scan> {
-        if !self.open_segment()? {
+        if !self.open_segment()? || !self.look_at_header()? {
             return Ok(Scan::End);
         }
         if self.fill(RECORD_HEADER)? < RECORD_HEADER {
@@ -173,21 +196,18 @@ impl Reader {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(e) => return Err(e),
         };
-        let mut magic = [0; 8];
-        if file.metadata()?.len() < HEADER {
-            return Ok(false);
-        }
-        file.read_exact_at(&mut magic, 0)?;
-        if &magic != MAGIC {
-            let message =
-                format!("{} is not a journal segment", segment_path(&self.folder, number).display());
-            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-        }
         if number != self.position.segment || self.position.offset < HEADER {
             self.position = Position { segment: number, offset: HEADER };
         }
         self.file = Some(file);
         Ok(true)
+    }
+
+    fn look_at_header(&mut self) -> io::Result<bool> {
+        if let (false, Some(file)) = (self.has_header, &self.file) {
+            self.has_header = has_header(file)?;
+        }
+        Ok(self.has_header)
     }
 
     fn next_segment(&self) -> io::Result<Option<u64>> {
@@ -200,6 +220,7 @@ impl Reader {
     fn enter(&mut self, position: Position) {
         self.position = position;
         self.file = None;
+        self.has_header = false;
         self.forget_buffer();
     }
 

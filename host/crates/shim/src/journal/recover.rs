@@ -5,7 +5,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::writer::segment_header;
-use super::{HEADER, Kind, MAX_PAYLOAD, OPEN, RECORD_HEADER, Stamp, Stream, checksum, record_header};
+use super::{
+    HEADER, Kind, MAX_PAYLOAD, OPEN, RECORD_HEADER, Stamp, Stream, checksum, has_header, record_header,
+};
 
 /// What stands at a place in a segment.
 enum Found {
@@ -17,11 +19,14 @@ enum Found {
     Nothing,
 }
 
-/// Closes an open record at the end and cuts off an unfinished one; answers the length of the segment then.
+/// Closes an open record at the end, cuts off an unfinished one and mends a header that is none; answers the length of
+/// the segment then.
 pub(super) fn make_whole(file: &File, number: u64) -> io::Result<u64> {
     let length = file.metadata()?.len();
-    if length < HEADER {
+    if !has_header(file)? {
         file.write_all_at(&segment_header(number), 0)?;
+    }
+    if length < HEADER {
         return Ok(HEADER);
     }
     let mut at = HEADER;

@@ -71,7 +71,7 @@ impl Writer {
     /// the record is kept, what it had only begun to write is cut off.
     ///
     /// # Errors
-    /// When the folder or a segment cannot be read or written.
+    /// When the folder or a segment cannot be read or written, or a newer hostler wrote it.
     pub fn resume(run_dir: &Path, segment_bytes: u64) -> io::Result<Self> {
         let folder = run_dir.join(FOLDER);
         let numbers = match super::segments(&folder) {
@@ -244,6 +244,10 @@ impl Writer {
                 }
                 Kind::Exit | Kind::Closed => {}
             }
+        }
+        if reader.position().segment == number {
+            // Damage.
+            gap.bytes += reader.unread().unwrap_or(0);
         }
         gap
     }

@@ -16,8 +16,9 @@ const LOOKS: usize = 16;
 #[derive(Default)]
 pub(crate) struct Ending {
     plan: Option<Plan>,
-    /// Descendants other than the main process that got a signal.
+    /// Descendants other than the main process that got a signal, and those of them that got SIGKILL.
     ended: Vec<i32>,
+    killed: Vec<i32>,
 }
 
 struct Plan {
@@ -34,8 +35,13 @@ impl Ending {
     }
 
     /// How many descendants were ended so far.
-    pub(crate) fn count(&self) -> u32 {
+    pub(crate) fn ended(&self) -> u32 {
         self.ended.len() as u32
+    }
+
+    /// How many of them had to be killed.
+    pub(crate) fn killed(&self) -> u32 {
+        self.killed.len() as u32
     }
 
     /// When [`Self::on_time`] has something to do.
@@ -94,7 +100,7 @@ impl Ending {
         plan.sweep = Some((now + pause, pause));
         for member in pause_all(tree) {
             if member.signal(libc::SIGKILL).is_ok() {
-                self.note(member.pid, main);
+                self.note(member.pid, libc::SIGKILL, main);
             }
         }
         // Whoever was born meanwhile, or belongs to another user, ends here. Not first, for then nobody could be
@@ -106,17 +112,24 @@ impl Ending {
 
     fn signal_all(&mut self, members: &[Member], signal: i32, main: Option<i32>) {
         for member in members {
-            // A main process that still lives may yet take its descendants along by itself, but not an orphan.
-            if main.is_none() || member.is_orphan(members) {
-                self.note(member.pid, main);
+            // A main process that still lives may yet take its descendants along by itself, but not an orphan, and not
+            // when all are killed at once.
+            if main.is_none() || signal == libc::SIGKILL || member.is_orphan(members) {
+                self.note(member.pid, signal, main);
             }
             polite(member, signal);
         }
     }
 
-    fn note(&mut self, pid: i32, main: Option<i32>) {
-        if Some(pid) != main && !self.ended.contains(&pid) {
+    fn note(&mut self, pid: i32, signal: i32, main: Option<i32>) {
+        if Some(pid) == main {
+            return;
+        }
+        if !self.ended.contains(&pid) {
             self.ended.push(pid);
+        }
+        if signal == libc::SIGKILL && !self.killed.contains(&pid) {
+            self.killed.push(pid);
         }
     }
 }

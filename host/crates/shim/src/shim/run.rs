@@ -367,7 +367,8 @@ impl Shim {
         self.output.drain();
         let Some(mut record) = self.exit else { return };
         record.closed = true;
-        record.descendants_ended = self.ending.count();
+        record.descendants_ended = self.ending.ended();
+        record.descendants_killed = self.ending.killed();
         self.output.note(Kind::Exit, &record.to_bytes());
         self.output.note(Kind::Closed, &[]);
         self.write_exit(&record);
@@ -390,6 +391,7 @@ fn record_of(outcome: Outcome) -> ExitRecord {
         system_us: 0,
         max_rss_bytes: 0,
         descendants_ended: 0,
+        descendants_killed: 0,
         oom_kills: 0,
         closed: false,
     }

@@ -115,7 +115,8 @@ impl<H: Host> Actor<H> {
         let ended = tokio::task::spawn_blocking(move || orphan::end_tree(&dir, main)).await;
         let exit = known.or(self.facts.exit).unwrap_or_else(|| Exit::unknown(self.host.now()));
         let note = format!("its shim was killed, and none could take over ({why}): hostler ended its tree");
-        self.finish_run(exit, ended.unwrap_or(0), Some(note)).await;
+        self.facts.descendants_killed = ended.unwrap_or(0);
+        self.finish_run(exit, self.facts.descendants_killed, Some(note)).await;
     }
 
     pub(super) fn hold(&mut self, descriptors: Descriptors, fds: Vec<OwnedFd>) {
