@@ -13,6 +13,8 @@ in_both_eras!(
     a_crash_without_a_word_is_an_error,
     a_trace_is_one_error_whatever_stands_between_its_lines,
     a_process_that_turns_unhealthy_is_an_error,
+    what_is_new_since_a_time_is_found,
+    what_differs_by_its_wording_is_similar,
     wrong_arguments_are_explained,
 );
 
@@ -68,6 +70,7 @@ fn a_group_that_comes_back_is_a_regression(era: Era) {
     let back = groups(&mut mcp, "web", |groups| groups[0]["count"] == 2).remove(0);
     assert_eq!((&back["id"], &back["regression"], &back["resolved"]), (&id, &json!(true), &json!(false)));
     assert_eq!((&back["resolution"]["text"], &back["runs"]), (&json!("the database is up"), &json!(2)));
+    assert_eq!(back["resolution"]["by"], "e2e", "the name that the client gave itself");
     assert_eq!(back["new_since_restart"], false);
     let since = mcp.done("get_latest_errors", json!({"since_restart": true, "process": "web"}));
     assert_eq!(since["errors"][0]["id"], id);
@@ -163,6 +166,49 @@ fn a_process_that_turns_unhealthy_is_an_error(era: Era) {
     assert!(groups[0]["title"].as_str().unwrap().starts_with("health check tcp failed: "), "{groups:?}");
 }
 
+fn what_is_new_since_a_time_is_found(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    mcp.start("web", &env.fault(), &["trace"]);
+    let old = groups(&mut mcp, "web", |groups| !groups.is_empty()).remove(0);
+    mcp.call("start_process", json!({"name": "api", "command": env.fault(), "args": ["signal", "11"]}));
+    let new = groups(&mut mcp, "api", |groups| !groups.is_empty()).remove(0);
+    // The old one is seen again, and is not new for that.
+    mcp.done("restart_process", json!({"process": "web"}));
+    groups(&mut mcp, "web", |groups| groups[0]["count"] == 2);
+    let ids = |list: &Value| {
+        list["errors"].as_array().unwrap().iter().map(|group| group["id"].clone()).collect::<Vec<_>>()
+    };
+    let since = &new["first_seen"];
+    assert_eq!(ids(&mcp.done("get_errors", json!({"since": since}))), [old["id"].clone(), new["id"].clone()]);
+    assert_eq!(ids(&mcp.done("get_errors", json!({"new_since": since}))), [new["id"].clone()]);
+    assert!(mcp.refused("get_errors", json!({"new_since": "soon"})).contains("`new_since`"));
+    let shown = env.cli(&["errors", "--new-since", since.as_str().unwrap()]).ok().stdout;
+    assert!(shown.contains("SIGSEGV") && !shown.contains("Connection refused"), "{shown}");
+}
+
+fn what_differs_by_its_wording_is_similar(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    for what in ["amount", "price"] {
+        let trace = format!(
+            "Traceback (most recent call last):\n  File \"/app/main.py\", line 3, in check\n    \
+             raise ValueError('...')\nValueError: the {what} of the order is missing"
+        );
+        mcp.call(
+            "start_process",
+            json!({"name": what, "command": env.fault(), "args": ["exit", "1", trace], "wait_for": "exited"}),
+        );
+        groups(&mut mcp, what, |groups| groups.first().is_some_and(|g| g["ended_runs"] == 1));
+    }
+    let [amount, price] = ["amount", "price"].map(|name| groups(&mut mcp, name, |g| g.len() == 1).remove(0));
+    assert_ne!(amount["id"], price["id"]);
+    let full = mcp.done("get_errors", json!({"error_id": amount["id"]}));
+    assert_eq!(full["errors"][0]["similar"], json!([price["id"]]));
+    let shown = env.cli(&["errors", "show", amount["id"].as_str().unwrap()]).ok().stdout;
+    assert!(shown.contains(&format!("similar    {}", price["id"].as_str().unwrap())), "{shown}");
+}
+
 fn wrong_arguments_are_explained(era: Era) {
     let env = Env::new();
     let mut mcp = env.mcp(era);
@@ -221,6 +267,51 @@ fn a_hostile_categorizer_costs_the_grouping_and_no_error() {
     assert!(note.contains("trap-it") && note.contains("loop-it"), "{note}");
     mcp.start("api", &env.fault(), &["trace"]);
     assert_eq!(groups(&mut mcp, "api", |groups| !groups.is_empty()).len(), 1);
+}
+
+/// Whoever else understands an error, the group tells who did not get to it; so do those of ends and of checks.
+#[test]
+fn a_failed_categorizer_is_named_whoever_answers_in_its_place() {
+    let env = Env::new();
+    std::fs::write(env.home().join("config.toml"), "[errors]\ncategorizers = [\"nobody\", \"generic\"]\n")
+        .unwrap();
+    let mut mcp = env.mcp(Era::Modern);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let check = json!({
+        "plugin": "tcp", "config": {"address": format!("127.0.0.1:{port}")}, "interval_ms": 100, "failure_threshold": 1
+    });
+    mcp.start("trace", &env.fault(), &["trace"]);
+    mcp.call(
+        "start_process",
+        json!({"name": "end", "command": env.fault(), "args": ["exit", "3", "cannot go on"]}),
+    );
+    mcp.done(
+        "start_process",
+        json!({"name": "check", "command": env.fault(), "args": ["run"], "health": [check]}),
+    );
+    for (name, category) in [("trace", "network"), ("end", "crash"), ("check", "network")] {
+        let group = groups(&mut mcp, name, |groups| !groups.is_empty()).remove(0);
+        let note = group["note"].as_str().unwrap_or_default();
+        assert!(group["category"] == category && note.contains("`nobody` failed"), "{group}");
+    }
+}
+
+/// A trace is an error on either stream, and when its program calls it information.
+#[test]
+fn a_trace_on_standard_output_is_an_error() {
+    let env = Env::new();
+    env.write(
+        "shop.py",
+        "import logging, sys, time\nlogging.basicConfig(level=20, stream=sys.stdout)\ndef load(orders):\n    \
+         return orders['a']\ntry:\n    load({})\nexcept KeyError:\n    \
+         logging.info('no orders', exc_info=True)\nprint('ready', flush=True)\ntime.sleep(600)\n",
+    );
+    let mut mcp = env.mcp(Era::Modern);
+    mcp.start("shop", "python3", &["shop.py"]);
+    let group = groups(&mut mcp, "shop", |groups| !groups.is_empty()).remove(0);
+    assert!(group["culprit"].as_str().unwrap().starts_with("load ("), "{group}");
+    let full = mcp.done("get_errors", json!({"error_id": group["id"]}));
+    assert_eq!(full["occurrences"][0]["stream"], "stdout");
 }
 
 /// Real programs in the languages that are here: the file and the function are those of the user's code.

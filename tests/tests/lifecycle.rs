@@ -22,7 +22,7 @@ fn starts_shows_restarts_and_stops(era: Era) {
     assert_eq!(info["runs"][0]["pid"], pid, "{info}");
     assert_eq!(info["tree"][0]["pid"], pid, "{info}");
 
-    let tail = mcp.done("tail_logs", json!({"process": "web", "until_pattern": "^n 3$"}));
+    let tail = mcp.done("tail_logs", json!({"process": "web", "lines": 1000, "until_pattern": "^n 3$"}));
     assert_eq!(tail["done"], true, "{tail}");
     let page = mcp.done("get_logs", json!({"process": "web", "order": "asc", "limit": 2}));
     assert_eq!(page["count"], 2);

@@ -145,4 +145,7 @@ fn whoever_asks_too_often_is_told_when_to_come_back() {
     let third = other.call("start_process", json!({"name": "three", "command": env.fault()}));
     assert!(third.is_error && third.text.contains("processes_per_project"), "{}", third.text);
     other.done("start_process", json!({"name": "one"}));
+    env.write("hostler.toml", "[processes.four]\ncommand = \"sleep 60\"\n");
+    let stack = other.refused("apply_config", json!({"dry_run": true}));
+    assert!(stack.contains("`limits.processes_per_project`"), "{stack}");
 }

@@ -102,27 +102,25 @@ impl Calls {
 }
 
 impl Limits {
-    /// Whether there is room for one more process.
+    /// Whether there is room for so many more processes.
     ///
     /// # Errors
-    /// When there is none.
-    pub(crate) fn room(&self, of_project: usize, in_all: usize) -> Result<(), ToolError> {
-        let full = |what: &str, number: usize, key: &str| {
-            Err(ToolError::new(
+    /// When there is not.
+    pub(crate) fn room(&self, more: usize, of_project: usize, in_all: usize) -> Result<(), ToolError> {
+        let caps = [
+            ("the project", of_project, self.processes_per_project, "processes_per_project"),
+            ("hostler", in_all, self.processes, "processes"),
+        ];
+        match caps.into_iter().find(|(_, number, most, _)| more > 0 && number + more > *most) {
+            None => Ok(()),
+            Some((what, number, most, key)) => Err(ToolError::new(
                 ErrorKind::Conflict,
                 format!(
-                    "{what} has {number} processes, which is the most allowed; stop_process with `remove` makes room, \
-                     and `limits.{key}` in config.toml changes this"
+                    "{what} has {number} processes, {more} more would be beyond the {most} allowed; stop_process with \
+                     `remove` makes room, and `limits.{key}` in config.toml changes this"
                 ),
-            ))
-        };
-        if of_project >= self.processes_per_project {
-            return full("the project", of_project, "processes_per_project");
+            )),
         }
-        if in_all >= self.processes {
-            return full("hostler", in_all, "processes");
-        }
-        Ok(())
     }
 }
 
@@ -167,9 +165,14 @@ mod tests {
     #[test]
     fn there_is_room_up_to_the_caps() {
         let limits = Limits { processes_per_project: 2, processes: 3, ..Limits::default() };
-        assert!(limits.room(1, 2).is_ok());
-        for (of_project, in_all, wanted) in [(2, 2, "processes_per_project"), (0, 3, "`limits.processes`")] {
-            let message = limits.room(of_project, in_all).unwrap_err().message;
+        assert!(limits.room(1, 1, 2).is_ok() && limits.room(2, 0, 1).is_ok() && limits.room(0, 5, 5).is_ok());
+        let full = [
+            (1, 2, 2, "`limits.processes_per_project`"),
+            (2, 1, 1, "has 1 processes, 2 more would be beyond the 2 allowed"),
+            (1, 0, 3, "`limits.processes`"),
+        ];
+        for (more, of_project, in_all, wanted) in full {
+            let message = limits.room(more, of_project, in_all).unwrap_err().message;
             assert!(message.contains(wanted), "{message}");
         }
     }

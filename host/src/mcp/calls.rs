@@ -1,6 +1,7 @@
 //! Carrying out a call of a tool: apart from others, watched, and told to hurry when nobody waits for it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_api::{ErrorKind, ToolError};
@@ -29,9 +30,13 @@ impl Server {
         let reads = tool.tool.annotations.as_ref().and_then(|hints| hints.read_only_hint).unwrap_or(false);
         self.service.count_call(&self.client, &tool.tool.name, reads)?;
         let cut_short = self.closing.child_token();
+        let client = match context.client_info() {
+            Some(said) => Arc::new(self.client.named(&said.name)),
+            None => self.client.clone(),
+        };
         let call = Call {
             service: self.service.clone(),
-            client: self.client.clone(),
+            client,
             patience: Patience { cut_short: cut_short.clone() },
             arguments,
         };

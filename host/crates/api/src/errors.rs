@@ -39,6 +39,9 @@ pub struct GetErrors {
     /// Only those seen since this time (RFC 3339), or within this long ("10m").
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
+    /// Only those first seen since this time, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_since: Option<String>,
     /// Highest first (default last_seen).
     pub sort: ErrorSort,
     /// At most this many (default 10 groups, 20 occurrences; at most 100, 1000).

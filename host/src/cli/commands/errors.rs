@@ -35,6 +35,9 @@ struct ListArgs {
     /// Only those seen since a time, or within such as 10m
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
+    /// Only those first seen since a time, or within such as 10m
+    #[arg(long, value_name = "TIME")]
+    new_since: Option<String>,
     /// last_seen, first_seen or count
     #[arg(long, value_parser = ["last_seen", "first_seen", "count"])]
     sort: Option<String>,
@@ -76,6 +79,7 @@ fn list(args: ListArgs) -> Outcome {
         category: args.category,
         resolved: (!args.all).then_some(false),
         since: args.since,
+        new_since: args.new_since,
         sort,
         limit: Some(args.limit),
         ..GetErrors::default()

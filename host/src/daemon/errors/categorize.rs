@@ -24,12 +24,19 @@ struct AtWork {
     _loaded: Arc<Loaded>,
 }
 
-/// What was found out about a text.
+/// What was found out about a text. When a categorizer failed that might have known it better, its note says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Read {
     pub(super) fault: Fault,
+    /// A categorizer understood it; otherwise only its text is known.
+    pub(super) understood: bool,
+}
+
+impl Read {
     /// A categorizer failed: another time it may be known better.
-    pub(super) failed: bool,
+    pub(super) fn is_unsure(&self) -> bool {
+        self.fault.note.is_some()
+    }
 }
 
 impl Categorizers {
@@ -39,7 +46,7 @@ impl Categorizers {
 
     /// Reads texts; there is an answer for each.
     pub(super) async fn read(&self, names: &[String], texts: &[&str]) -> Vec<Read> {
-        let mut found: Vec<Option<Fault>> = vec![None; texts.len()];
+        let mut found: Vec<Option<Read>> = vec![None; texts.len()];
         let mut failures: Vec<String> = Vec::new();
         let mut at_work = self.at_work.lock().await;
         at_work.retain(|known| names.contains(&known.name));
@@ -52,20 +59,13 @@ impl Categorizers {
             match self.ask(&mut at_work, name, texts, &open).await {
                 Ok(answers) => {
                     for (at, answer) in open.iter().zip(answers) {
-                        found[*at] = answer.map(fault);
+                        found[*at] = answer.map(|answer| understood(answer, name, &failures));
                     }
                 }
                 Err(why) => failures.push(format!("the categorizer `{name}` failed: {why}")),
             }
         }
-        let note =
-            (!failures.is_empty()).then(|| format!("grouped by its text alone, for {}", failures.join("; ")));
-        let read = |(fault, text): (Option<Fault>, &&str)| match fault {
-            Some(fault) => Read { fault, failed: false },
-            None => {
-                Read { fault: Fault { note: note.clone(), ..Fault::of_text(text) }, failed: note.is_some() }
-            }
-        };
+        let read = |(read, text): (Option<Read>, &&str)| read.unwrap_or_else(|| by_text(text, &failures));
         found.into_iter().zip(texts).map(read).collect()
     }
 
@@ -86,6 +86,20 @@ impl Categorizers {
         let batch: TextBatch = open.iter().map(|at| texts[*at].as_bytes()).collect();
         known.instance.categorize(&batch).await.map_err(|error| error.to_string())
     }
+}
+
+/// What one categorizer understood, after those that failed.
+fn understood(answer: Categorized, name: &str, failures: &[String]) -> Read {
+    let note = (!failures.is_empty())
+        .then(|| format!("grouped by what `{name}` knows, for {}", failures.join("; ")));
+    Read { fault: Fault { note, ..fault(answer) }, understood: true }
+}
+
+/// What nobody understood.
+fn by_text(text: &str, failures: &[String]) -> Read {
+    let note =
+        (!failures.is_empty()).then(|| format!("grouped by its text alone, for {}", failures.join("; ")));
+    Read { fault: Fault { note, ..Fault::of_text(text) }, understood: false }
 }
 
 fn fault(read: Categorized) -> Fault {

@@ -92,6 +92,7 @@ impl Errors {
             Some(words) => self.0.categorizers.read(&names, &[words]).await.into_iter().next(),
             None => None,
         };
+        let note = read.as_ref().and_then(|read| read.fault.note.clone());
         let read = read.map(|read| read.fault).filter(|fault| fault.category != "unknown");
         let status = status(exit);
         let words = last_words.filter(|_| matches!(exit.outcome, Outcome::Code(_))).unwrap_or_default();
@@ -108,6 +109,7 @@ impl Errors {
             title,
             parts: vec!["exit".to_owned(), status, wording],
             suggestion: suggestion.or_else(|| advice(exit, text)),
+            note,
             ..Fault::default()
         }
     }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hostler_model::errors::Fault;
 use hostler_model::{Event, Timestamp};
 use hostler_store::{NewKind, NewOccurrence, RunKey, StoreError, Stretch};
 
 use super::Errors;
 use super::candidate::{self, Candidate};
+use super::categorize::Read;
 
 /// Texts of which it is remembered how they were read.
 const REMEMBERED: usize = 1_024;
@@ -100,7 +100,8 @@ impl Detector {
             let asked: Vec<&str> = texts.iter().map(String::as_str).collect();
             let answers = self.errors.0.categorizers.read(&names, &asked).await;
             for (((key, candidate), text), read) in part.iter().zip(&texts).zip(answers) {
-                let is_error = !candidate.needs_stack || is_trace(&read.fault, text);
+                let is_error = !candidate.needs_stack || is_trace(&read, text);
+                let unsure_of_it = read.is_unsure();
                 let seen = match is_error {
                     true => {
                         let kind = self.errors.kind(project, read.fault, text).await?;
@@ -108,7 +109,7 @@ impl Detector {
                     }
                     false => None,
                 };
-                let memory = if read.failed { &mut unsure } else { &mut self.seen };
+                let memory = if unsure_of_it { &mut unsure } else { &mut self.seen };
                 memory.insert((*key).clone(), seen);
             }
         }
@@ -117,9 +118,10 @@ impl Detector {
 }
 
 /// Whether there is a stack trace in it; the text tells when no categorizer did.
-fn is_trace(fault: &Fault, text: &str) -> bool {
-    fault.has_frames()
-        || (fault.note.is_some()
+fn is_trace(read: &Read, text: &str) -> bool {
+    read.fault.has_frames()
+        || (!read.understood
+            && read.is_unsure()
             && ["\n    at ", "\n\tat ", "Traceback (most"].iter().any(|m| text.contains(m)))
 }
 

@@ -177,6 +177,25 @@ async fn a_categorizer_that_fails_costs_the_grouping_and_no_error() {
 }
 
 #[tokio::test]
+async fn what_another_categorizer_understands_is_read_anew_once_the_first_one_works() {
+    let bench = Bench::new().await;
+    bench.configure("[errors]\ncategorizers = [\"nobody\", \"generic\"]\n");
+    let (events, rows) = bench.parse(TRACE, 1).await;
+    let mut detector = bench.errors.detector();
+    let found = detector.detect(bench.run, &events, &rows).await.unwrap();
+    let fault = &found[0].kind.fault;
+    let note = fault.note.as_deref().unwrap();
+    assert_eq!(fault.category, "network");
+    assert!(note.contains("what `generic` knows") && note.contains("`nobody` failed"), "{note}");
+    bench.configure("[errors]\ncategorizers = [\"generic\"]\n");
+    let found = detector.detect(bench.run, &events, &rows).await.unwrap();
+    assert_eq!(
+        (found[0].kind.fault.note.as_deref(), found[0].kind.fault.category.as_str()),
+        (None, "network")
+    );
+}
+
+#[tokio::test]
 async fn a_stack_in_a_field_is_read() {
     let bench = Bench::new().await;
     let event = Event {

@@ -65,6 +65,7 @@ impl Errors {
     async fn fault_of_check(&self, plugin: &str, message: &str) -> Fault {
         let names = self.0.config.current().errors.categorizers.clone();
         let read = self.0.categorizers.read(&names, &[message]).await.into_iter().next();
+        let note = read.as_ref().and_then(|read| read.fault.note.clone());
         let known = read.map(|read| read.fault).filter(|fault| fault.category != "unknown");
         let wording = parameterize::wording(message).join(" ");
         Fault {
@@ -75,6 +76,7 @@ impl Errors {
             suggestion: Some(known.and_then(|fault| fault.suggestion).unwrap_or_else(|| {
                 "check_process_health makes the check now and shows earlier results.".to_owned()
             })),
+            note,
             ..Fault::default()
         }
     }

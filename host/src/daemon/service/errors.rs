@@ -41,13 +41,16 @@ impl Service {
         let (project, process) = self.errors_of(client, &request.project, &request.process).await?;
         self.wait_for_explanations(project, process).await;
         let now = crate::daemon::now();
-        let since = request.since.as_deref().map(|text| parse_instant("since", text, now)).transpose()?;
+        let instant = |name, text: &Option<String>| {
+            text.as_deref().map(|text| parse_instant(name, text, now)).transpose()
+        };
         let query = ErrorQuery {
             project,
             process,
             category: request.category.clone(),
             resolved: request.resolved,
-            since,
+            since: instant("since", &request.since)?,
+            first_since: instant("new_since", &request.new_since)?,
             sort: match request.sort {
                 ErrorSort::LastSeen => hostler_store::ErrorSort::LastSeen,
                 ErrorSort::FirstSeen => hostler_store::ErrorSort::FirstSeen,
@@ -72,7 +75,8 @@ impl Service {
         let filtered = request.process.is_some()
             || request.category.is_some()
             || request.resolved.is_some()
-            || request.since.is_some();
+            || request.since.is_some()
+            || request.new_since.is_some();
         if filtered { "no error matches".to_owned() } else { "no error was seen in this project".to_owned() }
     }
 
@@ -121,15 +125,6 @@ impl Service {
         let (project, process) = self.errors_of(client, &request.project, &request.process).await?;
         self.wait_for_explanations(project, process).await;
         self.latest(project, process, request.since_restart, request.limit).await
-    }
-
-    /// The newest unresolved groups of all projects: the resource `errors://latest`.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    #[allow(dead_code, reason = "the resource asks for it")]
-    pub(crate) async fn latest_errors_everywhere(&self) -> Result<LatestErrors, ToolError> {
-        self.latest(None, None, false, None).await
     }
 
     async fn latest(

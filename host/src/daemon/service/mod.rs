@@ -39,6 +39,7 @@ use std::time::Instant;
 use hostler_api::daemon::DaemonStatus;
 use hostler_api::{ErrorKind, ToolError};
 use hostler_model::nearest::nearest;
+use hostler_model::text::{clip, readable};
 use hostler_model::{ProcessId, ProcessName};
 use hostler_store::{Project, Store, StoreError};
 use hostler_supervisor::ShimPool;
@@ -96,7 +97,7 @@ pub(crate) struct Service {
 }
 
 /// Who calls: where it stands, and what becomes of what it started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Client {
     /// Its project.
     pub(crate) project: Project,
@@ -106,19 +107,30 @@ pub(crate) struct Client {
     pub(crate) owner: Option<Owner>,
     /// What sort of client it is: `mcp`, `cli`.
     pub(crate) sort: String,
-    /// What it has asked for so far.
-    pub(crate) calls: Calls,
+    /// What it calls itself.
+    pub(crate) name: Option<String>,
+    /// What it has asked for so far; of all that are the same client.
+    pub(crate) calls: Arc<Calls>,
 }
+
+/// Longest name of a client that is kept, characters.
+const CLIENT_NAME: usize = 60;
 
 impl Client {
     /// Who it is, for the record.
     pub(crate) fn who(&self) -> String {
-        match self.sort.as_str() {
-            "cli" => "the command line",
-            "mcp" => "an MCP client",
-            _ => "a client",
+        match (self.sort.as_str(), &self.name) {
+            ("cli", _) => "the command line".to_owned(),
+            (_, Some(name)) => name.clone(),
+            ("mcp", None) => "an MCP client".to_owned(),
+            (_, None) => "a client".to_owned(),
         }
-        .to_owned()
+    }
+
+    /// The same client under the name that it gave itself with a call.
+    pub(crate) fn named(&self, name: &str) -> Self {
+        let name = clip(readable(name.trim().as_bytes()), CLIENT_NAME);
+        Self { name: (!name.is_empty()).then_some(name), ..self.clone() }
     }
 }
 
@@ -144,7 +156,7 @@ impl Service {
         let root = project_root(cwd);
         let project = self.ensure_project(&root).await?;
         let search_path = search_path.or_else(|| std::env::var("PATH").ok()).unwrap_or_default();
-        Ok(Client { project, search_path, owner, sort, calls: Calls::default() })
+        Ok(Client { project, search_path, owner, sort, name: None, calls: Arc::default() })
     }
 
     async fn ensure_project(&self, root: &Path) -> Result<Project, ToolError> {

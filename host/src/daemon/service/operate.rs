@@ -85,15 +85,20 @@ impl Service {
             error.message.push_str("; to start a new one, give its `command`");
             return Err(error);
         }
-        let all = self.registry.all();
-        let of_project = all.iter().filter(|e| e.project.id == project.id).count();
-        self.config.current().limits.room(of_project, all.len())?;
+        self.room(project, 1)?;
         let spec = declare::new_spec(args, project, &client.search_path)?;
         self.check_lifetime(None, spec.lifetime, client)?;
         wish.suits(&spec)?;
         let program = self.resolve(project, &spec)?;
         let entry = self.insert(project, name, spec).await?;
         Ok((entry, Redeclared { program: Some(program), ..Redeclared::default() }))
+    }
+
+    /// Whether so many more processes may be declared in a project.
+    pub(super) fn room(&self, project: &Project, more: usize) -> Result<(), ToolError> {
+        let all = self.registry.all();
+        let of_project = all.iter().filter(|e| e.project.id == project.id).count();
+        self.config.current().limits.room(more, of_project, all.len())
     }
 
     /// Records a process that is not started yet.

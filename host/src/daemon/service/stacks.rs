@@ -87,6 +87,8 @@ impl Service {
         }
         let before = self.store.stack(project.id, &file.to_string_lossy()).await.map_err(store_error)?;
         let changes = hostler_config::plan(&self.current(&project, &before), &wanted);
+        let number = |change: &Change| changes.iter().filter(|step| step.change == *change).count();
+        self.room(&project, number(&Change::Create).saturating_sub(number(&Change::Remove)))?;
         let trusted = trust::is_trusted(&self.home, &file, text.as_bytes());
         Ok(Work { file, project, stack, wanted, plugins, before, changes, trusted })
     }

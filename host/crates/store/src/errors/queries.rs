@@ -47,6 +47,8 @@ pub struct ErrorQuery {
     pub resolved: Option<bool>,
     /// Last seen not before this time.
     pub since: Option<Timestamp>,
+    /// First seen not before this time.
+    pub first_since: Option<Timestamp>,
     /// Seen in the newest run of a process.
     pub in_newest_run: bool,
     /// In which order.
@@ -89,7 +91,8 @@ const FILTER: &str = "(?1 IS NULL OR project_id = ?1)
      AND (?3 IS NULL OR category = ?3) AND (?4 IS NULL OR resolved = ?4) AND (?5 IS NULL OR last_seen >= ?5)
      AND (NOT ?6 OR EXISTS (SELECT 1 FROM error_processes p WHERE p.group_id = g.id
           AND (?2 IS NULL OR p.process_id = ?2)
-          AND p.last_run = (SELECT max(run) FROM runs WHERE process_id = p.process_id)))";
+          AND p.last_run = (SELECT max(run) FROM runs WHERE process_id = p.process_id)))
+     AND (?7 IS NULL OR first_seen >= ?7)";
 
 impl Store {
     /// Reads a page of groups.
@@ -218,7 +221,7 @@ fn page(conn: &Connection, query: &ErrorQuery) -> Result<ErrorPage, StoreError> 
     let column = query.sort.column();
     let mut statement = conn.prepare_cached(&format!(
         "SELECT {GROUP_COLUMNS}, {column} FROM error_groups g WHERE {FILTER}
-         AND (?7 IS NULL OR ({column}, id) < (?7, ?8)) ORDER BY {column} DESC, id DESC LIMIT ?9"
+         AND (?8 IS NULL OR ({column}, id) < (?8, ?9)) ORDER BY {column} DESC, id DESC LIMIT ?10"
     ))?;
     let mut rows = statement.query(params![
         query.project,
@@ -227,6 +230,7 @@ fn page(conn: &Connection, query: &ErrorQuery) -> Result<ErrorPage, StoreError> 
         query.resolved,
         query.since.map(|t| t.0),
         query.in_newest_run,
+        query.first_since.map(|t| t.0),
         query.after.map(|p| p.key),
         query.after.map(|p| p.id.0),
         sql::int(query.limit as u64 + 1)
@@ -256,7 +260,8 @@ fn categories(conn: &Connection, query: &ErrorQuery) -> Result<Vec<(String, u64)
             query.category,
             query.resolved,
             query.since.map(|t| t.0),
-            query.in_newest_run
+            query.in_newest_run,
+            query.first_since.map(|t| t.0)
         ],
         |row| Ok((row.get(0)?, sql::uint(row.get(1)?))),
     )?;
