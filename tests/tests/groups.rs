@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 in_both_eras!(
     starts_in_order_and_stops_in_reverse,
+    what_waits_for_one_that_is_ready_starts_once_that_says_so,
     a_failed_dependency_holds_up_its_dependents_until_it_recovers,
     a_group_survives_its_daemon,
     what_cannot_be_is_refused_by_name,
@@ -38,7 +39,7 @@ fn starts_in_order_and_stops_in_reverse(era: Era) {
     let env = Env::new();
     let mut mcp = env.mcp(era);
     for name in ["web", "api", "db"] {
-        declare(&mut mcp, &env, name, &["run"]);
+        declare(&mut mcp, &env, name, &["listen", "0"]);
     }
     declare(&mut mcp, &env, "migrate", &["exit", "0", "migrated"]);
     let group = mcp.done(
@@ -107,9 +108,44 @@ fn a_failed_dependency_holds_up_its_dependents_until_it_recovers(era: Era) {
     assert_eq!((&shown["status"], &shown["health"]), (&json!("failed"), &json!("unhealthy")), "{shown}");
 
     // Mended by hand: the rest follows by itself.
-    mcp.done("restart_process", json!({"process": "db", "args": ["run"], "wait_for": "started"}));
+    mcp.done("restart_process", json!({"process": "db", "args": ["listen", "0"], "wait_for": "started"}));
     for name in ["api", "web"] {
         mcp.await_status(name, "running");
+    }
+}
+
+fn what_waits_for_one_that_is_ready_starts_once_that_says_so(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    let (serves, says) = (env.in_project("serves"), env.in_project("says"));
+    for (name, args) in [
+        ("db", ["listen", "0", &serves].as_slice()),
+        ("queue", &["notify", &says]),
+        ("api", &["listen", "0"]),
+        ("worker", &["run"]),
+    ] {
+        declare(&mut mcp, &env, name, args);
+    }
+    mcp.done(
+        "create_group",
+        json!({"name": "shop", "members": [
+            {"process": "db"},
+            {"process": "queue"},
+            {"process": "api", "depends_on": ["db"], "condition": "ready"},
+            {"process": "worker", "depends_on": ["queue"], "condition": "ready"},
+        ]}),
+    );
+    let started = mcp.done("start_group", json!({"group": "shop", "timeout_ms": 200}));
+    for name in ["api", "worker"] {
+        let why = member(&started, name)["why"].as_str().unwrap();
+        assert!(why.contains("listens on no port yet and has not sent READY=1"), "{started}");
+    }
+    env.write("serves", "");
+    mcp.await_status("api", "running");
+    env.write("says", "");
+    mcp.await_status("worker", "running");
+    for name in ["db", "queue"] {
+        assert_eq!(mcp.view(name)["ready"], true, "time alone let its dependent go");
     }
 }
 
@@ -135,7 +171,7 @@ fn a_group_survives_its_daemon(era: Era) {
     let list = env.cli(&["group", "list", "--json"]).ok().json();
     let group = list["groups"][0].clone();
     assert_eq!(group["name"], "shop", "{list}");
-    mcp.done("restart_process", json!({"process": "db", "args": ["run"], "wait_for": "started"}));
+    mcp.done("restart_process", json!({"process": "db", "args": ["listen", "0"], "wait_for": "started"}));
     let group = wait_for("the group is up", || {
         let list = env.cli(&["group", "list", "--json"]).ok().json();
         (list["groups"][0]["status"] == "running").then(|| list["groups"][0].clone())

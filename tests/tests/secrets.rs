@@ -80,6 +80,7 @@ fn secrets_stay_where_they_are(era: Era) {
         assert_kept(prompt, &answer.to_string());
     }
     // The process itself has them.
+    mcp.await_status("web", "exited");
     assert_eq!(env.cli(&["info", "web", "--json"]).ok().json()["process"]["exit"]["code"], 1);
 }
 

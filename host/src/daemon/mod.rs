@@ -16,6 +16,7 @@ pub(crate) mod home;
 mod ingest;
 mod instance;
 mod journals;
+mod listening;
 mod litter;
 mod live;
 mod logging;

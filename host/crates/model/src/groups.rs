@@ -19,8 +19,11 @@ use crate::nearest::nearest;
 pub use run::{GroupAction, GroupInput, GroupRun, Health, Last, Phase, Seen};
 pub use standing::{GroupHealth, GroupStatus, Standing, summary};
 
-/// A process without health checks is ready once it has run for this long.
+/// A process that has run for this long did not fail at once.
 pub const SETTLE_MS: u64 = 500;
+
+/// A process without health checks that never says that it is ready counts as ready once it has run for this long.
+pub const QUIET_MS: u64 = 10_000;
 
 /// Most members of a group.
 pub const MAX_MEMBERS: usize = 200;
@@ -46,7 +49,7 @@ pub enum Condition {
     /// It was executed.
     #[default]
     Started,
-    /// Its health checks pass; without any, it has run for half a second.
+    /// Its health checks pass; without any: its tree listens on a port, it sent READY=1, or it has run for 10 s.
     Ready,
     /// Its health checks pass.
     Healthy,
@@ -188,6 +191,12 @@ impl Group {
     /// Its members, each after those that it depends on.
     pub fn in_order(&self) -> impl DoubleEndedIterator<Item = &Member> {
         self.order.iter().map(|at| &self.declared.members[*at])
+    }
+
+    /// Whether some member waits for another one to be so.
+    #[must_use]
+    pub fn waits_for(&self, on: &ProcessName, condition: Condition) -> bool {
+        self.members().iter().any(|member| member.depends_on.get(on) == Some(&condition))
     }
 
     /// Who depends on a member, directly or through others: one that waited for a migration also needs the database.

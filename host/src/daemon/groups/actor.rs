@@ -6,22 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::select_all;
-use hostler_model::groups::{GroupAction, GroupInput, Health, Phase, Seen, StopStrategy};
+use hostler_model::groups::{
+    Condition, GroupAction, GroupInput, Health, Phase, QUIET_MS, Seen, StopStrategy,
+};
 use hostler_model::spec::StopSpec;
-use hostler_model::{Group, ProcessName, Timestamp};
+use hostler_model::{Group, ProcessName, RunNo, Timestamp};
 use hostler_store::{Store, StoreError};
 use hostler_supervisor::Snapshot;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Shown;
 use crate::daemon::changes::Topic;
 use crate::daemon::degraded::Degraded;
+use crate::daemon::listening::watch_ports;
 use crate::daemon::registry::{Entry, Registry};
 
 /// What is asked of a group.
 #[derive(Debug)]
 pub(super) enum Command {
-    Start { done: oneshot::Sender<()> },
+    Start { ready: bool, done: oneshot::Sender<()> },
     Stop { strategy: Option<StopStrategy>, grace_ms: Option<u64>, done: oneshot::Sender<()> },
     Declare { group: Box<Group>, done: oneshot::Sender<()> },
 }
@@ -34,12 +38,16 @@ pub(super) struct Actor {
     pub(super) store: Store,
     pub(super) registry: Arc<Registry>,
     pub(super) degraded: Degraded,
+    /// Who started it last waits for all members to be ready.
+    pub(super) ready_wanted: bool,
 }
 
 /// A member that is watched.
 struct Watched {
     name: ProcessName,
     process: Option<(Arc<Entry>, watch::Receiver<Snapshot>)>,
+    /// Which of its runs is looked at for ports.
+    listening: Option<(RunNo, AbortOnDropHandle<()>)>,
 }
 
 enum Happened {
@@ -61,6 +69,7 @@ impl Actor {
         }
         self.feed(GroupInput::Resume, &mut members, &mut wake).await;
         loop {
+            self.listen(&mut members);
             let happened = tokio::select! {
                 command = self.inbox.recv() => Happened::Command(command),
                 at = changed(&mut members) => Happened::Changed(at),
@@ -85,13 +94,14 @@ impl Actor {
     }
 
     async fn obey(
-        &self,
+        &mut self,
         command: Command,
         members: &mut Vec<Watched>,
         wake: &mut Option<Timestamp>,
     ) -> oneshot::Sender<()> {
         match command {
-            Command::Start { done } => {
+            Command::Start { ready, done } => {
+                self.ready_wanted = ready;
                 self.feed(GroupInput::Start, members, wake).await;
                 done
             }
@@ -111,7 +121,8 @@ impl Actor {
         let shown = self.shown.borrow();
         let members = shown.group.members().iter().map(|member| {
             let entry = self.registry.find(self.project_id, member.process.as_str());
-            Watched { name: member.process.clone(), process: entry.map(|e| (e.clone(), e.handle.watch())) }
+            let process = entry.map(|e| (e.clone(), e.handle.watch()));
+            Watched { name: member.process.clone(), process, listening: None }
         });
         members.collect()
     }
@@ -128,6 +139,15 @@ impl Actor {
         let Some(member) = members.get_mut(at) else { return };
         let input = GroupInput::Seen(member.name.clone(), member.seen());
         self.feed(input, members, wake).await;
+    }
+
+    /// Looks for ports of the members that are waited for until they are ready.
+    fn listen(&self, members: &mut [Watched]) {
+        let shown = self.shown.borrow();
+        for member in members {
+            let awaited = self.ready_wanted || shown.group.waits_for(&member.name, Condition::Ready);
+            member.listen(awaited && shown.run.is_wanted());
+        }
     }
 
     /// Decides and acts, until there is nothing more to do.
@@ -182,6 +202,26 @@ impl Watched {
             generation: snapshot.lifecycle.generation.0,
             phase: Phase::of(&snapshot.lifecycle, snapshot.spec.schedule.is_some()),
             health: snapshot.health().map_or(Health::Unchecked, |health| health.status.into()),
+        }
+    }
+
+    /// Looks for ports of the run that goes on, when it has not said yet that it is ready, for as long as that counts.
+    fn listen(&mut self, awaited: bool) {
+        let silent = self.process.as_ref().filter(|_| awaited).and_then(|(entry, snapshots)| {
+            let snapshot = snapshots.borrow();
+            let run = snapshot.lifecycle.state.running()?;
+            let said = snapshot.lifecycle.state.ready(run).is_some() || snapshot.health().is_some();
+            (!said).then(|| (run, entry.clone()))
+        });
+        let Some((run, entry)) = silent else {
+            self.listening = None;
+            return;
+        };
+        if self.listening.as_ref().is_none_or(|(of, _)| *of != run) {
+            let look = async move {
+                let _ = tokio::time::timeout(Duration::from_millis(QUIET_MS), watch_ports(&entry, run)).await;
+            };
+            self.listening = Some((run, AbortOnDropHandle::new(tokio::spawn(look))));
         }
     }
 

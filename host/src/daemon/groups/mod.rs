@@ -51,9 +51,10 @@ impl GroupEntry {
         self.shown.clone()
     }
 
-    /// Wants it to run; answers once all has been asked for that can be asked for at once.
-    pub(crate) async fn start(&self) -> Result<(), Gone> {
-        self.ask(|done| Command::Start { done }).await
+    /// Wants it to run; answers once all has been asked for that can be asked for at once. With `ready` somebody waits
+    /// for each of its members to be so.
+    pub(crate) async fn start(&self, ready: bool) -> Result<(), Gone> {
+        self.ask(|done| Command::Start { ready, done }).await
     }
 
     /// Wants it to end.
@@ -143,7 +144,8 @@ impl Groups {
         let GroupRecord { id, project, group, run } = record;
         let (shown, watcher) = watch::channel(Shown { group, run });
         let (store, registry, degraded) = (self.store.clone(), self.registry.clone(), self.degraded.clone());
-        let actor = Actor { id, project_id: project.id, inbox, shown, store, registry, degraded };
+        let project_id = project.id;
+        let actor = Actor { id, project_id, inbox, shown, store, registry, degraded, ready_wanted: false };
         self.tasks.spawn(actor.run());
         let entry = Arc::new(GroupEntry { id, project, commands, shown: watcher });
         self.write().insert(id, entry.clone());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hostler_api::process::WaitFor;
 use hostler_model::Timestamp;
-use hostler_model::groups::{Condition, SETTLE_MS, Standing, summary};
+use hostler_model::groups::{Condition, QUIET_MS, SETTLE_MS, Standing, summary};
 use tokio::time::Instant;
 
 use super::Patience;
@@ -35,7 +35,7 @@ pub(super) fn reached(shown: &Shown, goal: Option<WaitFor>, now: Timestamp) -> R
             _ => standing.fulfils(condition, now),
         };
         if let (None, Standing::Up { since, .. }) = (fulfilled, standing) {
-            let settled = since.plus_ms(SETTLE_MS);
+            let settled = since.plus_ms(if goal.is_none() { SETTLE_MS } else { QUIET_MS });
             look_again = (settled > now).then_some(settled).into_iter().chain(look_again).min();
         }
         open |= fulfilled.is_none();

@@ -84,7 +84,7 @@ impl Service {
             self.set_owner(process.id, lifetime(process), client).await;
             self.leases.grant(process.id, lifetime(process));
         }
-        entry.start().await.map_err(gone)?;
+        entry.start(matches!(goal, Some(WaitFor::Ready | WaitFor::Healthy))).await.map_err(gone)?;
         let reached = |shown: &Shown, now| reached(shown, goal, now);
         let done = wait(entry, timeout, patience, reached).await;
         let mut result = self.members_result(entry, done == Some(true));

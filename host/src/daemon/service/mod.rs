@@ -24,7 +24,6 @@ mod logs_tail;
 mod operate;
 mod overview;
 mod ports;
-mod readiness;
 mod stack_files;
 mod stacks;
 mod stats;

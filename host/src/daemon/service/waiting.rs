@@ -12,8 +12,8 @@ use hostler_supervisor::Snapshot;
 use regex::Regex;
 use tokio::time::Instant;
 
-use super::readiness::{NOTHING_SAID_SO, watch_ports};
 use super::{Patience, gone, store_error};
+use crate::daemon::listening::watch_ports;
 use crate::daemon::registry::Entry;
 
 /// No call takes longer: some clients give up after 60 s.
@@ -22,6 +22,10 @@ pub(super) const DEFAULT: Duration = Duration::from_secs(30);
 /// How long a start without a wish waits to see whether the process survives it.
 /// An interpreter on a busy machine takes some 300 ms to fail at its first import.
 const SETTLE: Duration = Duration::from_millis(500);
+/// What can say that a process without health checks serves, for who waited in vain.
+const NOTHING_SAID_SO: &str = "nothing has said that it is ready: it has no health checks, its tree listens on \
+     no TCP port, and it has not sent READY=1 to NOTIFY_SOCKET. Declare a check (restart_process with `health`), or wait with \
+     `wait_for_log`, `wait_for: started` or `exited`";
 /// Bounds of one look at new lines.
 const LINES: usize = 1_000;
 const BYTES: usize = 1 << 20;

@@ -51,6 +51,8 @@ pub enum Phase {
     Up {
         /// Since when.
         since: Timestamp,
+        /// Whether something said that it is ready.
+        ready: bool,
     },
     /// Being ended.
     Ending {
@@ -108,7 +110,7 @@ impl From<&Lifecycle> for Phase {
         match &life.state {
             State::Stopped { .. } => Self::Down,
             State::Starting { .. } => Self::Starting,
-            State::Running { since, .. } => Self::Up { since: *since },
+            State::Running { since, ready, .. } => Self::Up { since: *since, ready: ready.is_some() },
             State::Stopping { then, .. } => Self::Ending { on_request: !matches!(then, Then::Unhealthy(_)) },
             State::Ending { then, .. } => Self::Ending { on_request: *then != Then::Policy },
             State::Backoff { why, .. } => Self::Backoff(told(why)),

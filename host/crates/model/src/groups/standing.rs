@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::run::{GroupRun, Health, Last, Phase, Step, Wanted};
-use super::{Condition, Group, Member, SETTLE_MS};
+use super::{Condition, Group, Member, QUIET_MS};
 use crate::ids::ProcessName;
 use crate::time::Timestamp;
 
@@ -37,6 +37,8 @@ pub enum Standing {
     Up {
         /// Since when.
         since: Timestamp,
+        /// Whether something said that it is ready.
+        ready: bool,
         /// What its checks say.
         health: Health,
     },
@@ -84,8 +86,8 @@ impl Standing {
             (Self::Up { .. }, Condition::Started) | (Self::Completed | Self::Scheduled(_), _) => Some(true),
             (Self::Up { .. }, Condition::Completed) => None,
             (Self::Up { health: Health::Healthy | Health::Degraded, .. }, _) => Some(true),
-            (Self::Up { health: Health::Unchecked, since }, Condition::Ready) => {
-                (now >= since.plus_ms(SETTLE_MS)).then_some(true)
+            (Self::Up { health: Health::Unchecked, since, ready }, Condition::Ready) => {
+                (*ready || now >= since.plus_ms(QUIET_MS)).then_some(true)
             }
             (Self::Up { health: Health::Unchecked, .. }, Condition::Healthy) => Some(false),
             (Self::Up { .. }, _) => None,
@@ -131,7 +133,7 @@ fn standing(
             member.process
         )),
         (Phase::Starting, _) => Standing::Starting,
-        (Phase::Up { since }, _) => Standing::Up { since: *since, health: seen.health },
+        (Phase::Up { since, ready }, _) => Standing::Up { since: *since, ready: *ready, health: seen.health },
         (Phase::Ending { .. }, _) => Standing::Stopping,
         (Phase::Backoff(why), _) => Standing::Backoff(why.clone()),
         (Phase::Scheduled(last), _) => Standing::Scheduled(last.clone()),
@@ -183,7 +185,10 @@ fn passes(on: &ProcessName, wish: Condition, standing: &Standing, step: Step, no
         Standing::Completed => Gate::Open,
         Standing::Scheduled(Last::Completed) if wish == Condition::Completed => Gate::Open,
         Standing::Scheduled(_) => waits("its schedule says when it runs"),
-        Standing::Up { since, health } => up(on, wish, *since, *health, now),
+        Standing::Up { since, ready, health } => {
+            let quiet_until = (!ready).then(|| since.plus_ms(QUIET_MS)).filter(|until| *until > now);
+            up(on, wish, quiet_until, *health)
+        }
         Standing::Stopped => shut("it is stopped; start_process starts it".to_owned()),
         Standing::Failed(why) => shut(why.clone()),
         Standing::Blocked { by, because } => Gate::Shut { by: by.clone(), because: because.clone() },
@@ -195,16 +200,17 @@ fn passes(on: &ProcessName, wish: Condition, standing: &Standing, step: Step, no
     }
 }
 
-fn up(on: &ProcessName, wish: Condition, since: Timestamp, health: Health, now: Timestamp) -> Gate {
+/// Whether one that runs is so far. `quiet_until`: it has not said that it is ready, and may until then.
+fn up(on: &ProcessName, wish: Condition, quiet_until: Option<Timestamp>, health: Health) -> Gate {
     let waits =
         |because: &str, opens_at| Gate::Waits { on: on.clone(), because: because.to_owned(), opens_at };
     match (wish, health) {
         (Condition::Started, _) => Gate::Open,
         (Condition::Completed, _) => waits("it has not completed yet", None),
         (_, Health::Healthy | Health::Degraded) => Gate::Open,
+        (Condition::Ready, Health::Unchecked) if quiet_until.is_none() => Gate::Open,
         (Condition::Ready, Health::Unchecked) => {
-            let ready_at = since.plus_ms(SETTLE_MS);
-            if now >= ready_at { Gate::Open } else { waits("it has just been started", Some(ready_at)) }
+            waits("it listens on no port yet and has not sent READY=1", quiet_until)
         }
         (Condition::Healthy, Health::Unchecked) => Gate::Shut {
             by: on.clone(),

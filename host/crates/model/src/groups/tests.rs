@@ -27,6 +27,11 @@ fn refused(members: Vec<Member>) -> String {
 const STARTED: Condition = Condition::Started;
 const ENDING: Phase = Phase::Ending { on_request: true };
 
+/// It runs, and has not said that it is ready.
+fn up(since: Timestamp) -> Phase {
+    Phase::Up { since, ready: false }
+}
+
 #[test]
 fn a_cycle_is_refused_with_its_path() {
     let message = refused(vec![
@@ -63,14 +68,29 @@ fn a_failed_dependency_is_named_by_all_that_wait_behind_it_and_its_recovery_star
     assert_eq!(standings, [Standing::Failed("exit code 1".into()), blocked.clone(), blocked]);
     assert_eq!((status, health), (GroupStatus::Failed, GroupHealth::Unhealthy));
 
-    world.set("db", Phase::Up { since: world.now }).unwrap();
+    world.set("db", up(world.now)).unwrap();
     assert_eq!(world.started, ["db"], "it has to be ready first");
     world.pass(SETTLE_MS).unwrap();
+    assert_eq!(world.started, ["db"], "it lives, and has not said that it is ready");
+    let since = world.now;
+    world.set("db", Phase::Up { since, ready: true }).unwrap();
     assert_eq!(world.started, ["db", "api"]);
     let since = world.now;
-    world.set("api", Phase::Up { since }).unwrap();
-    world.set("web", Phase::Up { since }).unwrap();
+    world.set("api", up(since)).unwrap();
+    world.set("web", up(since)).unwrap();
     assert_eq!(world.summary().1, GroupStatus::Running);
+}
+
+#[test]
+fn one_that_never_says_that_it_is_ready_is_waited_for_and_not_for_ever() {
+    let mut world = World::new(vec![member("db", &[]), member("api", &[("db", Condition::Ready)])]);
+    world.input(GroupInput::Start).unwrap();
+    world.set("db", up(world.now)).unwrap();
+    world.pass(QUIET_MS - 1).unwrap();
+    let because = "it listens on no port yet and has not sent READY=1".to_owned();
+    assert_eq!(world.summary().0[1], Standing::Waiting { on: name("db"), because });
+    world.pass(1).unwrap();
+    assert_eq!(world.started, ["db", "api"]);
 }
 
 #[test]
@@ -83,7 +103,7 @@ fn what_runs_is_not_started_and_a_job_is_done_once_in_a_run_of_the_group() {
     assert_eq!(world.started, ["job"]);
     world.set("job", Phase::Completed).unwrap();
     assert_eq!(world.started, ["job", "web"]);
-    world.set("web", Phase::Up { since: world.now }).unwrap();
+    world.set("web", up(world.now)).unwrap();
     world.input(GroupInput::Start).unwrap();
     assert_eq!(world.started, ["job", "web"], "a second start has nothing to do");
 }
@@ -96,7 +116,7 @@ fn a_stop_in_the_middle_of_a_start_ends_what_was_begun_and_begins_nothing_more()
         member("web", &[("api", Condition::Completed)]),
     ]);
     world.input(GroupInput::Start).unwrap();
-    world.set("db", Phase::Up { since: world.now }).unwrap();
+    world.set("db", up(world.now)).unwrap();
     assert_eq!(world.started, ["db", "api"]);
     world.input(GroupInput::Stop { strategy: None, grace_ms: None }).unwrap();
     assert_eq!(world.stopped, ["api"], "those that depend on others go first");
@@ -117,17 +137,17 @@ fn a_member_with_a_schedule_is_armed_in_its_turn_and_then_waits_for_its_time() {
     world.real.get_mut(&name("backup")).unwrap().schedule = Some(false);
     world.input(GroupInput::Start).unwrap();
     assert_eq!(world.started, ["db"]);
-    world.set("db", Phase::Up { since: world.now }).unwrap();
+    world.set("db", up(world.now)).unwrap();
     assert_eq!(world.started, ["db", "backup"]);
     let (standings, status, _) = world.summary();
     assert_eq!(standings[1], Standing::Scheduled(Last::None));
     assert!(matches!(standings[2], Standing::Waiting { .. }), "{standings:?}");
     assert_eq!(status, GroupStatus::Starting);
-    world.set("backup", Phase::Up { since: world.now }).unwrap();
+    world.set("backup", up(world.now)).unwrap();
     world.set("backup", Phase::Completed).unwrap();
     assert_eq!(world.started, ["db", "backup", "report"]);
     world.set("report", Phase::Completed).unwrap();
-    world.set("backup", Phase::Up { since: world.now }).unwrap();
+    world.set("backup", up(world.now)).unwrap();
     world.set("backup", Phase::Failed("exit code 1".into())).unwrap();
     let (_, status, health) = world.summary();
     assert_eq!((status, health), (GroupStatus::Degraded, GroupHealth::Unhealthy), "its last run failed");
@@ -144,9 +164,9 @@ fn what_is_needed_through_a_job_that_is_done_is_stopped_after_those_that_need_it
         member("api", &[("migrate", Condition::Completed)]),
     ]);
     world.input(GroupInput::Start).unwrap();
-    world.set("db", Phase::Up { since: world.now }).unwrap();
+    world.set("db", up(world.now)).unwrap();
     world.set("migrate", Phase::Completed).unwrap();
-    world.set("api", Phase::Up { since: world.now }).unwrap();
+    world.set("api", up(world.now)).unwrap();
     world.input(GroupInput::Stop { strategy: None, grace_ms: None }).unwrap();
     assert_eq!(world.stopped, ["api"]);
     world.set("api", Phase::Down).unwrap();
@@ -176,7 +196,7 @@ fn a_delay_runs_after_the_condition_holds() {
     let late = Member { delay_ms: 1_000, ..member("web", &[("db", STARTED)]) };
     let mut world = World::new(vec![member("db", &[]), late]);
     world.input(GroupInput::Start).unwrap();
-    world.set("db", Phase::Up { since: world.now }).unwrap();
+    world.set("db", up(world.now)).unwrap();
     world.pass(999).unwrap();
     assert_eq!(world.started, ["db"]);
     world.pass(1).unwrap();
@@ -329,8 +349,8 @@ impl World {
             (Phase::Completed, _) | (Phase::Scheduled(Last::Completed), Condition::Completed) => *begun,
             (Phase::Up { .. }, Condition::Started) => true,
             (Phase::Up { .. }, Condition::Healthy) => seen.health == Health::Healthy,
-            (Phase::Up { since }, Condition::Ready) => match seen.health {
-                Health::Unchecked => self.now >= since.plus_ms(SETTLE_MS),
+            (Phase::Up { since, ready }, Condition::Ready) => match seen.health {
+                Health::Unchecked => *ready || self.now >= since.plus_ms(QUIET_MS),
                 other => other == Health::Healthy,
             },
             _ => false,
@@ -372,7 +392,7 @@ impl World {
                 let is_waited_for = |m: &Member| m.depends_on.get(&process) == Some(&Condition::Completed);
                 let is_job = jobs && self.group.members().iter().any(is_waited_for);
                 let next = match self.real[&process].seen.phase {
-                    Phase::Starting | Phase::Backoff(_) => Some(Phase::Up { since: self.now }),
+                    Phase::Starting | Phase::Backoff(_) => Some(up(self.now)),
                     Phase::Ending { .. } => Some(Phase::Down),
                     Phase::Up { .. } if is_job => Some(Phase::Completed),
                     _ => None,
@@ -381,7 +401,7 @@ impl World {
                     self.set(process.as_str(), next)?;
                 }
             }
-            self.pass(1_000)?;
+            self.pass(QUIET_MS)?;
         }
         Ok(())
     }
@@ -448,16 +468,17 @@ impl World {
             Happening::Process(at, what) => {
                 let Some(process) = self.real.keys().nth(at).cloned() else { return Ok(()) };
                 let failed = || Phase::Failed("exit code 1".into());
-                let up = Phase::Up { since: self.now };
+                let running = up(self.now);
                 let next = match (&self.real[&process].seen.phase, what % 8) {
                     (Phase::Starting, 0) => failed(),
-                    (Phase::Starting, _) => up,
+                    (Phase::Starting, _) => running,
                     (Phase::Up { .. }, 0 | 1) => Phase::Completed,
                     (Phase::Up { .. }, 2) => failed(),
                     (Phase::Up { .. }, 3) => ENDING,
                     (Phase::Up { .. }, 4) => Phase::Backoff("exit code 2".into()),
+                    (Phase::Up { since, .. }, 5) => Phase::Up { since: *since, ready: true },
                     (Phase::Scheduled(_), 0..4) => Phase::Starting,
-                    (Phase::Backoff(_), 0..4) => up,
+                    (Phase::Backoff(_), 0..4) => running,
                     (Phase::Backoff(_), _) => failed(),
                     (Phase::Ending { .. }, _) => Phase::Down,
                     // By hand.

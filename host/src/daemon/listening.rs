@@ -1,6 +1,4 @@
-//! Whether a process serves: its health checks say so, or else a port on which its tree listens, or `READY=1`.
-//!
-//! Checks and `READY=1` are always heard. For ports somebody has to look, which is done only while somebody waits.
+//! Ports by which a process shows that it serves. Somebody has to look for them, which is done only while somebody waits.
 
 use std::time::Duration;
 
@@ -13,14 +11,9 @@ use crate::daemon::registry::Entry;
 /// How often ports are looked at: at first, and at most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
-/// What can say that a process without health checks serves, for who waited in vain.
-pub(super) const NOTHING_SAID_SO: &str = "nothing has said that it is ready: it has no health checks, its tree listens on \
-     no TCP port, and it has not sent READY=1 to NOTIFY_SOCKET. Declare a check (restart_process with `health`), or wait with \
-     `wait_for_log`, `wait_for: started` or `exited`";
-
 /// Looks for a port of the run's tree until there is one, and says so. Never ends otherwise: who waits knows when the
 /// run is over.
-pub(super) async fn watch_ports(entry: &Entry, run: RunNo) {
+pub(crate) async fn watch_ports(entry: &Entry, run: RunNo) {
     let mut pause = LOOK.0;
     loop {
         let snapshot = entry.handle.snapshot();
