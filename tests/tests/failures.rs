@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 
-use e2e::{Env, Era, in_both_eras};
+use e2e::{Env, Era, in_both_eras, wait_for};
 use serde_json::json;
 
 in_both_eras!(
@@ -66,6 +66,12 @@ fn a_dumped_core_is_told(era: Era) {
     let exit = mcp.await_status("api", "exited")["exit"].clone();
     assert_eq!(exit["signal"], "SIGABRT", "{exit}");
     assert_eq!(exit["core_dumped"] == true, dumps, "{exit}");
+    let group = wait_for("its end is an error", || {
+        mcp.done("get_errors", json!({"process": "api"}))["errors"].get(0).cloned()
+    });
+    assert!(group["category"] == "crash" && group["title"].as_str().unwrap().contains("SIGABRT"), "{group}");
+    let suggestion = group["suggestion"].as_str().unwrap_or_default();
+    assert_eq!(suggestion.contains("core file"), dumps, "{group}");
     mcp.call("start_process", json!({"name": "bare", "command": env.fault(), "args": ["signal", "9"]}));
     let exit = mcp.await_status("bare", "exited")["exit"].clone();
     assert!(exit["signal"] == "SIGKILL" && exit["core_dumped"].is_null(), "{exit}");

@@ -252,7 +252,7 @@ fn a_journal_that_nobody_reads_keeps_the_newest_and_says_what_went() {
 fn a_journal_that_cannot_be_read_waits_and_is_told() {
     let env = Env::new();
     let mut mcp = env.mcp(Era::Modern);
-    let pid = mcp.start("job", &env.fault(), &["count", "5", "400", "9"])["pid"].as_i64().unwrap();
+    let pid = mcp.start("job", &env.fault(), &["count", "5", "1000", "9"])["pid"].as_i64().unwrap();
     let dir = env.run_dir_of(env.shim_of("job").unwrap()).unwrap();
     drop(mcp);
     env.crash_daemon();
@@ -273,7 +273,7 @@ fn a_journal_that_cannot_be_read_waits_and_is_told() {
     std::fs::rename(&away, &segment).unwrap();
     wait_until("it is read", || told().is_empty());
     assert_eq!(mcp.view("job")["exit"]["code"], 9);
-    e2e::assert_numbered(&mcp.all_lines("job"), Some(400));
+    e2e::assert_numbered(&mcp.all_lines("job"), Some(1000));
     wait_until("its directory goes", || !dir.exists());
 }
 

@@ -99,7 +99,7 @@ impl Splitter {
         }
     }
 
-    /// Gives out what is held back, when no more will come.
+    /// Gives out what is held back, when no more of it will come.
     pub fn finish(&mut self, mut emit: impl FnMut(Line<'_>)) {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let carry = &mut self.carries[stream as usize];

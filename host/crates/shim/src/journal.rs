@@ -76,15 +76,19 @@ pub struct Gap {
     pub bytes: u64,
     /// How many line feeds were among them.
     pub lines: u64,
+    /// It is missing at this very place, perhaps in the middle of a line: not only what was dropped from the beginning
+    /// of the journal. A shim of the first version does not say so.
+    pub here: bool,
 }
 
 impl Gap {
     /// As a payload.
     #[must_use]
-    pub fn to_bytes(self) -> [u8; 16] {
-        let mut b = [0; 16];
+    pub fn to_bytes(self) -> [u8; 17] {
+        let mut b = [0; 17];
         b[..8].copy_from_slice(&self.bytes.to_le_bytes());
-        b[8..].copy_from_slice(&self.lines.to_le_bytes());
+        b[8..16].copy_from_slice(&self.lines.to_le_bytes());
+        b[16] = u8::from(self.here);
         b
     }
 
@@ -93,7 +97,7 @@ impl Gap {
     pub fn from_bytes(b: &[u8]) -> Self {
         let number =
             |at: usize| b.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
-        Self { bytes: number(0), lines: number(8) }
+        Self { bytes: number(0), lines: number(8), here: b.get(16) == Some(&1) }
     }
 
     /// Counts more that was lost.

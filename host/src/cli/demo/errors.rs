@@ -78,8 +78,10 @@ pub(super) fn play(tour: &mut Tour<'_>) -> Outcome {
     let latest = tour.until("all faults are found", "get_latest_errors", json!({"limit": 10}), all_found)?;
     for group in here.iter().filter_map(|service| service.group(&latest)) {
         check(
-            group["count"] == 1 && text(group, "/category") != "unknown",
-            "a group has count and category",
+            group["count"] == 1
+                && text(group, "/category") != "unknown"
+                && !text(group, "/suggestion").is_empty(),
+            "a group has count, category and suggestion",
         )?;
         shows_group(tour, group);
     }

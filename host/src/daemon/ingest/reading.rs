@@ -88,7 +88,7 @@ impl Taken {
         // Nobody is there any more who could complete what stands at the end.
         let lost = if closed { reader.unread()? } else { 0 };
         if lost > 0 {
-            add_gap(&mut self.rows, Timestamp(0), Gap { bytes: lost, lines: 0 });
+            add_gap(&mut self.rows, Timestamp(0), Gap { bytes: lost, lines: 0, here: true });
         }
         Ok(false)
     }
@@ -102,7 +102,14 @@ impl Taken {
                 self.splitter.push(stream, time, record.payload, |l| add(&mut self.rows, &l));
                 self.watched.iter_mut().for_each(|pieces| append(pieces, stream, record.payload));
             }
-            Kind::Gap => add_gap(&mut self.rows, time, Gap::from_bytes(record.payload)),
+            Kind::Gap => {
+                let gap = Gap::from_bytes(record.payload);
+                if gap.here {
+                    // What was begun before it does not go on behind it.
+                    self.splitter.finish(|l| add(&mut self.rows, &l));
+                }
+                add_gap(&mut self.rows, time, gap);
+            }
             Kind::Exit | Kind::Closed => {}
         }
     }
@@ -189,6 +196,23 @@ mod tests {
         let reading = read(dir.path(), beginning());
         assert!(reading.drained);
         assert_eq!(texts(&reading)[1..], [format!("[{lost} bytes of output in 0 lines were lost here]")]);
+    }
+
+    #[test]
+    fn a_line_does_not_go_on_behind_what_was_lost_in_its_middle() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(dir.path(), u64::MAX).unwrap();
+        for here in [true, false] {
+            let gap = Gap { bytes: 7, lines: 1, here }.to_bytes();
+            for (kind, payload) in
+                [(Kind::Output, b"n 5".as_slice()), (Kind::Gap, &gap), (Kind::Output, b"6 n\n")]
+            {
+                writer.append(kind, journal::Stream::Stdout, payload).unwrap();
+            }
+        }
+        let told = "[7 bytes of output in 1 lines were lost here]";
+        // What went from the beginning of the journal is only told in the middle of a line.
+        assert_eq!(texts(&read(dir.path(), beginning())), ["n 5", told, "6 n", told, "n 56 n"]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub struct Reader {
     buffer_at: u64,
     /// Where the record that was last found begins and ends in `buffer`.
     found: std::ops::Range<usize>,
-    gap_payload: [u8; 16],
+    gap_payload: [u8; 17],
 }
 
 enum Scan {
@@ -66,7 +66,7 @@ impl Reader {
             buffer: Vec::new(),
             buffer_at: 0,
             found: 0..0,
-            gap_payload: [0; 16],
+            gap_payload: [0; 17],
         })
     }
 
@@ -178,7 +178,7 @@ impl Reader {
 
     /// A damaged rest of a segment, as the gap that it is.
     fn damage(&mut self, bytes: u64) -> Record<'_> {
-        self.gap_payload = Gap { bytes, lines: 0 }.to_bytes();
+        self.gap_payload = Gap { bytes, lines: 0, here: true }.to_bytes();
         Record { kind: Kind::Gap, stream: Stream::Stdout, mono_ns: 0, wall_ns: 0, payload: &self.gap_payload }
     }
 

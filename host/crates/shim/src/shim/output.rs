@@ -258,6 +258,7 @@ impl Output {
             }
         };
         self.lost.add(&self.buffer[..length]);
+        self.lost.here = true;
         self.trouble = Trouble::losing(errno);
     }
 

@@ -217,9 +217,11 @@ fn who_is_paused_or_deaf_is_ended() {
             let paused = daemonize(0, "kill -STOP $$");
             let deaf = daemonize(1, "trap \"\" TERM INT HUP; while :; do sleep 1000; done");
             let (mut shim, _) = launch(groups, |spec| {
-                spec.argv[2] = format!("{paused}{deaf}trap '' TERM; while :; do sleep 1000; done").into();
+                spec.argv[2] =
+                    format!("{paused}{deaf}trap '' TERM; echo $$ > d2; while :; do sleep 1000; done").into();
             });
-            let daemons = noted(&shim, "d", 2);
+            // With the main process, which is deaf by then.
+            let daemons = noted(&shim, "d", 3);
             eventually("paused", || state(daemons[0]) == Some('T'));
             shim.stop(grace_ms, Scope::Tree);
             let record = shim.closed();

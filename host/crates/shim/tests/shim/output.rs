@@ -30,7 +30,7 @@ fn seq(n: u64) -> Gap {
 }
 
 fn plus(a: Gap, b: Gap) -> Gap {
-    Gap { bytes: a.bytes + b.bytes, lines: a.lines + b.lines }
+    Gap { bytes: a.bytes + b.bytes, lines: a.lines + b.lines, ..a }
 }
 
 #[test]
