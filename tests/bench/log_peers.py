@@ -1,11 +1,14 @@
 """What others do with the same output: supervisors that copy it into files, and the bare `writer | cat > file`."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +18,10 @@ from harness import HERE, Mismatch
 PEERS = HERE.parent / "peers"
 sys.path.append(str(PEERS))
 from supervisors import ALL  # noqa: E402, beside this directory
-from supervisors.base import Job  # noqa: E402
+from supervisors.base import Job, Trouble  # noqa: E402
 
 PATIENCE = 300.0  # seconds until all lines of a run must be there
+PATIENCE_WITH_OTHERS = 120.0  # the same for who is measured beside: several times what the slowest of them needs
 SUPERVISORS = ["supervisor", "pm2"]
 
 
@@ -48,7 +52,7 @@ def count(corpus):
 
 def seconds(pours, size_of):
     """From the first line of the first to the last byte of all in the logs."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE_WITH_OTHERS
     wanted = sum(pour.size for pour in pours)
     while size_of() < wanted:
         if time.monotonic() > deadline:
@@ -100,9 +104,24 @@ def supervised(name, peers, world, pours):
         shutil.rmtree(home, ignore_errors=True)
 
 
-def version(name, peers):
+def others(peers):
+    """By name, the version of each that can be measured here, and how; of the rest it says why they cannot."""
     tools = SimpleNamespace(peers=peers, hostler=None)
-    return None if ALL[name].missing(tools) else ALL[name].version(tools)
+    found = {}
+    for name in SUPERVISORS:
+        if why := ALL[name].missing(tools):
+            print(f"{name} is not measured: {why}")
+            continue
+        found[name] = ALL[name].version(tools), lambda *rest, name=name: supervised(name, *rest)
+    if version := s6_version(peers):
+        found["s6"] = version, s6
+    else:
+        print("s6 is not measured: install.sh has none where there is no apt")
+    if program := shutil.which("pitchfork"):
+        found["pitchfork"] = subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip(), pitchfork
+    else:
+        print("pitchfork is not measured: there is none on the PATH (cargo install pitchfork-cli takes some minutes)")
+    return found
 
 
 S6_LOG_RUN = "#!/bin/sh\nexec s6-log n100000 s16777215 {directory}\n"
@@ -133,6 +152,42 @@ def s6(peers, world, pours):
         scan.send_signal(signal.SIGTERM)
         scan.wait(20)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def pitchfork(peers, world, pours):
+    """Its supervisor with a daemon for each writer; it keeps each line as a row of SQLite, which are counted."""
+    home = Path(tempfile.mkdtemp(prefix="pf-"))  # a socket has a short path
+    project = home / "project"
+    project.mkdir()
+    commands = [f"[daemons.pour-{at}]\nrun = {json.dumps(' '.join(pour.command))}\n" for at, pour in enumerate(pours)]
+    (project / "pitchfork.toml").write_text("\n".join(commands))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PITCHFORK_")}
+    env = kept | {"HOME": str(home), "PITCHFORK_STATE_DIR": str(home / "state"), "PITCHFORK_LOGS_DIR": str(home / "logs")}
+    quiet = {"env": env, "cwd": project, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    wanted, starting = sum(pour.lines for pour in pours), None
+    try:
+        subprocess.run(["pitchfork", "supervisor", "start"], check=True, timeout=30, **quiet)
+        # It waits until all are ready, which is longer than they write.
+        starting = subprocess.Popen(["pitchfork", "start", "--all"], **quiet)
+        return seconds(pours, lambda: 0 if rows(home / "logs/logs.db") < wanted else sum(pour.size for pour in pours))
+    except (OSError, subprocess.SubprocessError) as why:
+        raise Trouble(f"pitchfork: {why}") from None
+    finally:
+        with contextlib.suppress(Exception):
+            subprocess.run(["pitchfork", "supervisor", "stop"], timeout=30, **quiet)
+        if starting:
+            starting.kill()
+            starting.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def rows(database):
+    """How many lines pitchfork has; only those of its daemons are there, and none is removed."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)) as connection:
+            return connection.execute("SELECT coalesce(max(id), 0) FROM log_entries").fetchone()[0]
+    except sqlite3.Error:
+        return 0  # there is none yet
 
 
 def script(path, text):
