@@ -45,7 +45,7 @@ class Pour:
 
 
 def count(corpus):
-    """The lines of a corpus. Those that are poured are whole rounds, so that the bytes are known."""
+    """The lines of a corpus. What is poured is whole rounds of it, or lines of the same length, so that its bytes are known."""
     with open(corpus, "rb") as file:
         return sum(1 for _ in file)
 
@@ -94,7 +94,8 @@ def supervised(name, peers, world, pours):
         supervisor.declare(jobs)
         if name == "supervisor":
             supervisor.revive()
-            supervisor.control("start", "all")
+            # It calls an abnormal termination what ended before it looked; that all was written is seen in the logs.
+            supervisor.control("start", "all", check=False)
         else:
             supervisor.start(jobs)
         return seconds(pours, lambda: sum(sizes(supervisor.log_files(job.name)) for job in jobs))
@@ -133,24 +134,38 @@ def s6_version(peers):
 
 
 def s6(peers, world, pours):
-    """s6-svscan with a service and its s6-log for each writer."""
+    """An s6-supervise for each writer and one for its s6-log, with a pipe between them: what s6-svscan does, which in Debian's
+    package finds its programs nowhere but in /usr/bin."""
     root = peers / "s6"
     libraries = ":".join(str(path) for path in sorted({file.parent for file in root.rglob("lib*.so*")}))
     env = os.environ | {"PATH": f"{root}/usr/bin:{root}/bin:{os.environ['PATH']}", "LD_LIBRARY_PATH": libraries}
     home = world.dir / "home-s6"
     logs = [home / f"logs-{at}" for at in range(len(pours))]
+    supervising = []
     for at, (pour, log) in enumerate(zip(pours, logs)):
         service = home / "scan" / f"pour-{at}"
         (service / "log").mkdir(parents=True)
         script(service / "run", "#!/bin/sh\nexec " + " ".join(pour.command) + "\n")
         script(service / "finish", "#!/bin/sh\nexit 125\n")  # it is not to be started again
         script(service / "log/run", S6_LOG_RUN.format(directory=log))
-    scan = subprocess.Popen(["s6-svscan", str(home / "scan")], env=env, cwd=home, stderr=subprocess.DEVNULL)
     try:
+        for at in range(len(pours)):
+            service = home / "scan" / f"pour-{at}"
+            reads, writes = os.pipe()
+            for directory, end in ((service / "log", {"stdin": reads}), (service, {"stdout": writes})):
+                supervising.append(subprocess.Popen(["s6-supervise", str(directory)], env=env, cwd=home, **end))
+            os.close(reads)
+            os.close(writes)
         return seconds(pours, lambda: sum(sizes(list(log.glob("[@c]*"))) for log in logs if log.exists()))
     finally:
-        scan.send_signal(signal.SIGTERM)
-        scan.wait(20)
+        for process in supervising:
+            process.send_signal(signal.SIGTERM)
+        for process in supervising:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         shutil.rmtree(home, ignore_errors=True)
 
 
