@@ -1,11 +1,14 @@
 """What others do with the same output: supervisors that copy it into files, and the bare `writer | cat > file`."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +18,10 @@ from harness import HERE, Mismatch
 PEERS = HERE.parent / "peers"
 sys.path.append(str(PEERS))
 from supervisors import ALL  # noqa: E402, beside this directory
-from supervisors.base import Job  # noqa: E402
+from supervisors.base import Job, Trouble  # noqa: E402
 
 PATIENCE = 300.0  # seconds until all lines of a run must be there
+PATIENCE_WITH_OTHERS = 120.0  # the same for who is measured beside: several times what the slowest of them needs
 SUPERVISORS = ["supervisor", "pm2"]
 
 
@@ -41,14 +45,14 @@ class Pour:
 
 
 def count(corpus):
-    """The lines of a corpus. Those that are poured are whole rounds, so that the bytes are known."""
+    """The lines of a corpus. What is poured is whole rounds of it, or lines of the same length, so that its bytes are known."""
     with open(corpus, "rb") as file:
         return sum(1 for _ in file)
 
 
 def seconds(pours, size_of):
     """From the first line of the first to the last byte of all in the logs."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE_WITH_OTHERS
     wanted = sum(pour.size for pour in pours)
     while size_of() < wanted:
         if time.monotonic() > deadline:
@@ -90,7 +94,8 @@ def supervised(name, peers, world, pours):
         supervisor.declare(jobs)
         if name == "supervisor":
             supervisor.revive()
-            supervisor.control("start", "all")
+            # It calls an abnormal termination what ended before it looked; that all was written is seen in the logs.
+            supervisor.control("start", "all", check=False)
         else:
             supervisor.start(jobs)
         return seconds(pours, lambda: sum(sizes(supervisor.log_files(job.name)) for job in jobs))
@@ -100,9 +105,24 @@ def supervised(name, peers, world, pours):
         shutil.rmtree(home, ignore_errors=True)
 
 
-def version(name, peers):
+def others(peers):
+    """By name, the version of each that can be measured here, and how; of the rest it says why they cannot."""
     tools = SimpleNamespace(peers=peers, hostler=None)
-    return None if ALL[name].missing(tools) else ALL[name].version(tools)
+    found = {}
+    for name in SUPERVISORS:
+        if why := ALL[name].missing(tools):
+            print(f"{name} is not measured: {why}")
+            continue
+        found[name] = ALL[name].version(tools), lambda *rest, name=name: supervised(name, *rest)
+    if version := s6_version(peers):
+        found["s6"] = version, s6
+    else:
+        print("s6 is not measured: install.sh has none where there is no apt")
+    if program := shutil.which("pitchfork"):
+        found["pitchfork"] = subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip(), pitchfork
+    else:
+        print("pitchfork is not measured: there is none on the PATH (cargo install pitchfork-cli takes some minutes)")
+    return found
 
 
 S6_LOG_RUN = "#!/bin/sh\nexec s6-log n100000 s16777215 {directory}\n"
@@ -114,25 +134,75 @@ def s6_version(peers):
 
 
 def s6(peers, world, pours):
-    """s6-svscan with a service and its s6-log for each writer."""
+    """An s6-supervise for each writer and one for its s6-log, with a pipe between them: what s6-svscan does, which in Debian's
+    package finds its programs nowhere but in /usr/bin."""
     root = peers / "s6"
     libraries = ":".join(str(path) for path in sorted({file.parent for file in root.rglob("lib*.so*")}))
     env = os.environ | {"PATH": f"{root}/usr/bin:{root}/bin:{os.environ['PATH']}", "LD_LIBRARY_PATH": libraries}
     home = world.dir / "home-s6"
     logs = [home / f"logs-{at}" for at in range(len(pours))]
+    supervising = []
     for at, (pour, log) in enumerate(zip(pours, logs)):
         service = home / "scan" / f"pour-{at}"
         (service / "log").mkdir(parents=True)
         script(service / "run", "#!/bin/sh\nexec " + " ".join(pour.command) + "\n")
         script(service / "finish", "#!/bin/sh\nexit 125\n")  # it is not to be started again
         script(service / "log/run", S6_LOG_RUN.format(directory=log))
-    scan = subprocess.Popen(["s6-svscan", str(home / "scan")], env=env, cwd=home, stderr=subprocess.DEVNULL)
     try:
+        for at in range(len(pours)):
+            service = home / "scan" / f"pour-{at}"
+            reads, writes = os.pipe()
+            for directory, end in ((service / "log", {"stdin": reads}), (service, {"stdout": writes})):
+                supervising.append(subprocess.Popen(["s6-supervise", str(directory)], env=env, cwd=home, **end))
+            os.close(reads)
+            os.close(writes)
         return seconds(pours, lambda: sum(sizes(list(log.glob("[@c]*"))) for log in logs if log.exists()))
     finally:
-        scan.send_signal(signal.SIGTERM)
-        scan.wait(20)
+        for process in supervising:
+            process.send_signal(signal.SIGTERM)
+        for process in supervising:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def pitchfork(peers, world, pours):
+    """Its supervisor with a daemon for each writer; it keeps each line as a row of SQLite, which are counted."""
+    home = Path(tempfile.mkdtemp(prefix="pf-"))  # a socket has a short path
+    project = home / "project"
+    project.mkdir()
+    commands = [f"[daemons.pour-{at}]\nrun = {json.dumps(' '.join(pour.command))}\n" for at, pour in enumerate(pours)]
+    (project / "pitchfork.toml").write_text("\n".join(commands))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PITCHFORK_")}
+    env = kept | {"HOME": str(home), "PITCHFORK_STATE_DIR": str(home / "state"), "PITCHFORK_LOGS_DIR": str(home / "logs")}
+    quiet = {"env": env, "cwd": project, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    wanted, starting = sum(pour.lines for pour in pours), None
+    try:
+        subprocess.run(["pitchfork", "supervisor", "start"], check=True, timeout=30, **quiet)
+        # It waits until all are ready, which is longer than they write.
+        starting = subprocess.Popen(["pitchfork", "start", "--all"], **quiet)
+        return seconds(pours, lambda: 0 if rows(home / "logs/logs.db") < wanted else sum(pour.size for pour in pours))
+    except (OSError, subprocess.SubprocessError) as why:
+        raise Trouble(f"pitchfork: {why}") from None
+    finally:
+        with contextlib.suppress(Exception):
+            subprocess.run(["pitchfork", "supervisor", "stop"], timeout=30, **quiet)
+        if starting:
+            starting.kill()
+            starting.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def rows(database):
+    """How many lines pitchfork has; only those of its daemons are there, and none is removed."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)) as connection:
+            return connection.execute("SELECT coalesce(max(id), 0) FROM log_entries").fetchone()[0]
+    except sqlite3.Error:
+        return 0  # there is none yet
 
 
 def script(path, text):

@@ -25,6 +25,12 @@ from log_peers import PATIENCE, Pour  # noqa: E402
 
 ROUND = 100_000  # lines of a corpus, many times what is packed together; what is poured is a multiple of it
 LAST = "ERROR the last line of this pour"
+FLOOR = "writer | cat > file, the floor"
+FOUND = "hostler, until all are durable and found"
+PARSED = "hostler, until parsed: level, multi-line, errors"
+CORPUS = 20_000  # lines, each of a hundred bytes, that are poured over and over
+HUGE = 1 << 30  # bytes of a line
+PIECE = 256 << 10  # of it in one row
 
 
 class Memory:
@@ -100,42 +106,85 @@ class Engine:
 # ---- rates ----
 
 
+def at_least(report, what, measured, unit, target=None, note=""):
+    """Of what there cannot be too much: the target is the least."""
+    ok = None if target is None else measured >= target
+    verdict = {None: "", True: "ok", False: "BELOW"}[ok]
+    wanted = "" if target is None else f">= {target:g} {unit}"
+    print(f"  {what:<58} {wanted:>12}  {measured:>9.3f} {unit:<5} {verdict:<5} {note}", flush=True)
+    report.rows.append({"what": what, "target": target, "measured": round(measured, 4), "unit": unit, "ok": ok, "note": note})
+
+
 def rate(report, what, lines, taken, target=None, note=""):
-    """Millions of lines a second; more is better, so that the target is the least."""
+    """Millions of lines a second; answers them."""
     millions = lines / taken / 1e6
-    verdict = "" if target is None else ("ok" if millions >= target else "BELOW")
-    wanted = "" if target is None else f">= {target:g} M/s"
-    print(f"  {what:<58} {wanted:>12}  {millions:>9.3f} M/s   {verdict:<5} {note}", flush=True)
-    ok = None if target is None else millions >= target
-    report.rows.append({"what": what, "target": target, "measured": round(millions, 4), "unit": "M/s", "ok": ok, "note": note})
+    at_least(report, what, millions, "M/s", target, note)
+    return millions
 
 
 def rates(report, world, args, title, processes, lines):
-    """The same output for everybody: hostler, the bare pipe, and the others."""
+    """The same output for everybody: hostler, the bare pipe, and the others. By writer, what each of them managed."""
+    measured = {}
     for how in ("write", "block"):
         writer = "a write for each line" if how == "write" else "writes of 64 KiB"
         report.section(f"{title}, {writer}")
-        total = processes * lines
+        total, of = processes * lines, measured.setdefault(how, {})
 
         def pours(last=None, how=how):
             return [Pour(world, args.corpus, lines, how, at, last) for at in range(processes)]
 
-        rate(report, "writer | cat > file, the floor", total, log_peers.floor(world, pours()))
+        of[FLOOR] = rate(report, FLOOR, total, log_peers.floor(world, pours()))
         with world.daemon(f"{how}-{processes}") as daemon:
             engine, memory = Engine(world), Memory(daemon)
             try:
                 found, parsed = engine.pour(pours(LAST))
             finally:
                 most = memory.stop()
-            rate(report, "hostler, until all are durable and found", total, found, 2.0, f"{total / found / 1e6:.2f}")
-            rate(report, "hostler, until parsed: level, multi-line, errors", total, parsed, 1.0)
+            of[FOUND] = rate(report, FOUND, total, found, 2.0)
+            of[PARSED] = rate(report, PARSED, total, parsed, 1.0)
             report.row("memory of the daemon, most", most, "MiB", 150)
             engine.client.close()
-        for name in log_peers.SUPERVISORS:
-            if version := log_peers.version(name, args.peers):
-                rate(report, version, total, log_peers.supervised(name, args.peers, world, pours()))
-        if version := log_peers.s6_version(args.peers):
-            rate(report, version, total, log_peers.s6(args.peers, world, pours()))
+        for name, (version, measure) in args.others.items():
+            try:
+                of[name] = rate(report, version, total, measure(args.peers, world, pours()))
+            except (Mismatch, log_peers.Trouble) as why:
+                # Theirs is not ours to mend: what one of them does not do is told, and the others go on.
+                print(f"  {version:<58} {'':>12}  not measured: {why}", flush=True)
+    return measured
+
+
+def beside_one(report, fifty, one):
+    """What fifty writers cost: lines a second beside those of one, each with itself."""
+    for how, writer in (("write", "a write for each line"), ("block", "writes of 64 KiB")):
+        report.section(f"50 processes beside one process, lines a second, {writer}")
+        for name, millions in fifty[how].items():
+            if before := one[how].get(name):
+                target = 1.0 if name == FOUND else None
+                at_least(report, name, millions / before, "times", target, f"{millions:.2f} and {before:.2f} M/s")
+
+
+# ---- what wants to be too much ----
+
+
+def one_line(report, world, size):
+    """A line of a gibibyte: how fast, and what memory it takes."""
+    report.section(f"One line of {size:,} bytes")
+    pieces = -(-size // PIECE)
+    with world.daemon("huge") as daemon:
+        engine, memory = Engine(world), Memory(daemon)
+        try:
+            begin = time.monotonic()
+            engine.client.call(
+                "start_process", name="huge", command=world.child[0], args=["-", str(size)], wait_for="started"
+            )
+            done = engine.newest("huge", lambda line: line["message"] == "after")
+        finally:
+            most = memory.stop()
+        if engine.lines("huge") != pieces + 1:
+            raise Mismatch(f"{engine.lines('huge')} of {pieces + 1} pieces of the line are there")
+        at_least(report, "until all of it is durable", size / (done - begin) / 1e9, "GB/s")
+        report.row("memory of the daemon, most", most, "MiB", 150)
+        engine.client.close()
 
 
 # ---- latency ----
@@ -281,17 +330,19 @@ def arguments():
     parser.add_argument("--peers", type=Path, default=HERE.parents[1] / "target/peers", help="where install.sh put them")
     parser.add_argument("--lines", type=int, default=10_000_000, help="of the large store (default ten millions)")
     parser.add_argument("--pour", type=int, default=2_000_000, help="of one process at full speed (default two millions)")
-    parser.add_argument("--only", choices=["one", "fifty", "latency", "large"], action="append", help="parts of it")
+    parser.add_argument("--only", choices=["one", "fifty", "line", "latency", "large"], action="append", help="parts of it")
+    parser.add_argument("--each", type=int, default=20_000, help="of each of fifty processes (default 20,000)")
+    parser.add_argument("--line", type=int, default=HUGE, help="bytes of the longest line (default a gibibyte)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything to a file")
     args = parser.parse_args()
-    if args.pour % ROUND or args.lines % (4 * ROUND):
-        parser.error(f"--pour is a multiple of {ROUND}, --lines of {4 * ROUND}")
+    if args.lines % (4 * ROUND):
+        parser.error(f"--lines is a multiple of {4 * ROUND}")
     args.peers = args.peers.absolute()
     return args
 
 
 def main():
-    args = arguments()
+    args, begun = arguments(), time.monotonic()
     report, world = Report(), World(args.hostler)
     try:
         if not world.compile("pour"):
@@ -299,18 +350,24 @@ def main():
         world.child = [str(world.dir / "pour")]
         print(f"{os.cpu_count()} CPUs, {filesystem(str(world.dir))} at {world.dir.parent}, load {load()}")
         args.corpus = world.dir / "hundred"
-        corpus.write(args.corpus, corpus.hundred, 20_000)
-        parts = args.only or ["one", "fifty", "latency", "large"]
+        corpus.write(args.corpus, corpus.hundred, CORPUS)
+        parts = args.only or ["one", "fifty", "line", "latency", "large"]
+        args.others = log_peers.others(args.peers) if {"one", "fifty"} & set(parts) else {}
+        one = fifty = None
         if "one" in parts:
-            rates(report, world, args, f"One process, {args.pour:,} lines of 100 bytes", 1, args.pour)
+            one = rates(report, world, args, f"One process, {args.pour:,} lines of 100 bytes", 1, args.pour)
         if "fifty" in parts:
-            rates(report, world, args, "50 processes, 20,000 lines each", 50, 20_000)
+            fifty = rates(report, world, args, f"50 processes, {args.each:,} lines each", 50, args.each)
+        if one and fifty:
+            beside_one(report, fifty, one)
+        if "line" in parts:
+            one_line(report, world, args.line)
         if "latency" in parts:
             latency(report, world, 1000, 3000)
         if "large" in parts:
             large(report, world, args)
-            chance_only(report, world, 1_000_000)
-        print(f"load at the end {load()}")
+            chance_only(report, world, min(args.lines // 10, 1_000_000))
+        print(f"load at the end {load()}, {(time.monotonic() - begun) / 60:.1f} minutes")
         if args.json:
             args.json.write_text(json.dumps(report.rows, indent=1) + "\n")
     finally:

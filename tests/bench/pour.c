@@ -4,6 +4,7 @@
 //                                                STAMP gets the monotonic times of its begin and end, nanoseconds;
 //                                                LAST is one more line, the last.
 //   pour - LINES PAUSE_US                        after each pause a line that is the time at which it is written
+//   pour - BYTES                                 one line of so many bytes, and "after" as a line behind it
 //
 // A line has its line feed in the corpus. Nothing is allocated while it writes.
 #include <errno.h>
@@ -56,7 +57,15 @@ static int one_by_one(long lines, long pause_us) {
     return 0;
 }
 
+static int one_line(long bytes) {
+    memset(block, 'x', BLOCK);
+    for (; bytes > 0; bytes -= BLOCK) put(block, bytes < BLOCK ? (size_t)bytes : BLOCK);
+    put("\nafter\n", 7);
+    return 0;
+}
+
 int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "-") == 0) return one_line(atol(argv[2]));
     if (argc == 4 && strcmp(argv[1], "-") == 0) return one_by_one(atol(argv[2]), atol(argv[3]));
     if (argc < 5) return 2;
     long lines = atol(argv[2]);

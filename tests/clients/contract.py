@@ -28,7 +28,7 @@ for text, kind in (("cannot parse order 17", ValueError), ("no such customer", L
         traceback.print_exc()
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 for n in range(5):
-    print(json.dumps({"level": "info", "msg": "request %d served" % n, "user": "ann"}))
+    print(json.dumps({"level": "info", "msg": "request %d served" % n, "user": "ann", "time": "2026-01-02T03:04:05Z"}))
 print("ready")
 while True:
     server.accept()[0].close()
@@ -172,7 +172,7 @@ class Contract:
     async def logs(self):
         server = {"process": "server", "since": "10m", "until": "0s", "run": 1}
         deadline = time.monotonic() + CALL_SECONDS
-        while len((await self.call("get_logs", **server, min_level="info", format="records"))["lines"]) < 5:
+        while len((await self.call("get_logs", **server, min_level="info", format="records", raw=True))["lines"]) < 5:
             if time.monotonic() > deadline:
                 raise Unexpected("the parser finds levels")
             await asyncio.sleep(0.2)
@@ -184,10 +184,10 @@ class Contract:
         await self.call("kill_process", process="server", signal="HUP")
         await self.call(
             "tail_logs", process="server", cursor=tail["cursor"], follow=True, wait_ms=20_000, until_pattern="hung up")
-        await self.call("tail_logs", group="all", lines=3)
+        await self.call("tail_logs", group="all", lines=3, format="records", raw=True)
         found = await self.call(
             "search_logs", query="request", mode="text", case_sensitive=False, **server, stream="both", min_level="info", limit=1,
-            context=1, field_filters={"user": "ann"}, summarize=False)
+            context=1, field_filters={"user": "ann"}, summarize=False, raw=True)
         await self.call(
             "search_logs", query="request", **server, stream="both", min_level="info", limit=1, cursor=found["next_cursor"])
         await self.call(

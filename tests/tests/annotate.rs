@@ -109,3 +109,30 @@ fn killed_daemons_parse_each_line_once() {
         assert_eq!(line["fields"]["n"], (at + 1).to_string(), "{line}");
     }
 }
+
+/// What a line says of itself goes beside what was written, never in its place.
+#[test]
+fn a_line_keeps_its_own_time_and_what_was_written() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let json =
+        "{\"time\":\"2020-01-02T03:04:05.678Z\",\"level\":\"info\",\"msg\":\"listening\",\"port\":8080}";
+    start(&env, &mut mcp, "web", &format!("{json}\n\u{1b}[33mWARN\u{1b}[0m slow\nplain\n"), json!([]));
+    leveled(&mut mcp, "web", "info", 2);
+    let lines = records(&mut mcp, "web", json!({"raw": true}));
+    let of = |index: usize| (lines[index]["message"].as_str().unwrap(), lines[index]["raw"].as_str());
+    assert_eq!(of(0), ("listening", Some(json)));
+    assert_eq!(of(1), ("slow", Some("\u{1b}[33mWARN\u{1b}[0m slow")));
+    assert_eq!(of(2), ("plain", None));
+    assert_eq!(lines[0]["event_time"], "2020-01-02T03:04:05.678Z");
+    assert!(lines[0]["time"].as_str().unwrap() > "2026", "when it was received: {}", lines[0]);
+    assert_eq!(lines[1]["event_time"], Value::Null);
+    // Only for who asks, in each of the tools.
+    assert_eq!(records(&mut mcp, "web", json!({}))[0]["raw"], Value::Null);
+    let tail = json!({"process": "web", "format": "records", "raw": true});
+    assert_eq!(mcp.done("tail_logs", tail)["lines"][0]["raw"], json);
+    let found = mcp.done("search_logs", json!({"query": "8080", "raw": true}));
+    assert_eq!((&found["matches"][0]["raw"], &found["total"]), (&json!(json), &json!(1)));
+    let found = mcp.done("search_logs", json!({"query": "8080"}));
+    assert_eq!(found["matches"][0]["raw"], Value::Null);
+}

@@ -1,6 +1,9 @@
 //! Finding, summing up and removing what was written.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use std::fs::File;
+use std::io::Read;
+
 use e2e::{Env, Era, Mcp, in_both_eras, wait_until};
 use serde_json::{Value, json};
 
@@ -86,9 +89,18 @@ fn what_is_cleared_is_counted_and_gone(era: Era) {
     assert_eq!(mcp.all_lines("a").len(), 3000);
     let old = mcp.done("clear_logs", json!({"process": "a", "before": "1h"}));
     assert_eq!(old["removed_lines"], 0);
-    // The background may pack the lines between the two calls, so only the lines are the same.
+    // The background packs the lines between two calls, until there is nothing more to pack: then their bytes are known.
+    let packed = || {
+        let database = rusqlite::Connection::open(env.home().join("hostler.db")).unwrap();
+        let open = "SELECT count(*) FROM log_chunks WHERE sealed = 0";
+        let unread = "SELECT count(*) FROM runs WHERE annotated_seq < next_seq";
+        [open, unread].iter().all(|sql| database.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap() == 0)
+    };
+    wait_until("all is parsed and sealed", packed);
+    let would = mcp.done("clear_logs", json!({"process": "a", "dry_run": true}));
     let done = mcp.done("clear_logs", json!({"process": "a"}));
     assert_eq!(done["removed_lines"], 3000);
+    assert_eq!(done["freed_bytes"], would["freed_bytes"], "what a dry run says is what is freed");
     assert!(done["freed_bytes"].as_u64().unwrap() > 0, "{done}");
     assert_eq!(mcp.all_lines("a"), Vec::<Value>::new());
     assert_eq!(mcp.all_lines("b").len(), 50);
@@ -116,7 +128,7 @@ fn wrong_questions_are_answered_with_what_is_wrong(era: Era) {
 #[test]
 fn the_command_line_searches_exports_and_clears() {
     let env = Env::new();
-    drop(written(&env, Era::Modern));
+    let mut mcp = written(&env, Era::Modern);
     let found = env.cli(&["search", "out 1499", "a"]).ok();
     assert_eq!(found.stdout.lines().count(), 1, "{}", found.stdout);
     let summary = env.cli(&["logs", "a", "--summary"]).ok();
@@ -129,13 +141,40 @@ fn the_command_line_searches_exports_and_clears() {
     }
     let plain = std::fs::read_to_string(plain).unwrap();
     let lines: Vec<Value> = plain.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(lines.len() == 3000 && (1..).zip(&lines).all(|(seq, line)| line["seq"] == seq));
-    let head = |name: &str| std::fs::read(env.in_project(name)).unwrap()[..4].to_vec();
-    assert_eq!(head("packed.gz")[..2], [0x1f, 0x8b]);
-    assert_eq!(head("packed.zst"), [0x28, 0xb5, 0x2f, 0xfd]);
+    assert_eq!(lines, mcp.all_lines("a"));
+    let packed = |name: &str| File::open(env.in_project(name)).unwrap();
+    let mut unpacked = String::new();
+    flate2::read::GzDecoder::new(packed("packed.gz")).read_to_string(&mut unpacked).unwrap();
+    assert!(unpacked == plain, "gzip holds something else");
+    let unpacked = zstd::decode_all(packed("packed.zst")).unwrap();
+    assert!(unpacked == plain.as_bytes(), "zstd holds something else");
     let cleared = env.cli(&["clear", "a", "--dry-run"]).ok();
     assert!(cleared.stdout.starts_with("3000 lines would be removed"), "{}", cleared.stdout);
     assert_eq!(env.cli(&["clear"]).code, Some(2));
+}
+
+/// What is exported is what was written, whatever it was and whatever parsers made of it.
+#[test]
+fn an_export_has_the_bytes_that_were_written() {
+    let env = Env::new();
+    let mut mcp = env.mcp(Era::Modern);
+    let request = json!({"name": "job", "command": env.fault(), "args": ["garbage"], "wait_for": "exited"});
+    mcp.done("start_process", request);
+    let path = env.in_project("job.ndjson.zst");
+    let _ = env.cli(&["logs", "job", "--export", &path]).ok();
+    let text = String::from_utf8(zstd::decode_all(File::open(path).unwrap()).unwrap()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |at: usize| {
+        let field = |name: &str| lines[at][name].as_str().map(str::to_owned);
+        (field("message").unwrap(), field("raw"), field("raw_base64"))
+    };
+    let is = |message: &str, raw: Option<&str>, base64: Option<&str>| {
+        (message.to_owned(), raw.map(str::to_owned), base64.map(str::to_owned))
+    };
+    assert_eq!(of(0), is("bad \u{fffd}\u{fffd} utf-8", None, Some("YmFkIP/+IHV0Zi04")));
+    assert_eq!(of(1), is("nul \u{2400} nul", Some("nul \0 nul"), None));
+    assert_eq!(of(2), is("whole \u{e4}\u{20ac}\u{1f600}", None, None));
+    assert_eq!(of(3), is("red", Some("\u{1b}[31mred\u{1b}[0m"), None));
 }
 
 /// The store is kept within its bounds while a process writes, by the configuration as it is at that moment.

@@ -156,6 +156,23 @@ fn an_answer_has_its_limits(era: Era) {
     );
     let names: Vec<String> = (0..60).map(|n| format!("worker-{n:02}")).collect();
     mcp.start_all(&names, &env.fault(), &["run"]);
+    let line = |n: usize| {
+        format!(
+            "{{\"time\":\"2026-01-02T03:04:05Z\",\"level\":\"info\",\"msg\":\"served {n}\",\"user\":\"ann\",\"ms\":{n}}}\n"
+        )
+    };
+    env.write("timed.log", (0..300).map(line).collect::<String>());
+    mcp.done(
+        "start_process",
+        json!({"name": "timed", "command": "cat", "args": ["timed.log"], "wait_for": "exited"}),
+    );
+    e2e::wait_until("its lines have fields and times", || {
+        let page = mcp.done(
+            "get_logs",
+            json!({"process": "timed", "min_level": "info", "limit": 1, "format": "records"}),
+        );
+        page["lines"][0]["event_time"].is_string() && page["lines"][0]["seq"] == 300
+    });
     mcp.start("trace", &env.fault(), &["trace"]);
     let checks = json!([{"plugin": "process", "config": {"memory_mib": {"unhealthy": 1024}}}]);
     mcp.done("restart_process", json!({"process": "trace", "health": checks}));
@@ -170,6 +187,9 @@ fn an_answer_has_its_limits(era: Era) {
         ("get_process_info", json!({"process": "noisy"})),
         ("get_logs", json!({"process": "noisy"})),
         ("get_logs", json!({"process": "noisy", "format": "records"})),
+        ("get_logs", json!({"process": "timed", "format": "records"})),
+        ("get_logs", json!({"process": "timed", "format": "records", "raw": true})),
+        ("search_logs", json!({"query": "served"})),
         ("get_logs", json!({"process": "long"})),
         ("get_logs", json!({"group": "all"})),
         ("tail_logs", json!({"process": "noisy"})),

@@ -58,6 +58,8 @@ enum Command {
     Resolve(commands::resolve::Args),
     /// Find lines in the output of a process, or of all
     Search(commands::search::Args),
+    /// Tell what many lines say: what they have in common, with counts
+    Summary(commands::summary::Args),
     /// Remove kept output
     Clear(commands::clear::Args),
     /// Show what a process used over time, or what the machine uses now
@@ -119,6 +121,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Errors(args) => commands::errors::run(args),
         Command::Resolve(args) => commands::resolve::run(args),
         Command::Search(args) => commands::search::run(args),
+        Command::Summary(args) => commands::summary::run(args),
         Command::Clear(args) => commands::clear::run(args),
         Command::Stats(args) => commands::stats::run(args),
         Command::Top(args) => top::run(args),

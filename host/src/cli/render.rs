@@ -1,11 +1,15 @@
 //! How results look: tables and colour for a terminal, plain text for a pipe.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hostler_api::logs::LogRecord;
 use hostler_api::process::ProcessInfo;
 use hostler_api::view::{ExitView, ProcessView, Status};
 use hostler_model::Stream;
+use hostler_model::text::readable;
 use serde_json::Value;
 
 /// The tool's result, as one line.
@@ -155,21 +159,32 @@ pub(super) fn exit(exit: &ExitView) -> String {
     }
 }
 
-/// A line of a log.
-pub(super) fn log_line(line: &LogRecord) -> String {
+/// The bytes of a line as they were written, as far as they were asked for.
+pub(super) fn written(line: &LogRecord) -> Cow<'_, [u8]> {
+    match (&line.raw, &line.raw_base64) {
+        (Some(text), _) => Cow::Borrowed(text.as_bytes()),
+        (None, Some(base64)) => STANDARD.decode(base64).unwrap_or_default().into(),
+        (None, None) => Cow::Borrowed(line.message.as_bytes()),
+    }
+}
+
+/// A line of a log: its text, or with `fields` what parsers found in place of it.
+pub(super) fn log_line(line: &LogRecord, fields: bool) -> String {
     let time = line.time.get(11..23).unwrap_or(&line.time);
+    let text = if fields { parsed(line) } else { readable(&written(line)) };
     let is_error = line.stream == Stream::Stderr;
     if is_terminal() {
         let colour = if is_error { "31" } else { "0" };
-        return format!("\x1b[2m{time}\x1b[0m \x1b[{colour}m{}\x1b[0m", line.message);
+        return format!("\x1b[2m{time}\x1b[0m \x1b[{colour}m{text}\x1b[0m");
     }
-    format!("{time} {} {}", if is_error { 'E' } else { ' ' }, line.message)
+    format!("{time} {} {text}", if is_error { 'E' } else { ' ' })
 }
 
-/// The same, with the parsed fields behind it when they are wanted.
-pub(super) fn log_line_with(line: &LogRecord, fields: bool) -> String {
-    let mut text = log_line(line);
-    for (name, value) in line.fields.iter().filter(|_| fields) {
+/// Level, message and fields.
+fn parsed(line: &LogRecord) -> String {
+    let level = line.level.map(|level| format!("{} ", level.name().to_uppercase()));
+    let mut text = format!("{}{}", level.unwrap_or_default(), line.message);
+    for (name, value) in &line.fields {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         text.push_str(&format!(" {name}={value}"));
     }

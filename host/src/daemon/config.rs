@@ -173,6 +173,35 @@ mod tests {
         }
     }
 
+    /// The README shows sections of this file and lists their keys.
+    #[test]
+    fn the_readme_is_right_about_the_configuration() {
+        let readme = include_str!("../../../README.md");
+        let blocks = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let own =
+            |block: &&str| ["[http]", "[logs]", "[export.otlp]"].iter().any(|head| block.starts_with(head));
+        let shown: Vec<&str> = blocks.filter(own).collect();
+        assert_eq!(shown.len(), 3);
+        shown.iter().for_each(|block| drop(Config::parse(block).unwrap()));
+        let listed = |section: &str, head: &str| {
+            let (_, rest) = readme.split_once(head).unwrap();
+            let rows = rest.lines().take_while(|line| !line.starts_with("## "));
+            let cells = rows.filter_map(|row| row.strip_prefix("| `")?.split_once("` | "));
+            let keys = cells.map(|(key, rest)| format!("{key} = {}\n", rest.split(' ').next().unwrap()));
+            Config::parse(&format!("[{section}]\n{}", keys.collect::<String>())).unwrap()
+        };
+        // As they are listed they are the defaults; and no key is left out, for then another one would not be known.
+        assert_eq!(listed("logs", "## How much output is kept").logs, LogsConfig::default());
+        assert_eq!(listed("limits", "## How much clients may ask for").limits, Limits::default());
+        for section in ["logs", "limits"] {
+            let message = Config::parse(&format!("[{section}]\nx = 1")).unwrap_err();
+            let keys = message.split('`').skip(3).step_by(2);
+            keys.for_each(|key| {
+                assert!(readme.contains(&format!("| `{key}` |")), "[{section}] {key} is not listed")
+            });
+        }
+    }
+
     #[test]
     fn a_change_applies_when_it_is_valid_and_is_told_when_not() {
         let dir = tempfile::tempdir().unwrap();

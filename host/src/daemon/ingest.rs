@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,8 +21,10 @@ use super::litter::Litter;
 use super::live::Piece;
 use super::registry::Registry;
 use super::upkeep::Wake;
+use news::{Inbox, Letters, News, Told};
 use reading::{Reading, TailState, read_journal};
 
+mod news;
 mod reading;
 
 /// Most output that is read for one transaction, bytes, and for how long. It bounds memory, and how long other writes
@@ -43,15 +44,7 @@ const UNREADABLE: &str = "a journal cannot be read, and waits";
 /// The way to the ingest thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Ingest {
-    news: Sender<News>,
-}
-
-#[derive(Debug)]
-enum News {
-    Grew { process: ProcessId, run: RunKey, dir: PathBuf },
-    Closed { process: ProcessId, run: RunKey, dir: PathBuf },
-    Settled(oneshot::Sender<()>),
-    Stop,
+    news: Letters,
 }
 
 impl Ingest {
@@ -67,7 +60,7 @@ impl Ingest {
         annotate: Annotate,
         upkeep: Wake,
     ) -> io::Result<(Self, JoinHandle<()>)> {
-        let (news, inbox) = channel();
+        let (news, inbox) = news::inbox();
         let worker = Worker {
             store,
             registry,
@@ -84,24 +77,24 @@ impl Ingest {
 
     /// There is more in the journal of a run.
     pub(crate) fn grew(&self, process: ProcessId, run: RunKey, dir: PathBuf) {
-        let _ = self.news.send(News::Grew { process, run, dir });
+        self.news.tell(|told| told.run(run, News { process, dir, closed: false }));
     }
 
     /// The journal of a run is complete; its directory goes when it is stored.
     pub(crate) fn closed(&self, process: ProcessId, run: RunKey, dir: PathBuf) {
-        let _ = self.news.send(News::Closed { process, run, dir });
+        self.news.tell(|told| told.run(run, News { process, dir, closed: true }));
     }
 
     /// Waits until all that was being read is stored: who began to watch a process before sees all that is read after.
     pub(crate) async fn settled(&self) {
         let (reply, answer) = oneshot::channel();
-        let _ = self.news.send(News::Settled(reply));
+        self.news.tell(|told| told.settled.push(reply));
         let _ = answer.await;
     }
 
     /// Ends the thread.
     pub(crate) fn stop(&self) {
-        let _ = self.news.send(News::Stop);
+        self.news.tell(|told| told.stop = true);
     }
 }
 
@@ -138,59 +131,34 @@ impl Tail {
 }
 
 impl Worker {
-    fn run(mut self, inbox: &Receiver<News>) {
+    fn run(mut self, inbox: &Inbox) {
         let mut stopping = false;
         while !stopping {
-            stopping = self.hear(inbox);
+            // What failed is tried again, whether there are news or not.
+            let retry = self.tails.values().any(|t| t.dirty);
+            stopping = self.note(inbox.wait(retry.then_some(RETRY)));
             while self.tails.values().any(Tail::is_due) {
                 if self.round().is_err() {
                     break;
                 }
                 // New output joins the next group.
-                while let Ok(news) = inbox.try_recv() {
-                    stopping |= self.note(news);
-                }
+                stopping |= self.note(inbox.take());
             }
         }
     }
 
-    /// Waits for news; whether to stop.
-    fn hear(&mut self, inbox: &Receiver<News>) -> bool {
-        let retry = self.tails.values().any(|t| t.dirty);
-        let first = if retry {
-            match inbox.recv_timeout(RETRY) {
-                Ok(news) => Some(news),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return true,
-            }
-        } else {
-            match inbox.recv() {
-                Ok(news) => Some(news),
-                Err(_) => return true,
-            }
-        };
-        let mut stop = false;
-        for news in first.into_iter().chain(inbox.try_iter()) {
-            stop |= self.note(news);
+    /// Takes note of news; whether to stop.
+    fn note(&mut self, told: Told) -> bool {
+        for (run, News { process, dir, closed }) in told.runs {
+            let new = Tail { process, dir, state: None, dirty: true, closed: false, failed: None };
+            let tail = self.tails.entry(run).or_insert(new);
+            tail.dirty = true;
+            tail.closed |= closed;
         }
-        stop
-    }
-
-    fn note(&mut self, news: News) -> bool {
-        let (process, run, dir, closed) = match news {
-            News::Grew { process, run, dir } => (process, run, dir, false),
-            News::Closed { process, run, dir } => (process, run, dir, true),
-            News::Settled(reply) => {
-                let _ = reply.send(());
-                return false;
-            }
-            News::Stop => return true,
-        };
-        let new = Tail { process, dir, state: None, dirty: true, closed: false, failed: None };
-        let tail = self.tails.entry(run).or_insert(new);
-        tail.dirty = true;
-        tail.closed |= closed;
-        false
+        for reply in told.settled {
+            let _ = reply.send(());
+        }
+        told.stop
     }
 
     /// The runs that have more, in turn: first those behind the last one that was read.

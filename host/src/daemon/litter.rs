@@ -19,7 +19,8 @@ const RETRY: Duration = Duration::from_secs(1);
 /// being started.
 const NICENESS: i32 = 10;
 
-/// Where to put what may go.
+/// Where to put what may go. Who puts it there does not wait; what waits are paths of directories that are on the disk, so
+/// that there are never more than those.
 #[derive(Debug, Clone)]
 pub(crate) struct Litter(Sender<PathBuf>);
 

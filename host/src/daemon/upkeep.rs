@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -60,10 +60,13 @@ enum Told {
     Stop,
 }
 
+/// What may wait for the thread: [`Wake::told`] lets one [`Told::Wrote`] in at a time, and there is one [`Told::Stop`].
+const QUEUE: usize = 2;
+
 /// For those who write what may have to be sealed or removed.
 #[derive(Debug, Clone)]
 pub(crate) struct Wake {
-    thread: Sender<Told>,
+    thread: SyncSender<Told>,
     /// It was told, and has not looked since.
     told: Arc<AtomicBool>,
 }
@@ -72,8 +75,8 @@ impl Wake {
     /// There may be something to do.
     pub(crate) fn wrote(&self) {
         if !self.told.swap(true, Ordering::AcqRel) {
-            // Without the thread it is done by the next daemon.
-            let _ = self.thread.send(Told::Wrote);
+            // Without the thread it is done by the next daemon. There is always room; and nobody may wait here.
+            let _ = self.thread.try_send(Told::Wrote);
         }
     }
 }
@@ -90,7 +93,7 @@ impl Upkeep {
     /// # Errors
     /// When no thread can be started.
     pub(crate) fn start(store: Store, config: ConfigFile, degraded: Degraded) -> std::io::Result<Self> {
-        let (sender, inbox) = channel();
+        let (sender, inbox) = sync_channel(QUEUE);
         let wake = Wake { thread: sender, told: Arc::default() };
         let told = wake.told.clone();
         let thread = std::thread::Builder::new().name("upkeep".into()).spawn(move || {
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn it_works_until_nothing_is_left_and_again_when_something_was_written() {
-        let (sender, inbox) = channel();
+        let (sender, inbox) = sync_channel(QUEUE);
         let wake = Wake { thread: sender, told: Arc::default() };
         let (told, other) = (wake.told.clone(), wake.clone());
         let mut steps = 0;

@@ -69,6 +69,8 @@ fn main() -> ExitCode {
         ["notify", go] => notify(go),
         ["serve", port, ill] => return serve(port, ill),
         ["long", bytes] => long(number(bytes) as usize),
+        ["huge", bytes] => huge(number(bytes)),
+        ["rate", lines, seconds] => rate(number(lines), number(seconds)),
         ["garbage"] => garbage(),
         ["bytes", seed, pieces] => bytes(number(seed), number(pieces)),
         ["progress"] => progress(),
@@ -372,6 +374,33 @@ fn long(bytes: usize) {
     line.push(b'\n');
     write(&line);
     println!("after");
+}
+
+/// A line of so many bytes, as fast as it is read, and a line after it.
+fn huge(bytes: u64) {
+    let piece = vec![b'x'; 1 << 20];
+    let mut left = bytes;
+    while left > 0 {
+        let part = left.min(piece.len() as u64);
+        write(&piece[..part as usize]);
+        left -= part;
+    }
+    write(b"\nafter\n");
+}
+
+/// So many numbered lines each second, for so many seconds, in hundredths of a second; as fast as they are read when that is
+/// less.
+fn rate(lines: u64, seconds: u64) {
+    let (begin, each) = (Instant::now(), (lines / 100).max(1));
+    let mut block = Vec::new();
+    for tick in 0..lines * seconds / each {
+        block.clear();
+        for n in tick * each + 1..=(tick + 1) * each {
+            writeln!(block, "n {n}").unwrap_or_else(|e| panic!("{e}"));
+        }
+        write(&block);
+        pause((begin + Duration::from_millis(10 * (tick + 1))).saturating_duration_since(Instant::now()));
+    }
 }
 
 fn garbage() {

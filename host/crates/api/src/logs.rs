@@ -54,6 +54,12 @@ impl Level {
         })
     }
 
+    /// As it is written: `warn`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.severity().name()
+    }
+
     /// The least severity of this level.
     #[must_use]
     pub fn severity(self) -> Severity {
@@ -130,6 +136,8 @@ pub struct GetLogs {
     pub max_line_chars: Option<u32>,
     /// text (default) or records.
     pub format: LogFormat,
+    /// With records, what was written too (`raw`), where `message` is not that.
+    pub raw: bool,
     /// Project, when not the one of the client's directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
@@ -167,6 +175,8 @@ pub struct TailLogs {
     pub max_line_chars: Option<u32>,
     /// text (default) or records.
     pub format: LogFormat,
+    /// With records, what was written too (`raw`), where `message` is not that.
+    pub raw: bool,
     /// Project, when not the one of the client's directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
@@ -181,6 +191,9 @@ pub struct LogRecord {
     pub run: u32,
     /// When it was read.
     pub time: String,
+    /// When it happened, as the line says itself, where a parser found that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_time: Option<String>,
     /// project/name.
     pub process: String,
     /// Where it was written.
@@ -188,8 +201,14 @@ pub struct LogRecord {
     /// Its level, when a parser found one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// Its text, terminal escapes removed.
+    /// What it says: what a parser found that to be, or its text, terminal escapes removed.
     pub message: String,
+    /// When asked for: what was written, where that is not `message`. Without secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
+    /// The same in Base64, in place of `raw`, where it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw_base64: Option<String>,
     /// The line is longer than one record and goes on in the next of its stream.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub continued: bool,
@@ -305,6 +324,8 @@ pub struct SearchLogs {
     /// Cut longer lines here (default 2000).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_line_chars: Option<u32>,
+    /// With records, what was written too (`raw`), where `message` is not that.
+    pub raw: bool,
     /// Project, when not the one of the client's directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,

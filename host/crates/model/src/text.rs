@@ -25,6 +25,15 @@ pub fn readable(raw: &[u8]) -> String {
     out
 }
 
+/// Whether readable text is the same as these bytes, which may be several lines.
+#[must_use]
+pub fn is_readable(raw: &[u8]) -> bool {
+    // Without a branch for each byte, so that it is done many bytes at a time.
+    let control = |b: &u8| (*b < 0x20) & (*b != b'\n') & (*b != b'\t') | (*b == 0x7f);
+    let clean = |chunk: &[u8]| !chunk.iter().fold(false, |any, byte| any | control(byte));
+    raw.chunks(4096).all(clean) && std::str::from_utf8(raw).is_ok()
+}
+
 /// Skips one escape sequence after its ESC: CSI, OSC and the other string sequences, or two characters
 /// (ECMA-48, section 5).
 fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
@@ -92,6 +101,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_readable_is_shown_as_it_is(raw in "[\\x00-\\x7fä€]{0,5}", more in prop::collection::vec(any::<u8>(), 0..3)) {
+            let raw = [raw.as_bytes(), &more].concat();
+            prop_assert_eq!(is_readable(&raw), readable(&raw).into_bytes() == raw);
+        }
+
         #[test]
         fn no_control_character_ever_gets_through(raw in prop::collection::vec(any::<u8>(), 0..300)) {
             prop_assert!(readable(&raw).chars().all(|c| !c.is_control() || c == '\t' || c == '\n' || (c as u32) >= 0x80));

@@ -34,8 +34,25 @@ pub struct Removed {
     pub bytes: u64,
 }
 
+impl Removed {
+    fn add(&mut self, more: Self) {
+        self.lines += more.lines;
+        self.bytes += more.bytes;
+    }
+}
+
 /// Chunks that go in one transaction.
 const PIECE: usize = 64;
+
+/// Lines of a run that are to go.
+#[derive(Debug, Clone, Copy)]
+struct Going {
+    run: RunKey,
+    /// Those before this number,
+    end: i64,
+    /// and before this time.
+    before: Option<Timestamp>,
+}
 
 struct Old {
     run: RunKey,
@@ -62,57 +79,40 @@ impl Store {
         self.write_blocking(move |conn| remove(conn, &going))
     }
 
-    /// Removes the lines of a process that are older than a time, or all; or says what that would be.
+    /// Removes the lines of a process that are older than a time, or all that it has now; or says what that would be. Both
+    /// count alike: lines, their filters and what parsers found in them.
     ///
     /// # Panics
     /// On a thread of an async runtime, which must not wait.
     ///
     /// # Errors
-    /// When the database cannot be written.
+    /// When the database cannot be read or written.
     pub fn clear_logs_blocking(
         &self,
         process: ProcessId,
         before: Option<Timestamp>,
         dry_run: bool,
     ) -> Result<Removed, StoreError> {
-        let runs: Vec<RunKey> = self.read_blocking(move |conn| {
-            let mut statement = conn.prepare_cached("SELECT id FROM runs WHERE process_id = ?1")?;
-            let runs = statement.query_map([process.0], |row| row.get(0).map(RunKey))?;
+        // What is written from here on stays: who clears the log of a busy process would never be done.
+        let runs: Vec<(RunKey, i64)> = self.read_blocking(move |conn| {
+            let mut statement = conn.prepare_cached("SELECT id, next_seq FROM runs WHERE process_id = ?1")?;
+            let runs = statement.query_map([process.0], |row| Ok((RunKey(row.get(0)?), row.get(1)?)))?;
             Ok(runs.collect::<Result<_, _>>()?)
         })?;
         let mut removed = Removed::default();
-        for run in runs {
-            let old = self.read_blocking(move |conn| older(conn, run, before))?;
-            let counted = self.clear_run(old, before, dry_run)?;
-            removed.lines += counted.lines;
-            removed.bytes += counted.bytes;
-        }
-        Ok(removed)
-    }
-
-    fn clear_run(
-        &self,
-        mut old: Vec<Old>,
-        before: Option<Timestamp>,
-        dry_run: bool,
-    ) -> Result<Removed, StoreError> {
-        // The last one is not wholly older, perhaps.
-        let partly = old.pop_if(|last| before.is_some_and(|before| last.max_time >= before.0));
-        let mut removed = Removed::default();
-        let mut add = |more: Removed| {
-            removed.lines += more.lines;
-            removed.bytes += more.bytes;
-        };
-        if dry_run {
-            add(sum(&old));
-        } else {
-            while !old.is_empty() {
-                let piece: Vec<Old> = old.drain(..old.len().min(PIECE)).collect();
-                add(self.write_blocking(move |conn| remove(conn, &piece))?);
+        for (run, end) in runs {
+            let going = Going { run, end, before };
+            if dry_run {
+                removed.add(self.read_blocking(move |conn| would_go(conn, going))?);
+                continue;
             }
-        }
-        if let (Some(partly), Some(before)) = (partly, before) {
-            add(self.write_blocking(move |conn| cut(conn, &partly, before, dry_run))?);
+            loop {
+                let (more, done) = self.write_blocking(move |conn| clear_piece(conn, going))?;
+                removed.add(more);
+                if done {
+                    break;
+                }
+            }
         }
         Ok(removed)
     }
@@ -178,19 +178,61 @@ fn oldest(conn: &Connection, process: Option<ProcessId>, over: u64) -> Result<Ve
     Ok(found)
 }
 
-/// The chunks of a run up to the first that has a line that is not older.
-fn older(conn: &Connection, run: RunKey, before: Option<Timestamp>) -> Result<Vec<Old>, StoreError> {
-    let mut statement = conn.prepare_cached(&select("WHERE run_id = ?1 ORDER BY first_seq"))?;
-    let mut found = Vec::new();
-    for chunk in statement.query_map([run.0], old)? {
-        let chunk: Old = chunk?;
-        let is_last = before.is_some_and(|before| chunk.max_time >= before.0);
-        found.push(chunk);
-        if is_last {
-            break;
-        }
+impl Going {
+    /// Whether no line of a chunk stays.
+    fn takes(self, old: &Old) -> bool {
+        old.chunk.last_seq < self.end && self.before.is_none_or(|before| old.max_time < before.0)
     }
-    Ok(found)
+
+    /// So many chunks of the run that go, the oldest first; apart, the one behind them that goes in part, perhaps.
+    fn chunks(self, conn: &Connection, most: usize) -> Result<(Vec<Old>, Option<Old>), StoreError> {
+        let mut statement =
+            conn.prepare_cached(&select("WHERE run_id = ?1 AND first_seq < ?2 ORDER BY first_seq LIMIT ?3"))?;
+        let mut whole = Vec::new();
+        for chunk in statement.query_map(params![self.run.0, self.end, sql::int(most as u64)], old)? {
+            let chunk: Old = chunk?;
+            if !self.takes(&chunk) {
+                return Ok((whole, Some(chunk)));
+            }
+            whole.push(chunk);
+        }
+        Ok((whole, None))
+    }
+}
+
+/// What [`clear_piece`] would remove in all.
+fn would_go(conn: &Connection, going: Going) -> Result<Removed, StoreError> {
+    let (whole, partly) = going.chunks(conn, i64::MAX as usize)?;
+    let mut removed = whole.iter().fold(Removed::default(), |mut sum, old| {
+        sum.add(Removed { lines: lines(&old.chunk), bytes: sql::uint(old.bytes) });
+        sum
+    });
+    let mut last_seq = whole.last().map(|old| old.chunk.last_seq);
+    if let Some(old) = &partly
+        && let Some(cut) = Cut::of(conn, old, going)?
+    {
+        removed.add(cut.removed(old));
+        last_seq = Some(cut.first_seq - 1);
+    }
+    if let Some(last_seq) = last_seq {
+        removed.bytes += events_until(conn, going.run, last_seq)?;
+    }
+    Ok(removed)
+}
+
+/// Removes some of what is to go, and says whether that was the last of it. It looks and removes in one transaction: what is
+/// sealed meanwhile is another chunk, and would stay.
+fn clear_piece(conn: &Connection, going: Going) -> Result<(Removed, bool), StoreError> {
+    let (whole, partly) = going.chunks(conn, PIECE)?;
+    let mut removed = remove(conn, &whole)?;
+    if let Some(old) = &partly
+        && let Some(cut) = Cut::of(conn, old, going)?
+    {
+        removed.add(cut.removed(old));
+        cut.put(conn, old)?;
+        removed.bytes += forget_events(conn, going.run, cut.first_seq - 1)?;
+    }
+    Ok((removed, partly.is_some() || whole.len() < PIECE))
 }
 
 fn select(rest: &str) -> String {
@@ -214,13 +256,6 @@ fn lines(chunk: &Candidate) -> u64 {
     sql::uint(chunk.last_seq - chunk.first_seq + 1)
 }
 
-fn sum(old: &[Old]) -> Removed {
-    old.iter().fold(Removed::default(), |sum, old| Removed {
-        lines: sum.lines + lines(&old.chunk),
-        bytes: sum.bytes + sql::uint(old.bytes),
-    })
-}
-
 /// Removes chunks, those that are as they were when they were read and the oldest of their run.
 fn remove(conn: &Connection, going: &[Old]) -> Result<Removed, StoreError> {
     let mut removed = Removed::default();
@@ -238,50 +273,69 @@ fn remove(conn: &Connection, going: &[Old]) -> Result<Removed, StoreError> {
     Ok(removed)
 }
 
-/// Removes the events of lines that are gone; how many bytes that were.
-fn forget_events(conn: &Connection, run: RunKey, last_seq: i64) -> Result<u64, StoreError> {
-    let range = params![run.0, last_seq];
-    let gone = "FROM log_events WHERE run_id = ?1 AND first_seq <= ?2 AND last_seq <= ?2";
+/// Events of lines up to this one.
+const EVENTS_UNTIL: &str = "FROM log_events WHERE run_id = ?1 AND first_seq <= ?2 AND last_seq <= ?2";
+
+/// How many bytes the events of lines up to this one are.
+fn events_until(conn: &Connection, run: RunKey, last_seq: i64) -> Result<u64, StoreError> {
     let bytes: i64 = conn
-        .prepare_cached(&format!("SELECT coalesce(sum(length(data)), 0) {gone}"))?
-        .query_row(range, |row| row.get(0))?;
-    conn.prepare_cached(&format!("DELETE {gone}"))?.execute(range)?;
+        .prepare_cached(&format!("SELECT coalesce(sum(length(data)), 0) {EVENTS_UNTIL}"))?
+        .query_row(params![run.0, last_seq], |row| row.get(0))?;
     Ok(sql::uint(bytes))
 }
 
-/// Removes the lines at the beginning of a chunk that are older.
-fn cut(conn: &Connection, old: &Old, before: Timestamp, dry_run: bool) -> Result<Removed, StoreError> {
-    let still_there = conn
-        .prepare_cached("SELECT 1 FROM log_chunks WHERE run_id = ?1 AND first_seq = ?2 AND id = ?3")?
-        .query_row(params![old.run.0, old.chunk.first_seq, old.chunk.id], |_| Ok(()))
-        .optional()?;
-    if still_there.is_none() {
-        return Ok(Removed::default());
+/// Removes the events of lines that are gone; how many bytes that were.
+fn forget_events(conn: &Connection, run: RunKey, last_seq: i64) -> Result<u64, StoreError> {
+    let bytes = events_until(conn, run, last_seq)?;
+    conn.prepare_cached(&format!("DELETE {EVENTS_UNTIL}"))?.execute(params![run.0, last_seq])?;
+    Ok(bytes)
+}
+
+/// What is left of a chunk whose oldest lines go.
+struct Cut {
+    first_seq: i64,
+    chunk: NewChunk,
+    filter: Option<Vec<u8>>,
+}
+
+impl Cut {
+    /// None when no line of it goes.
+    fn of(conn: &Connection, old: &Old, going: Going) -> Result<Option<Self>, StoreError> {
+        let rows = chunks::load(conn, &old.chunk)?;
+        let seqs = old.chunk.first_seq..going.end;
+        let is_old = |time: Timestamp| going.before.is_none_or(|before| time < before);
+        let gone = rows.iter().zip(seqs).take_while(|(row, _)| is_old(row.time)).count();
+        if gone == 0 {
+            return Ok(None);
+        }
+        let mut kept = Rows::default();
+        rows.iter().skip(gone).for_each(|row| kept.push(row.time, row.stream, row.flags, row.raw));
+        let Some(chunk) = NewChunk::of(&kept, Effort::Thorough).pop() else { return Ok(None) };
+        // The old filter knows more than is left, which does no harm.
+        let filter: Option<Vec<u8>> = conn
+            .prepare_cached("SELECT filter FROM log_filters WHERE id = ?1")?
+            .query_row([old.chunk.id], |row| row.get(0))
+            .optional()?
+            .filter(|_| old.sealed);
+        Ok(Some(Self { first_seq: old.chunk.first_seq + sql::int(gone as u64), chunk, filter }))
     }
-    let rows = chunks::load(conn, &old.chunk)?;
-    let gone = rows.iter().take_while(|row| row.time < before).count();
-    if gone == 0 {
-        return Ok(Removed::default());
+
+    /// What goes by it, without events.
+    fn removed(&self, old: &Old) -> Removed {
+        let left = self.chunk.data_len() + self.filter.as_ref().map_or(0, Vec::len);
+        Removed {
+            lines: sql::uint(self.first_seq - old.chunk.first_seq),
+            bytes: sql::uint(old.bytes).saturating_sub(left as u64),
+        }
     }
-    let mut kept = Rows::default();
-    rows.iter().skip(gone).for_each(|row| kept.push(row.time, row.stream, row.flags, row.raw));
-    let Some(new) = NewChunk::of(&kept, Effort::Thorough).pop() else { return Ok(Removed::default()) };
-    let filter: Option<Vec<u8>> = conn
-        .prepare_cached("SELECT filter FROM log_filters WHERE id = ?1")?
-        .query_row([old.chunk.id], |row| row.get(0))
-        .optional()?;
-    // The old filter knows more than is left, which does no harm.
-    let filter = filter.as_deref().filter(|_| old.sealed);
-    let bytes = sql::uint(old.bytes).saturating_sub((new.data_len() + filter.map_or(0, <[u8]>::len)) as u64);
-    if !dry_run {
+
+    /// Puts it in the place of what it was cut from.
+    fn put(&self, conn: &Connection, old: &Old) -> Result<(), StoreError> {
         conn.prepare_cached("DELETE FROM log_chunks WHERE run_id = ?1 AND first_seq = ?2")?
             .execute(params![old.run.0, old.chunk.first_seq])?;
-        let first_seq = old.chunk.first_seq + sql::int(gone as u64);
-        let sealed = Sealed { id: old.chunk.id, levels: old.levels, filter };
-        chunks::insert_merged(conn, old.run, first_seq, &new, &sealed)?;
-        forget_events(conn, old.run, first_seq - 1)?;
+        let sealed = Sealed { id: old.chunk.id, levels: old.levels, filter: self.filter.as_deref() };
+        chunks::insert_merged(conn, old.run, self.first_seq, &self.chunk, &sealed)
     }
-    Ok(Removed { lines: gone as u64, bytes })
 }
 
 #[cfg(test)]

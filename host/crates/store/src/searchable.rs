@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hostler_model::text::readable;
+use hostler_model::text::{is_readable, readable};
 
 use crate::rows::Rows;
 
@@ -16,13 +16,13 @@ pub(crate) struct Searchable<'a> {
 impl<'a> Searchable<'a> {
     /// That of some rows.
     pub(crate) fn of(rows: &'a Rows) -> Self {
-        if is_shown_as_it_is(&rows.text) {
+        if is_readable(&rows.text) {
             return Self { text: Cow::Borrowed(&rows.text), ends: Cow::Borrowed(&rows.ends) };
         }
         let mut text = Vec::with_capacity(rows.text.len());
         let mut ends = Vec::with_capacity(rows.len());
         for row in rows.iter() {
-            if is_shown_as_it_is(row.raw) {
+            if is_readable(row.raw) {
                 text.extend_from_slice(row.raw);
             } else {
                 text.extend_from_slice(readable(row.raw).as_bytes());
@@ -47,12 +47,4 @@ impl<'a> Searchable<'a> {
     pub(crate) fn line_at(&self, place: usize) -> usize {
         self.ends.partition_point(|end| *end < place)
     }
-}
-
-/// Whether readable text is the same as these bytes.
-fn is_shown_as_it_is(bytes: &[u8]) -> bool {
-    // Without a branch for each byte, so that it is done many bytes at a time.
-    let control = |b: &u8| (*b < 0x20) & (*b != b'\n') & (*b != b'\t') | (*b == 0x7f);
-    let clean = |chunk: &[u8]| !chunk.iter().fold(false, |any, byte| any | control(byte));
-    bytes.chunks(4096).all(clean) && std::str::from_utf8(bytes).is_ok()
 }

@@ -8,8 +8,8 @@ use hostler_api::logs::{
 };
 use regex::Regex;
 
-use super::logs_show::Show;
-use super::{logs_export, logs_follow, search};
+use super::logs_show::{Look, Show};
+use super::{logs_export, logs_follow, summary};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::render;
@@ -20,6 +20,9 @@ pub(super) const PAGE: u32 = 1_000;
 pub(super) const WHOLE_LINES: u32 = 256 * 1024;
 
 #[derive(ClapArgs)]
+#[command(
+    after_help = "Examples:\n  hostler logs web -n 20\n  hostler logs -f web api\n  hostler logs --group shop --since 10m --level warn\n  hostler logs web --grep 'GET .* 5..' --fields\n  hostler logs web --raw | jq .\n  hostler logs web --export web.ndjson.zst"
+)]
 pub(in crate::cli) struct Args {
     /// Name, project/name or id; several are merged in the order of time
     #[arg(required_unless_present = "group", conflicts_with = "group")]
@@ -48,16 +51,21 @@ pub(in crate::cli) struct Args {
     /// Only lines of this level and above, as far as a log parser knows it
     #[arg(long, value_parser = ["trace", "debug", "info", "warn", "error", "fatal"])]
     level: Option<String>,
-    /// Only lines that match this regular expression
+    /// Only lines that match this regular expression, anywhere in what was written
     #[arg(long, value_name = "REGEX")]
     grep: Option<String>,
-    /// Print the parsed fields as well
+    /// Print what parsers found in place of the lines: level, message, fields
     #[arg(long)]
     fields: bool,
+    /// Print the lines as they were written, with their terminal escapes and nothing else; with --json, add that to the
+    /// records
+    #[arg(long, conflicts_with = "fields")]
+    raw: bool,
     /// Print what the lines have in common, with counts
     #[arg(long, conflicts_with_all = ["follow", "export", "grep"])]
     summary: bool,
-    /// Write all lines into this file, a JSON object on each line; packed if it ends in .gz or .zst
+    /// Write all lines into this file, a JSON object on each line, what was written among it; packed if it ends in .gz or
+    /// .zst
     #[arg(long, value_name = "FILE", conflicts_with_all = ["follow", "json", "grep"])]
     export: Option<PathBuf>,
     /// Print the tool's result; with --follow its records, one on each line
@@ -70,13 +78,13 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
     let grep = grep.map_err(|e| Failure { message: format!("--grep: {e}"), code: 2 })?;
     let mut client = Client::connect()?;
     if args.summary {
-        return search::summary(&mut client, matching(&args), args.json);
+        return summary::of(&mut client, matching(&args), false, args.json);
     }
     if let Some(path) = &args.export {
-        return logs_export::run(&mut client, filters(&args), path);
+        return logs_export::run(&mut client, GetLogs { raw: true, ..filters(&args) }, path);
     }
     let several = args.group.is_some() || args.processes.len() > 1;
-    let mut show = Show::new(args.json, args.fields, grep, several);
+    let mut show = Show::new(look(&args), several);
     // Asked for first: what comes meanwhile is then among the newest lines, and is not printed twice.
     let end = args.follow.then(|| logs_follow::end(&mut client, &tail(&args))).transpose()?;
     let page = if args.grep.is_some() { found(&mut client, &args)? } else { newest(&mut client, &args)? };
@@ -86,10 +94,19 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
             render::json(&serde_json::to_value(&page).map_err(|e| Failure::failed(e.to_string()))?);
             return Ok(());
         }
-        return show.print(&page.lines.unwrap_or_default());
+        return show.print(&page.lines.unwrap_or_default(), None);
     };
-    show.print(&page.lines.unwrap_or_default())?;
-    logs_follow::run(&mut client, tail(&args), end, &mut show)
+    show.print(&page.lines.unwrap_or_default(), None)?;
+    logs_follow::run(&mut client, tail(&args), end, &mut show, grep.as_ref())
+}
+
+fn look(args: &Args) -> Look {
+    match () {
+        () if args.json => Look::Json { raw: args.raw },
+        () if args.raw => Look::Raw,
+        () if args.fields => Look::Fields,
+        () => Look::Text,
+    }
 }
 
 /// A stream as it is named on the command line.
@@ -121,20 +138,22 @@ fn filters(args: &Args) -> GetLogs {
         since: args.since.clone(),
         until: args.until.clone(),
         run: args.run,
+        raw: matches!(look(args), Look::Text | Look::Raw | Look::Json { raw: true }),
         ..GetLogs::default()
     }
 }
 
 /// The same lines for a search.
 fn matching(args: &Args) -> SearchLogs {
-    let GetLogs { process, group, stream, min_level, since, until, run, .. } = filters(args);
-    SearchLogs { process, group, stream, min_level, since, until, run, ..SearchLogs::default() }
+    let GetLogs { process, group, stream, min_level, since, until, run, raw, .. } = filters(args);
+    SearchLogs { process, group, stream, min_level, since, until, run, raw, ..SearchLogs::default() }
 }
 
 /// Of the same processes what is to come.
 fn tail(args: &Args) -> TailLogs {
-    let GetLogs { process, group, min_level, .. } = filters(args);
-    TailLogs { process, group, min_level, ..TailLogs::default() }
+    let GetLogs { process, group, min_level, raw, .. } = filters(args);
+    // What is to come is looked through here, and not by a search.
+    TailLogs { process, group, min_level, raw: raw || args.grep.is_some(), ..TailLogs::default() }
 }
 
 /// The newest lines, oldest first, as one page however many answers they take.

@@ -1,6 +1,7 @@
 //! `hostler logs -f`: what comes behind a place, as it comes, of all processes in one order of time.
 
 use hostler_api::logs::{LogFormat, LogTail, TailLogs};
+use regex::Regex;
 
 use super::logs::{PAGE, WHOLE_LINES};
 use super::logs_show::Show;
@@ -16,7 +17,13 @@ pub(super) fn end(client: &mut Client, whose: &TailLogs) -> Result<String, Failu
 }
 
 /// Goes on behind a place until interrupted, over restarts of the processes, or until all have ended.
-pub(super) fn run(client: &mut Client, whose: TailLogs, mut cursor: String, show: &mut Show) -> Outcome {
+pub(super) fn run(
+    client: &mut Client,
+    whose: TailLogs,
+    mut cursor: String,
+    show: &mut Show,
+    grep: Option<&Regex>,
+) -> Outcome {
     loop {
         let request = TailLogs {
             lines: Some(PAGE),
@@ -37,7 +44,7 @@ pub(super) fn run(client: &mut Client, whose: TailLogs, mut cursor: String, show
             });
             return Ok(());
         }
-        show.print(&lines)?;
+        show.print(&lines, grep)?;
         cursor = tail.cursor;
     }
 }

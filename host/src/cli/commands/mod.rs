@@ -22,4 +22,5 @@ pub(super) mod spec_args;
 pub(super) mod start;
 pub(super) mod stats;
 pub(super) mod stop;
+pub(super) mod summary;
 pub(super) mod up;

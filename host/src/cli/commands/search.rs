@@ -1,15 +1,19 @@
 //! `hostler search`
 
 use clap::Args as ClapArgs;
-use hostler_api::logs::{LogMatch, LogRecord, LogSearch, LogTemplate, SearchLogs, SearchMode};
+use hostler_api::logs::{LogMatch, LogRecord, LogSearch, SearchLogs, SearchMode};
 use serde_json::{Map, Value};
 
 use super::logs::{level, stream};
+use super::summary;
 use crate::cli::client::{Client, parse};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::render;
 
 #[derive(ClapArgs)]
+#[command(
+    after_help = "Examples:\n  hostler search timeout --since 1h\n  hostler search -e 'order [0-9]+ failed' web -C 2\n  hostler search '' web --field 'status>=500' --fields"
+)]
 pub(in crate::cli) struct Args {
     /// What lines contain
     query: String,
@@ -51,7 +55,7 @@ pub(in crate::cli) struct Args {
     /// Print what the lines have in common, with counts
     #[arg(long)]
     summary: bool,
-    /// Print the parsed fields as well
+    /// Print what parsers found in place of the lines: level, message, fields
     #[arg(long = "fields")]
     show_fields: bool,
     /// Print the tool's result
@@ -75,6 +79,7 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
         context: Some(args.context),
         summarize: args.summary,
         limit: Some(args.lines),
+        raw: !args.json && !args.show_fields,
         ..SearchLogs::default()
     };
     let result = Client::connect()?.call("search_logs", &request)?.result;
@@ -84,13 +89,19 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
     }
     let found: LogSearch = parse(result)?;
     match &found.templates {
-        Some(templates) => show_templates(templates),
+        Some(templates) => summary::show(templates, false),
         None => show(
             &found.matches,
             args.process.as_ref().is_none_or(|names| names.contains(',')),
             args.show_fields,
         ),
     }
+    told(&found);
+    Ok(())
+}
+
+/// How many lines match, and what it took to know.
+pub(super) fn told(found: &LogSearch) {
     let least = if found.total_exact { "" } else { "at least " };
     render::note(&format!(
         "{least}{} lines match; {} looked at in {} ms",
@@ -98,11 +109,10 @@ pub(in crate::cli) fn run(args: Args) -> Outcome {
         render::bytes(found.scanned_bytes),
         found.elapsed_ms
     ));
-    Ok(())
 }
 
 /// "status>=500" into a name and a condition.
-fn conditions(fields: &[String]) -> Result<Map<String, Value>, Failure> {
+pub(super) fn conditions(fields: &[String]) -> Result<Map<String, Value>, Failure> {
     let pairs = fields.iter().map(|field| {
         let at = field.find(['=', '!', '<', '>']).filter(|at| *at > 0);
         let (name, condition) = field.split_at(at.unwrap_or(0));
@@ -120,7 +130,7 @@ fn show(matches: &[LogMatch], with_process: bool, with_fields: bool) {
     let has_context = matches.iter().any(|m| !m.before.is_empty() || !m.after.is_empty());
     let print = |line: &LogRecord| {
         let name = if with_process { format!("{} ", line.process) } else { String::new() };
-        render::line(&format!("{name}{}", render::log_line_with(line, with_fields)));
+        render::line(&format!("{name}{}", render::log_line(line, with_fields)));
     };
     for (at, found) in matches.iter().rev().enumerate() {
         if has_context && at > 0 {
@@ -128,23 +138,4 @@ fn show(matches: &[LogMatch], with_process: bool, with_fields: bool) {
         }
         found.before.iter().chain([&found.line]).chain(&found.after).for_each(print);
     }
-}
-
-/// Templates, the most frequent first.
-fn show_templates(templates: &[LogTemplate]) {
-    let mut rows = vec![["LINES".to_owned(), "WHAT THEY SAY".to_owned()]];
-    rows.extend(templates.iter().map(|t| [t.count.to_string(), t.template.clone()]));
-    render::columns(&rows);
-}
-
-/// A summary of all lines that pass these filters.
-pub(super) fn summary(client: &mut Client, filters: SearchLogs, json: bool) -> Outcome {
-    let result = client.call("search_logs", &SearchLogs { summarize: true, ..filters })?.result;
-    if json {
-        render::json(&result);
-        return Ok(());
-    }
-    let found: LogSearch = parse(result)?;
-    show_templates(&found.templates.unwrap_or_default());
-    Ok(())
 }

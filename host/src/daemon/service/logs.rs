@@ -28,7 +28,8 @@ impl Service {
     /// When an argument is wrong or there is no such process.
     pub(crate) async fn logs(&self, client: &Client, request: GetLogs) -> Result<LogPage, ToolError> {
         let entries = self.logged(client, &request.project, &request.process, &request.group).await?;
-        let form = Form::of(request.format, request.max_line_chars);
+        let form =
+            Form::of(request.format, request.max_line_chars).with_raw(request.raw, self.errors.redactor());
         let limit = request.limit.unwrap_or(DEFAULT_LINES).clamp(1, MAX_LINES) as usize;
         let places = Places::read(request.cursor.as_deref(), &entries)?;
         let query = LogQuery { max_bytes: read_bytes(entries.len()), ..query(&request, limit)? };
@@ -49,7 +50,7 @@ impl Service {
             pages.push((Arc::clone(entry), self.store.logs(query).await.map_err(store_error)?));
         }
         let newest_first = query.order == hostler_store::Order::Desc;
-        let Merged { mut rows, next } = merge(pages, newest_first, limit, form);
+        let Merged { mut rows, next } = merge(pages, newest_first, limit, &form);
         let next_cursor = next.text(entries.len() == 1);
         let truncated = next_cursor.is_some();
         // Without an order it is a tail: the newest, as they are read, oldest first.
@@ -59,7 +60,7 @@ impl Service {
         let note = page_note(&request, truncated, next_cursor.as_deref(), rows.is_empty());
         let count = rows.len() as u32;
         let rows: Vec<(&Entry, &LogRow)> = rows.iter().map(|(entry, row)| (&**entry, row)).collect();
-        let (lines, text) = render(&rows, form, entries.len() > 1);
+        let (lines, text) = render(&rows, &form, entries.len() > 1);
         let note = self.degraded.with_note(note);
         Ok(LogPage { lines, text, count, next_cursor, truncated, note })
     }
@@ -144,7 +145,7 @@ pub(super) fn merge(
     pages: Vec<(Arc<Entry>, hostler_store::LogPage)>,
     newest_first: bool,
     limit: usize,
-    form: Form,
+    form: &Form,
 ) -> Merged {
     let (mut rows, mut used) = (Vec::new(), 0);
     let mut sources: Vec<Source> = pages

@@ -72,7 +72,9 @@ impl Service {
         let mut answer = if request.summarize {
             summary(searched, search.lines.limit)
         } else {
-            matches(searched, search.lines.limit, request.max_line_chars)
+            let form = Form::of(LogFormat::Records, request.max_line_chars)
+                .with_raw(request.raw, self.errors.redactor());
+            matches(searched, search.lines.limit, &form)
         };
         answer.elapsed_ms = started.elapsed().as_millis() as u64;
         answer.note = self.degraded.with_note(note(&answer, &request));
@@ -164,9 +166,8 @@ fn sums<'a>(searched: impl Iterator<Item = &'a Searched>) -> LogSearch {
 }
 
 /// The newest matches of all processes, as many as are wanted and fit.
-fn matches(searched: Vec<(Arc<Entry>, Searched)>, limit: usize, line_chars: Option<u32>) -> LogSearch {
+fn matches(searched: Vec<(Arc<Entry>, Searched)>, limit: usize, form: &Form) -> LogSearch {
     let mut answer = sums(searched.iter().map(|(_, one)| one));
-    let form = Form::of(LogFormat::Records, line_chars);
     let alone = searched.len() == 1;
     let mut left: Vec<_> = searched
         .into_iter()
@@ -209,7 +210,7 @@ fn matches(searched: Vec<(Arc<Entry>, Searched)>, limit: usize, line_chars: Opti
     answer
 }
 
-fn shown(process: &str, found: &Found, form: Form) -> LogMatch {
+fn shown(process: &str, found: &Found, form: &Form) -> LogMatch {
     LogMatch {
         line: record(process, &found.row, form),
         before: found.before.iter().map(|row| record(process, row, form)).collect(),

@@ -76,7 +76,8 @@ impl Service {
         let wanted = Wanted {
             entries,
             whose: whose(&request.process, &request.group),
-            form: Form::of(request.format, request.max_line_chars),
+            form: Form::of(request.format, request.max_line_chars)
+                .with_raw(request.raw, self.errors.redactor()),
             lines: request.lines.unwrap_or(DEFAULT_LINES).clamp(1, MAX_LINES) as usize,
             pattern,
             parsed: request.min_level.map(Level::severity),
@@ -119,7 +120,7 @@ impl Service {
             pages.push((Arc::clone(entry), page));
         }
         let is_empty = pages.iter().all(|(_, page)| page.rows.is_empty());
-        let Merged { mut rows, next } = merge(pages, true, wanted.lines, wanted.form);
+        let Merged { mut rows, next } = merge(pages, true, wanted.lines, &wanted.form);
         rows.reverse();
         let found = wanted.pattern.is_none() || wanted.position(&rows).is_some();
         if !found || (wanted.follow && is_empty) {
@@ -148,7 +149,7 @@ impl Service {
                 let page = self.page_after(wanted, entry, mark, &mut places).await?;
                 pages.push((Arc::clone(entry), page));
             }
-            let Merged { mut rows, next } = merge(pages, false, wanted.lines, wanted.form);
+            let Merged { mut rows, next } = merge(pages, false, wanted.lines, &wanted.form);
             let mut truncated = !next.0.is_empty();
             let matched = wanted.position(&rows);
             if let Some(at) = matched {
@@ -223,7 +224,7 @@ impl Wanted {
         let Tailed { rows, places, done, truncated, live } = tailed;
         let several = self.entries.len() > 1;
         let shown: Vec<(&Entry, &LogRow)> = rows.iter().map(|(entry, row)| (&**entry, row)).collect();
-        let (lines, text) = render(&shown, self.form, several);
+        let (lines, text) = render(&shown, &self.form, several);
         let cursor = places.text(!several).unwrap_or_default();
         let note = match (done, live || truncated) {
             (true, _) => None,

@@ -105,7 +105,7 @@ impl Service {
 fn newest_fitting(lines: &[hostler_api::logs::LogRecord]) -> usize {
     let mut chars = 0;
     let fits = |line: &&hostler_api::logs::LogRecord| {
-        chars += line.message.len() + 120;
+        chars += line.message.len() + 120 + line.event_time.as_ref().map_or(0, |_| 42);
         chars <= RECENT_CHARS
     };
     lines.iter().rev().take(RECENT_LINES).take_while(fits).count()
