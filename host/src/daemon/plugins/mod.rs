@@ -192,6 +192,12 @@ impl Plugins {
         let looked_ms = inner.looked_ms.load(Relaxed);
         let is_due = now_ms.saturating_sub(looked_ms) >= LOOK_EVERY.as_millis() as u64;
         if is_due && inner.looked_ms.compare_exchange(looked_ms, now_ms, Relaxed, Relaxed).is_ok() {
+    /// What the user wants to be assumed when the plugin of a name has no answer, whether or not it can be loaded.
+    pub(crate) fn on_failure(&self, name: &str) -> OnFailure {
+        let declared = self.declaration(self.project, name);
+        declared.map_or(OnFailure::default(), |(_, declaration)| declaration.on_failure)
+    }
+
             for loaded in self.all_loaded() {
                 self.follow(&loaded).await;
             }
