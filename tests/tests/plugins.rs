@@ -139,3 +139,40 @@ fn a_project_brings_its_own_plugins_with_the_rights_that_its_user_gives() {
     assert_eq!(mcp.view("web")["status"], "running");
     let _ = env.cli(&["kill", "web"]).ok();
 }
+
+#[test]
+fn what_the_user_takes_back_is_gone_from_a_plugin_at_work() {
+    let env = Env::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    env.write("reach.wasm", std::fs::read(component("tcp")).unwrap());
+    let _ = env.cli(&["plugin", "add", "reach.wasm", "--name", "reach", "--grant-tcp", &address]).ok();
+    let config = env.home().join("config.toml");
+    let granted = std::fs::read_to_string(&config).unwrap();
+    let without = granted.lines().filter(|line| !line.starts_with("grants")).collect::<Vec<_>>().join("\n");
+    assert_ne!(granted.trim(), without.trim(), "{granted}");
+
+    let mut mcp = env.mcp(Era::Legacy);
+    let checks = json!([{"plugin": "reach", "config": {"address": address}, "interval_ms": 3_600_000}]);
+    mcp.done("start_process", json!({"name": "p", "command": "sleep 600", "health": checks}));
+    let status = |mcp: &mut Mcp| {
+        let report = mcp.done("check_process_health", json!({"process": "p"}));
+        report["checks"][0]["status"].as_str().unwrap().to_owned()
+    };
+    let gone = [
+        ("the grant is taken back", without.clone()),
+        ("what else is written is wrong", format!("{without}\nconfig = {{ adress = 1 }}\n")),
+        ("the file is another one", without.replace("reach.wasm", "gone.wasm")),
+        ("the plugin is not declared any more", String::new()),
+    ];
+    for (what, text) in gone {
+        std::fs::write(&config, &granted).unwrap();
+        wait_for("what is granted is reached", || (status(&mut mcp) == "healthy").then_some(()));
+        assert_eq!(listed(&env, "reach")["granted"]["tcp"], json!([address]), "before {what}");
+        std::fs::write(&config, text).unwrap();
+        wait_for(what, || (status(&mut mcp) != "healthy").then_some(()));
+        assert_eq!(listed(&env, "reach")["granted"], Value::Null, "{what}");
+    }
+    let shown = listed(&env, "reach");
+    assert!(shown["reason"].as_str().unwrap().contains("no longer declared"), "{shown}");
+}

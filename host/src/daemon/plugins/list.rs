@@ -28,8 +28,10 @@ impl Plugins {
             let known = plugins.iter().position(|view| view.name == loaded.full_name);
             let at = known.unwrap_or_else(|| {
                 let mut view = blank(&loaded.full_name, &loaded.made_of().declaration);
-                view.reason =
-                    Some("no longer declared; who uses it keeps it until its next start".to_owned());
+                view.reason = Some(
+                    "no longer declared, so it has no grants; who uses it keeps it until its next start"
+                        .to_owned(),
+                );
                 plugins.push(view);
                 plugins.len() - 1
             });
