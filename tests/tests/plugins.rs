@@ -176,3 +176,38 @@ fn what_the_user_takes_back_is_gone_from_a_plugin_at_work() {
     let shown = listed(&env, "reach");
     assert!(shown["reason"].as_str().unwrap().contains("no longer declared"), "{shown}");
 }
+
+#[test]
+fn a_plugin_under_the_name_of_a_built_in_one_takes_its_place() {
+    let env = Env::new();
+    let trace =
+        "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    g()\nValueError: no\n";
+    env.write("app.log", format!("{trace}>> 17 is late\n"));
+    // Every process has `multiline` without asking for it. This one knows lines of one kind, and no traces.
+    let declared = "[plugins.multiline]\nsource = 'builtin:regex'\n\
+                    config = { patterns = ['^>> (?<order>\\d+) (?<message>.*)$'] }\n";
+    std::fs::write(env.home().join("config.toml"), declared).unwrap();
+    let mut mcp = env.mcp(Era::Legacy);
+    let start = json!({"name": "app", "command": "tail", "args": ["-n", "+1", "-f", "app.log"]});
+    mcp.done("start_process", start);
+    let lines = |mcp: &mut Mcp| {
+        let request = json!({"process": "app", "format": "records", "order": "asc"});
+        mcp.done("get_logs", request)["lines"].as_array().unwrap().clone()
+    };
+    let found = wait_for("its line is understood", || {
+        lines(&mut mcp).pop().filter(|line| line["fields"]["order"] == "17")
+    });
+    assert_eq!(found["message"], "is late", "{found}");
+    let errors = |mcp: &mut Mcp| lines(mcp).iter().filter(|line| line["level"] == "error").count();
+    assert_eq!(errors(&mut mcp), 1, "nobody joins the trace to one event: its last line alone is an error");
+    let shown = listed(&env, "multiline");
+    assert_eq!((&shown["source"], &shown["status"]), (&json!("builtin:regex"), &json!("active")), "{shown}");
+    // Without the section, the built-in one is back.
+    std::fs::write(env.home().join("config.toml"), "").unwrap();
+    wait_for("the built-in one is back", || {
+        (listed(&env, "multiline")["source"] == "builtin:multiline").then_some(())
+    });
+    let mut log = std::fs::OpenOptions::new().append(true).open(env.in_project("app.log")).unwrap();
+    log.write_all(trace.as_bytes()).unwrap();
+    wait_for("all lines of a trace are one error again", || (errors(&mut mcp) == 5).then_some(()));
+}
