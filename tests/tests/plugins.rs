@@ -204,8 +204,9 @@ fn a_plugin_under_the_name_of_a_built_in_one_takes_its_place() {
     assert_eq!((&shown["source"], &shown["status"]), (&json!("builtin:regex"), &json!("active")), "{shown}");
     // Without the section, the built-in one is back.
     std::fs::write(env.home().join("config.toml"), "").unwrap();
-    wait_for("the built-in one is back", || {
-        (listed(&env, "multiline")["source"] == "builtin:multiline").then_some(())
+    wait_for("the built-in one serves again", || {
+        let now = listed(&env, "multiline");
+        (now["source"] == "builtin:multiline" && now["sha256"] != shown["sha256"]).then_some(())
     });
     let mut log = std::fs::OpenOptions::new().append(true).open(env.in_project("app.log")).unwrap();
     log.write_all(trace.as_bytes()).unwrap();
