@@ -25,6 +25,11 @@ fn a_plugin_is_added_and_listed_with_and_without_a_daemon() {
     std::fs::copy(component("logfmt"), env.project().join("mine.wasm")).unwrap();
     let output = env.cli(&["plugin", "add", "mine.wasm", "--name", "mine"]).ok();
     assert!(output.stdout.contains("granted  nothing beyond computing"), "{}", output.stdout);
+    assert!(
+        output.stdout.contains("use it   hostler start NAME --parser mine -- COMMAND"),
+        "{}",
+        output.stdout
+    );
     let text = std::fs::read_to_string(env.home().join("config.toml")).unwrap();
     assert!(text.starts_with("# my plugins\n[plugins.mine]\nsource = "), "{text}");
 
@@ -39,6 +44,14 @@ fn a_plugin_is_added_and_listed_with_and_without_a_daemon() {
     let conflict = env.cli(&["plugin", "add", "builtin:json", "--name", "mine"]);
     assert_eq!(conflict.code, Some(1));
     assert!(conflict.stderr.contains("is /") && conflict.stderr.contains("--name"), "{}", conflict.stderr);
+    for (name, how) in
+        [("process", "--health my -- COMMAND"), ("rules", "categorizers = [\"my\", \"generic\"]")]
+    {
+        std::fs::write(env.home().join("config.toml"), "").unwrap();
+        std::fs::copy(component(name), env.project().join("my.wasm")).unwrap();
+        let output = env.cli(&["plugin", "add", "my.wasm", "--name", "my"]).ok();
+        assert!(output.stdout.contains(how), "{}", output.stdout);
+    }
     let bad = env.cli(&["plugin", "add", "config.toml"]);
     assert!(bad.stderr.contains("cannot read"), "{}", bad.stderr);
 }
