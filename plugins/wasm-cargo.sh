@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# cargo with a Rust library for wasm32-wasip2: `wasm-cargo.sh build --release …`.
+# cargo with a Rust library for wasm32-wasip2, or for WASM_TARGET: `wasm-cargo.sh build --release …`.
 # Takes rustup's own library where there is one or where rustup can add it, and otherwise Debian's compiler with a
 # library built from Debian's sources, once per machine.
 set -euo pipefail
 
-target=wasm32-wasip2
+target=${WASM_TARGET:-wasm32-wasip2}
 sysroot=$(rustc --print sysroot)
 
 # Debian has the compiler and the sources of its library, but no library for this target.

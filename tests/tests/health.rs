@@ -153,6 +153,85 @@ fn a_plugin_without_a_verdict_is_at_fault_and_the_process_runs_on() {
     assert_eq!(process["health"], "unknown", "{process}");
 }
 
+/// Declares a plugin that lets nothing pass, and one that lets everything pass, when they have no answer.
+fn open_and_closed(env: &Env, file: &std::path::Path) {
+    let config = ["open", "closed"]
+        .map(|meaning| format!("[plugins.{meaning}]\nsource = {file:?}\non_failure = '{meaning}'\n"));
+    std::fs::write(env.home().join("config.toml"), config.concat()).unwrap();
+}
+
+/// Starts a process for each of them, that one is its check.
+fn start_checked_by_each(env: &Env, mcp: &mut Mcp, schedule: &Value) {
+    for plugin in ["open", "closed"] {
+        let mut check = schedule.clone();
+        check["plugin"] = json!(plugin);
+        let start = json!({"name": plugin, "command": env.fault(), "args": ["run"], "health": [check],
+            "restart": {"backoff_initial_ms": 0}, "wait_for": "started"});
+        mcp.done("start_process", start);
+    }
+}
+
+/// What the check of a process found last, and what it said.
+fn found_by(mcp: &mut Mcp, name: &str) -> (String, String) {
+    let check = check(mcp, name)["checks"][0].clone();
+    let text = |key: &str| check[key].as_str().unwrap().to_owned();
+    (text("status"), text("message"))
+}
+
+#[test]
+fn the_user_says_what_a_check_without_an_answer_means() {
+    let env = Env::new();
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hostile/checks");
+    open_and_closed(&env, &fixtures.join("trap.wasm"));
+    let mut mcp = env.mcp(Era::Modern);
+    start_checked_by_each(&env, &mut mcp, &json!({"interval_ms": 3_600_000, "start_period_ms": 0}));
+    // It traps three times; then it is in quarantine, and has no answer either.
+    for wanted in ["trap", "trap", "trap", "quarantine"] {
+        let (status, message) = found_by(&mut mcp, "open");
+        assert_eq!(status, "unknown", "{message}");
+        assert!(message.starts_with("no verdict: the plugin's fault, not the process's"), "{message}");
+        assert!(wanted == "trap" || message.contains(wanted), "{message}");
+        let (status, message) = found_by(&mut mcp, "closed");
+        assert_eq!(status, "unhealthy", "{message}");
+        let said = "taken for unhealthy, as `on_failure = \"closed\"` says: the plugin's fault";
+        assert!(message.starts_with(said), "{message}");
+        assert!(wanted == "trap" || message.contains(wanted), "{message}");
+    }
+}
+
+#[test]
+fn a_plugin_that_cannot_be_loaded_means_what_its_user_says() {
+    let env = Env::new();
+    let built = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/built/process.wasm");
+    env.write("mine.wasm", std::fs::read(built).unwrap());
+    open_and_closed(&env, std::path::Path::new(&env.in_project("mine.wasm")));
+    let mut mcp = env.mcp(Era::Modern);
+    let schedule = json!({"interval_ms": 100, "failure_threshold": 1, "start_period_ms": 0,
+        "on_unhealthy": "restart"});
+    start_checked_by_each(&env, &mut mcp, &schedule);
+    for name in ["open", "closed"] {
+        wait_until("it is healthy", || mcp.view(name)["health"] == "healthy");
+    }
+    let pid = mcp.view("open")["pid"].clone();
+    // The next daemon finds no plugin to load.
+    std::fs::remove_file(env.in_project("mine.wasm")).unwrap();
+    env.crash_daemon();
+    let mut mcp = env.mcp(Era::Modern);
+    let (status, message) = found_by(&mut mcp, "open");
+    assert_eq!(status, "unknown", "{message}");
+    assert!(message.starts_with("no verdict: ") && message.contains("mine.wasm"), "{message}");
+    wait_until("the one that lets nothing pass is restarted", || {
+        mcp.view("closed")["restarts"].as_u64() > Some(0)
+    });
+    let (status, message) = found_by(&mut mcp, "closed");
+    assert_eq!(status, "unhealthy", "{message}");
+    let said = "taken for unhealthy, as `on_failure = \"closed\"` says: ";
+    assert!(message.starts_with(said) && message.contains("mine.wasm"), "{message}");
+    let view = mcp.view("open");
+    assert_eq!((&view["pid"], &view["restarts"]), (&pid, &json!(0)), "{view}");
+    mcp.done("stop_process", json!({"process": "closed"}));
+}
+
 #[test]
 fn every_kind_of_check_finds_what_is_so() {
     let env = Env::new();

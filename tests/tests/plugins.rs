@@ -25,6 +25,11 @@ fn a_plugin_is_added_and_listed_with_and_without_a_daemon() {
     std::fs::copy(component("logfmt"), env.project().join("mine.wasm")).unwrap();
     let output = env.cli(&["plugin", "add", "mine.wasm", "--name", "mine"]).ok();
     assert!(output.stdout.contains("granted  nothing beyond computing"), "{}", output.stdout);
+    assert!(
+        output.stdout.contains("use it   hostler start NAME --parser mine -- COMMAND"),
+        "{}",
+        output.stdout
+    );
     let text = std::fs::read_to_string(env.home().join("config.toml")).unwrap();
     assert!(text.starts_with("# my plugins\n[plugins.mine]\nsource = "), "{text}");
 
@@ -39,6 +44,14 @@ fn a_plugin_is_added_and_listed_with_and_without_a_daemon() {
     let conflict = env.cli(&["plugin", "add", "builtin:json", "--name", "mine"]);
     assert_eq!(conflict.code, Some(1));
     assert!(conflict.stderr.contains("is /") && conflict.stderr.contains("--name"), "{}", conflict.stderr);
+    for (name, how) in
+        [("process", "--health my -- COMMAND"), ("rules", "categorizers = [\"my\", \"generic\"]")]
+    {
+        std::fs::write(env.home().join("config.toml"), "").unwrap();
+        std::fs::copy(component(name), env.project().join("my.wasm")).unwrap();
+        let output = env.cli(&["plugin", "add", "my.wasm", "--name", "my"]).ok();
+        assert!(output.stdout.contains(how), "{}", output.stdout);
+    }
     let bad = env.cli(&["plugin", "add", "config.toml"]);
     assert!(bad.stderr.contains("cannot read"), "{}", bad.stderr);
 }
@@ -138,4 +151,77 @@ fn a_project_brings_its_own_plugins_with_the_rights_that_its_user_gives() {
     assert!(refused.stderr.contains("[plugins.reach]: `grants` are the user's to give"), "{refused:?}");
     assert_eq!(mcp.view("web")["status"], "running");
     let _ = env.cli(&["kill", "web"]).ok();
+}
+
+#[test]
+fn what_the_user_takes_back_is_gone_from_a_plugin_at_work() {
+    let env = Env::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    env.write("reach.wasm", std::fs::read(component("tcp")).unwrap());
+    let _ = env.cli(&["plugin", "add", "reach.wasm", "--name", "reach", "--grant-tcp", &address]).ok();
+    let config = env.home().join("config.toml");
+    let granted = std::fs::read_to_string(&config).unwrap();
+    let without = granted.lines().filter(|line| !line.starts_with("grants")).collect::<Vec<_>>().join("\n");
+    assert_ne!(granted.trim(), without.trim(), "{granted}");
+
+    let mut mcp = env.mcp(Era::Legacy);
+    let checks = json!([{"plugin": "reach", "config": {"address": address}, "interval_ms": 3_600_000}]);
+    mcp.done("start_process", json!({"name": "p", "command": "sleep 600", "health": checks}));
+    let status = |mcp: &mut Mcp| {
+        let report = mcp.done("check_process_health", json!({"process": "p"}));
+        report["checks"][0]["status"].as_str().unwrap().to_owned()
+    };
+    let gone = [
+        ("the grant is taken back", without.clone()),
+        ("what else is written is wrong", format!("{without}\nconfig = {{ adress = 1 }}\n")),
+        ("the file is another one", without.replace("reach.wasm", "gone.wasm")),
+        ("the plugin is not declared any more", String::new()),
+    ];
+    for (what, text) in gone {
+        std::fs::write(&config, &granted).unwrap();
+        wait_for("what is granted is reached", || (status(&mut mcp) == "healthy").then_some(()));
+        assert_eq!(listed(&env, "reach")["granted"]["tcp"], json!([address]), "before {what}");
+        std::fs::write(&config, text).unwrap();
+        wait_for(what, || (status(&mut mcp) != "healthy").then_some(()));
+        assert_eq!(listed(&env, "reach")["granted"], Value::Null, "{what}");
+    }
+    let shown = listed(&env, "reach");
+    assert!(shown["reason"].as_str().unwrap().contains("no longer declared"), "{shown}");
+}
+
+#[test]
+fn a_plugin_under_the_name_of_a_built_in_one_takes_its_place() {
+    let env = Env::new();
+    let trace =
+        "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    g()\nValueError: no\n";
+    env.write("app.log", format!("{trace}>> 17 is late\n"));
+    // Every process has `multiline` without asking for it. This one knows lines of one kind, and no traces.
+    let declared = "[plugins.multiline]\nsource = 'builtin:regex'\n\
+                    config = { patterns = ['^>> (?<order>\\d+) (?<message>.*)$'] }\n";
+    std::fs::write(env.home().join("config.toml"), declared).unwrap();
+    let mut mcp = env.mcp(Era::Legacy);
+    let start = json!({"name": "app", "command": "tail", "args": ["-n", "+1", "-f", "app.log"]});
+    mcp.done("start_process", start);
+    let lines = |mcp: &mut Mcp| {
+        let request = json!({"process": "app", "format": "records", "order": "asc"});
+        mcp.done("get_logs", request)["lines"].as_array().unwrap().clone()
+    };
+    let found = wait_for("its line is understood", || {
+        lines(&mut mcp).pop().filter(|line| line["fields"]["order"] == "17")
+    });
+    assert_eq!(found["message"], "is late", "{found}");
+    let errors = |mcp: &mut Mcp| lines(mcp).iter().filter(|line| line["level"] == "error").count();
+    assert_eq!(errors(&mut mcp), 1, "nobody joins the trace to one event: its last line alone is an error");
+    let shown = listed(&env, "multiline");
+    assert_eq!((&shown["source"], &shown["status"]), (&json!("builtin:regex"), &json!("active")), "{shown}");
+    // Without the section, the built-in one is back.
+    std::fs::write(env.home().join("config.toml"), "").unwrap();
+    wait_for("the built-in one serves again", || {
+        let now = listed(&env, "multiline");
+        (now["source"] == "builtin:multiline" && now["sha256"] != shown["sha256"]).then_some(())
+    });
+    let mut log = std::fs::OpenOptions::new().append(true).open(env.in_project("app.log")).unwrap();
+    log.write_all(trace.as_bytes()).unwrap();
+    wait_for("all lines of a trace are one error again", || (errors(&mut mcp) == 5).then_some(()));
 }

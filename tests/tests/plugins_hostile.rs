@@ -13,6 +13,8 @@ const PARSERS: [&str; 10] =
     ["loop", "trap", "deep", "hog", "tables", "million", "outside", "overlap", "no-text", "whim"];
 const CHECKS: [&str; 5] = ["loop", "trap", "hog", "wait", "liar"];
 const CATEGORIZERS: [&str; 4] = ["loop", "trap", "hog", "liar"];
+/// The least memory that a component has, bytes.
+const PAGE: u64 = 65_536;
 
 /// What counts a fixture's failures.
 fn counter(name: &str) -> &'static str {
@@ -20,6 +22,18 @@ fn counter(name: &str) -> &'static str {
         "loop" | "wait" => "timeouts",
         "trap" | "deep" | "hog" | "tables" | "whim" => "traps",
         _ => "invalid_answers",
+    }
+}
+
+/// What a quarantine says of the failure that led to it.
+fn cause(name: &str) -> &'static str {
+    match name {
+        "loop" | "wait" => "did not answer within",
+        "trap" | "whim" => "unreachable",
+        "deep" => "call stack",
+        "hog" => "bytes of memory",
+        "tables" => "table elements",
+        _ => "breaks the contract",
     }
 }
 
@@ -66,7 +80,11 @@ fn assert_quarantined(env: &Env, names: &[&str]) {
         let shown = plugin(name);
         assert!(shown[counter(name)].as_u64().unwrap() >= 3, "{shown}");
         assert_eq!(shown["status"], "quarantined", "{shown}");
-        assert!(!shown["reason"].as_str().unwrap().is_empty(), "{shown}");
+        let reason = shown["reason"].as_str().unwrap();
+        let (when, why) = reason.split_once(": ").unwrap();
+        let is_told = when.starts_with("left alone for ") || when == "its next call decides";
+        assert!(is_told && why.contains(cause(name)), "{name}: {reason}");
+        assert!(shown["memory_peak_bytes"].as_u64().unwrap() >= PAGE, "{shown}");
     }
 }
 
@@ -74,6 +92,11 @@ fn assert_well(env: &Env, name: &str) {
     let shown = listed(env)(name);
     let faults = ["traps", "timeouts", "invalid_answers"].map(|counter| shown[counter].as_u64().unwrap());
     assert_eq!((&shown["status"], faults), (&json!("active"), [0, 0, 0]), "{shown}");
+    // What it cost is told, each item and at most.
+    let number = |key: &str| shown[key].as_u64().unwrap_or(0);
+    assert!(number("items") > 0 && number("ns_per_item") > 0, "{shown}");
+    let memory = number("memory_peak_bytes");
+    assert!((PAGE..64 << 20).contains(&memory) && memory.is_multiple_of(PAGE), "{shown}");
 }
 
 #[test]

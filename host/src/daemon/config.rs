@@ -220,4 +220,38 @@ mod tests {
         assert_eq!(*file.current(), Config::default());
         assert!(degraded.list().is_empty());
     }
+
+    const README: &str = include_str!("../../../README.md");
+
+    #[test]
+    fn what_the_readme_shows_is_valid() {
+        let blocks = README.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let sections = ["[plugins.", "[errors]", "[http]", "[export.", "[limits]", "[logs]"];
+        let ours: Vec<&str> =
+            blocks.filter(|text| sections.iter().any(|section| text.starts_with(section))).collect();
+        assert!(ours.len() >= 4, "{ours:?}");
+        for text in ours {
+            Config::parse(text).unwrap_or_else(|why| panic!("{why}"));
+        }
+    }
+
+    #[test]
+    fn the_readme_names_every_key() {
+        let plugin = "[plugins.x]\nsource = \"builtin:json\"\n";
+        for (text, inside) in [
+            (format!("{plugin}no-key = 1"), ""),
+            (format!("{plugin}grants = {{ no-key = 1 }}"), "grants."),
+            (format!("{plugin}limits = {{ no-key = 1 }}"), "limits."),
+            ("[errors]\nno-key = 1".to_owned(), ""),
+            ("[limits]\nno-key = 1".to_owned(), ""),
+        ] {
+            let message = toml::from_str::<Config>(&text).unwrap_err().message().to_owned();
+            let keys: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
+            assert!(!keys.is_empty(), "{message}");
+            for key in keys {
+                let named = [format!("`{inside}{key}`"), format!("`{key}.")];
+                assert!(named.iter().any(|key| README.contains(key)), "{text}: {key}");
+            }
+        }
+    }
 }

@@ -225,6 +225,10 @@ pub struct GroupTable {
     pub members: Vec<Spanned<String>>,
     /// Order of a stop (default reverse: dependents first).
     pub stop_strategy: Option<StopStrategy>,
+    /// Health checks of its members that say nothing else, in place of those of the defaults.
+    pub health: Option<Vec<HealthArgs>>,
+    /// Log parsing of its members that say nothing else, in place of that of the defaults.
+    pub log: Option<LogArgs>,
 }
 
 /// What a process depends on, with what that must be where it says so.

@@ -93,11 +93,13 @@ impl Reader<'_> {
 
     fn process(&self, key: &Spanned<String>, table: &ProcessTable) -> Result<Declared, Mistake> {
         let limits = Settings { limits: self.file.limits, ..Settings::default() };
-        let mut settings = limits.overlaid(self.file.defaults.clone());
+        let mut own = Settings::default();
         for extended in &table.extends {
-            settings = settings.overlaid(self.template(extended)?);
+            own = own.overlaid(self.template(extended)?);
         }
-        let mut settings = settings.overlaid(table.settings());
+        let own = own.overlaid(table.settings());
+        let of_groups = self.of_groups(key.get_ref(), &own)?;
+        let mut settings = limits.overlaid(self.file.defaults.clone()).overlaid(of_groups).overlaid(own);
         let Some(command) = table.command.clone() else {
             let message = format!("`{}` has no `command`", key.get_ref());
             return Err(Mistake::at(self.text, key.span(), message));
@@ -123,6 +125,42 @@ impl Reader<'_> {
             delay_ms: table.delay_ms.unwrap_or(0),
             autostart: table.autostart.unwrap_or(true),
         })
+    }
+
+    /// What the groups of a process say of it where neither it nor its templates do.
+    fn of_groups(&self, process: &str, own: &Settings) -> Result<Settings, Mistake> {
+        let (mut health, mut log) = (None, None);
+        if own.health.is_none() {
+            health = self.agreed(process, "health", |group| group.health.as_ref())?;
+        }
+        if own.log.is_none() {
+            log = self.agreed(process, "log", |group| group.log.as_ref())?;
+        }
+        Ok(Settings { health, log, ..Settings::default() })
+    }
+
+    /// A setting that groups have for a process. They have to agree: none of them is nearer to it than another.
+    fn agreed<T: Clone + PartialEq>(
+        &self,
+        process: &str,
+        setting: &str,
+        of: impl Fn(&GroupTable) -> Option<&T>,
+    ) -> Result<Option<T>, Mistake> {
+        let is_member = |group: &GroupTable| group.members.iter().any(|name| name.get_ref() == process);
+        let its_groups = self.file.groups.iter().filter(|(_, group)| is_member(group));
+        let mut all = its_groups.filter_map(|(name, group)| Some((name, of(group)?)));
+        let Some((first, agreed)) = all.next() else { return Ok(None) };
+        match all.find(|(_, other)| *other != agreed) {
+            None => Ok(Some(agreed.clone())),
+            Some((second, _)) => {
+                let (first, other) = (first.get_ref(), second.get_ref());
+                let message = format!(
+                    "the groups `{first}` and `{other}` have different `{setting}` for `{process}`, which is in both; \
+                     set `{setting}` in [processes.{process}], or in one of the groups only"
+                );
+                Err(Mistake::at(self.text, second.span(), message))
+            }
+        }
     }
 
     /// A path of the file as an absolute one.

@@ -71,6 +71,73 @@ fn templates_defaults_and_variables_are_filled_in() {
     assert_eq!(members(&stack.groups[0]), "db web", "what a member needs belongs to its group");
 }
 
+/// The checks and the parsers of a process, by their names.
+fn judged_by(stack: &Stack, process: &str) -> String {
+    let args = &stack.processes[&name(process)].args;
+    let checks = args.health.iter().flatten().map(|check| check.plugin.as_str());
+    let parsers = args.log.iter().flat_map(|log| log.parsers.iter().map(String::as_str));
+    checks.chain(["|"]).chain(parsers).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn groups_set_checks_and_parsers_of_their_members() {
+    let stack = stack(
+        r#"
+        [defaults]
+        health = [{ plugin = "process" }]
+        log = { parsers = ["level"] }
+        [templates.quiet]
+        health = []
+        [processes.web]
+        command = "web"
+        depends_on = ["db"]
+        [processes.api]
+        command = "api"
+        log = { parsers = ["syslog"] }
+        [processes.job]
+        command = "job"
+        extends = ["quiet"]
+        [processes.db]
+        command = "db"
+        [groups.front]
+        members = ["web", "api", "job"]
+        health = [{ plugin = "http", config = { url = "http://localhost:${PORT}/" } }]
+        log = { parsers = ["json"] }
+        [groups.same]
+        members = ["web"]
+        log = { parsers = ["json"] }
+        "#,
+    );
+    for (process, expected) in [
+        ("web", "http | json"),
+        ("api", "http | syslog"),
+        ("job", "| json"),
+        // What a member needs belongs to the group and is not one of those that it names.
+        ("db", "process | level"),
+    ] {
+        assert_eq!(judged_by(&stack, process), expected, "{process}");
+    }
+    let url = &stack.processes[&name("web")].args.health.as_ref().unwrap()[0].config["url"];
+    assert_eq!(url, "http://localhost:80/");
+}
+
+#[test]
+fn groups_that_disagree_about_a_process_leave_the_word_to_it() {
+    let text = |own: &str| {
+        format!(
+            "[processes.web]\ncommand = \"x\"\n{own}[groups.a]\nmembers = [\"web\"]\nlog = {{ parsers = [\"json\"] }}\n\
+             [groups.b]\nmembers = [\"web\"]\nlog = {{ parsers = [\"level\"] }}\n"
+        )
+    };
+    let message = mistake(&text(""));
+    assert!(
+        message.starts_with("line 6, column 9: the groups `a` and `b` have different `log` for `web`")
+            && message.contains("set `log` in [processes.web]"),
+        "{message}"
+    );
+    assert_eq!(judged_by(&stack(&text("log = { parsers = [\"syslog\"] }\n")), "web"), "| syslog");
+}
+
 #[test]
 fn mistakes_are_told_with_their_place_and_the_nearest_right_word() {
     insta::assert_snapshot!(mistake("[processes.web]\ncomand = \"x\"\n"), @r#"
@@ -93,6 +160,11 @@ fn mistakes_are_told_with_their_place_and_the_nearest_right_word() {
         ("[processes.a]\ncommand = \"x\"\ndepends_on = {a = \"helthy\"}", "did you mean `healthy`?"),
         ("[processes.a]\ncommand = \"x\"\ndepends_on = 7", "names such as"),
         ("[processes.a]\ncommand = \"x\"\nrestart = {policy = 7}", "line 3"),
+        (
+            "[processes.a]\ncommand = \"x\"\n[groups.g]\nmembers = [\"a\"]\nhealth = [{ plugni = \"tcp\" }]",
+            "did you mean `plugin`?",
+        ),
+        ("[groups.g]\nparsers = [\"json\"]", "unknown field `parsers`"),
         ("[processes", "line 1"),
         ("ü = 1", "line 1, column 1"),
     ] {

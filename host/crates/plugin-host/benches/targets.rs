@@ -13,6 +13,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use common::Guest;
@@ -37,7 +38,14 @@ fn main() {
         ["all-loaded", cache] => println!("{}", time_of_all(Path::new(cache))),
         _ => table(),
     }
+    // `--strict` makes a missed target a failure.
+    if MISSED.load(Relaxed) && args.iter().any(|arg| arg == "--strict") {
+        std::process::exit(1);
+    }
 }
+
+/// Whether a target was missed.
+static MISSED: AtomicBool = AtomicBool::new(false);
 
 fn table() {
     let home = tempfile::tempdir().unwrap();
@@ -73,6 +81,7 @@ fn show(what: &str, target: Target, measured: f64, unit: &str) {
         AtMost(target) => ("<=", target, measured <= target),
         AtLeast(target) => (">=", target, measured >= target),
     };
+    MISSED.fetch_or(!ok, Relaxed);
     let (target, measured) = (format!("{sign} {target} {unit}"), format!("{measured:.2} {unit}"));
     println!("{what:<52} {target:>14} {measured:>14} {}", if ok { "ok" } else { "MISSED" });
 }

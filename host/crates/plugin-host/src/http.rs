@@ -14,6 +14,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::grants::{PeerPattern, allows_address_of_name};
+use crate::surroundings::BoxFuture;
 
 /// The longest wait for a peer. The timeout of the call is nearly always shorter.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -21,15 +22,19 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Exchange = Result<(http::Response<WasiBody>, Driver), Error>;
 
+/// Where a name leads, for a port.
+type Lookup = fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+
 /// The hook through which every request of one instance goes.
 #[derive(Debug)]
 pub(crate) struct Gate {
     granted: Vec<PeerPattern>,
+    lookup: Lookup,
 }
 
 impl Gate {
     pub(crate) fn new(granted: Vec<PeerPattern>) -> Self {
-        Self { granted }
+        Self { granted, lookup: by_the_system }
     }
 
     /// The patterns that allow this host and port.
@@ -59,7 +64,8 @@ impl WasiHttpHooks for Gate {
             tracing::debug!(%host, port, "a plugin asked for an HTTP peer that it is not granted");
             return refuse(Error::HttpRequestDenied);
         }
-        Box::new(exchange(request, host, port, admitting, options.unwrap_or_default()))
+        let peer = Peer { host, port, admitting, lookup: self.lookup };
+        Box::new(exchange(request, peer, options.unwrap_or_default()))
     }
 
     // A server that does not answer is what a check is for: no warning of the daemon each time.
@@ -97,19 +103,20 @@ fn refuse(error: Error) -> Box<dyn Future<Output = Exchange> + Send> {
     Box::new(async move { Err(error) })
 }
 
-/// Sends the request to an address that was checked, and waits for the head of the answer.
-async fn exchange(
-    mut request: http::Request<WasiBody>,
+/// Whom a request is for.
+struct Peer {
     host: String,
     port: u16,
+    /// The patterns that allow it.
     admitting: Vec<PeerPattern>,
-    options: RequestOptions,
-) -> Exchange {
+    lookup: Lookup,
+}
+
+/// Sends the request to an address that was checked, and waits for the head of the answer.
+async fn exchange(mut request: http::Request<WasiBody>, peer: Peer, options: RequestOptions) -> Exchange {
     let connect_wait = options.connect_timeout.unwrap_or(MAX_WAIT).min(MAX_WAIT);
     let answer_wait = options.first_byte_timeout.unwrap_or(MAX_WAIT).min(MAX_WAIT);
-    let stream = timeout(connect_wait, connect(&host, port, &admitting))
-        .await
-        .map_err(|_| Error::ConnectionTimeout)??;
+    let stream = timeout(connect_wait, connect(&peer)).await.map_err(|_| Error::ConnectionTimeout)??;
     let (mut sender, connection) =
         timeout(connect_wait, hyper::client::conn::http1::handshake(TokioIo::new(stream)))
             .await
@@ -142,11 +149,11 @@ fn body(incoming: hyper::body::Incoming) -> WasiBody {
     incoming.map_err(Error::from).boxed_unsync()
 }
 
-/// Connects to the first allowed address of the host.
-async fn connect(host: &str, port: u16, admitting: &[PeerPattern]) -> Result<TcpStream, Error> {
+/// Connects to the first allowed address of the host. The name is looked up once: what was checked is what is connected
+/// to, whatever the name leads to a moment later.
+async fn connect(Peer { host, port, admitting, lookup }: &Peer) -> Result<TcpStream, Error> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let found: Vec<SocketAddr> =
-        tokio::net::lookup_host((bare, port)).await.map_err(|error| unresolved(&error))?.collect();
+    let found = lookup(bare.to_owned(), *port).await.map_err(|error| unresolved(&error))?;
     let mut last = Error::DestinationIpProhibited;
     for peer in found.into_iter().filter(|peer| is_allowed(*peer, admitting)) {
         match TcpStream::connect(peer).await {
@@ -155,6 +162,10 @@ async fn connect(host: &str, port: u16, admitting: &[PeerPattern]) -> Result<Tcp
         }
     }
     Err(last)
+}
+
+fn by_the_system(host: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+    Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
 }
 
 fn is_allowed(peer: SocketAddr, admitting: &[PeerPattern]) -> bool {
@@ -191,7 +202,12 @@ mod tests {
     }
 
     async fn send(granted: &[&str], uri: &str) -> Result<(u16, Vec<u8>), Error> {
-        let mut gate = Gate::new(granted.iter().map(|text| text.parse().unwrap()).collect());
+        send_by(by_the_system, granted, uri).await
+    }
+
+    async fn send_by(lookup: Lookup, granted: &[&str], uri: &str) -> Result<(u16, Vec<u8>), Error> {
+        let granted = granted.iter().map(|text| text.parse().unwrap()).collect();
+        let mut gate = Gate { granted, lookup };
         let sent = gate.send_request(request(uri), None, Box::new(async { Ok(()) }));
         let (response, driver) = Box::into_pin(sent).await?;
         let driver = tokio::spawn(Box::into_pin(driver));
@@ -238,6 +254,38 @@ mod tests {
         let error = send(&["example.org:80", &format!("localhost:{}", port ^ 1)], &uri).await.unwrap_err();
         assert!(matches!(error, Error::HttpRequestDenied), "{error:?}");
         assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
+
+    /// DNS rebinding: whoever owns a granted name lets it lead to where the plugin may not go.
+    #[tokio::test]
+    async fn a_granted_name_that_leads_to_this_machine_is_not_asked() {
+        fn hostile(_: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+            let addresses = ["127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.169.254", "0.0.0.0"];
+            let peers = addresses.map(|address| SocketAddr::new(address.parse().unwrap(), port));
+            Box::pin(async move { Ok(peers.to_vec()) })
+        }
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let authority = format!("api.example.org:{}", listener.local_addr().unwrap().port());
+        let error = send_by(hostile, &[&authority], &format!("http://{authority}/")).await.unwrap_err();
+        assert!(matches!(error, Error::DestinationIpProhibited), "{error:?}");
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    /// The first answer of the resolver is what counts: there is no second look-up between the check and the connection.
+    #[tokio::test]
+    async fn a_name_is_looked_up_once_for_a_request() {
+        use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+        static LOOKUPS: AtomicU32 = AtomicU32::new(0);
+        fn counting(_: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+            LOOKUPS.fetch_add(1, Relaxed);
+            Box::pin(async move { Ok(vec![SocketAddr::new([127, 0, 0, 1].into(), port)]) })
+        }
+        let (port, served) = serve_once().await;
+        let authority = format!("localhost:{port}");
+        let (status, _) = send_by(counting, &[&authority], &format!("http://{authority}/")).await.unwrap();
+        assert_eq!((status, LOOKUPS.load(Relaxed)), (503, 1));
+        served.await.unwrap();
     }
 
     #[tokio::test]

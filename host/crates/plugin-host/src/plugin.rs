@@ -78,7 +78,7 @@ pub struct PluginStatus {
     pub info: Info,
     /// The digest of its file.
     pub digest: Digest,
-    /// Counts the loads that succeeded, from 1.
+    /// Counts the loads that succeeded and the changes of grants, from 1.
     pub revision: u64,
     /// What it may do.
     pub granted: Grants,
@@ -192,6 +192,20 @@ impl Plugin {
         Ok(())
     }
 
+    /// Lets the plugin do what is granted to its file now, and nothing else, and answers whether that is a change. There
+    /// is nothing to try: the file and its configuration stay. Instances follow at their next call; one under way ends
+    /// with the grants that it began with.
+    pub async fn regrant(&self, granted: Grants) -> bool {
+        let _turn = self.shared.reloading.lock().await;
+        let before = self.shared.current();
+        if before.grants == granted {
+            return false;
+        }
+        let revision = before.with_grants(granted);
+        *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(revision);
+        true
+    }
+
     /// A worker for one user of the plugin. It starts at its first call.
     #[must_use]
     pub fn instance(&self, surroundings: Arc<dyn Surroundings>) -> Instance {
@@ -282,6 +296,17 @@ impl Revision {
         let grants = settings.consents.grants_of(&component.digest());
         let config_json = Value::Object(settings.config.clone()).to_string();
         Ok(Self { number, component, limits: settings.limits, config: settings.config, config_json, grants })
+    }
+
+    fn with_grants(&self, grants: Grants) -> Self {
+        Self {
+            number: self.number + 1,
+            component: self.component.clone(),
+            limits: self.limits,
+            config: self.config.clone(),
+            config_json: self.config_json.clone(),
+            grants,
+        }
     }
 
     /// Tries the configuration on an instance that is dropped afterwards.

@@ -28,7 +28,8 @@ pub struct ProcessFacts {
     pub threads: Option<u32>,
     /// TCP ports on which its tree listens.
     pub ports: Vec<u16>,
-    /// Time since it last wrote a line, milliseconds.
+    /// Time since it last wrote a line, milliseconds, or since it started when it wrote none; `None` when it does not
+    /// run.
     pub silent_ms: Option<u64>,
     /// Lines written within the last minute.
     pub lines_per_minute: u64,

@@ -121,6 +121,24 @@ async fn a_command_without_a_grant_does_not_reach_the_daemon() {
 }
 
 #[tokio::test]
+async fn a_grant_that_is_taken_back_is_gone_at_the_next_call_of_a_warm_instance() {
+    let daemon = Arc::new(Daemon::default());
+    let (plugin, mut instance) = check_with(&runner(5_000), &["pg_isready"], &daemon).await;
+    assert_eq!(instance.check(LONG).await.unwrap().metrics[0].value, 7.0);
+    assert!(instance.is_warm());
+    let granted = plugin.status().granted;
+    assert!(plugin.regrant(Grants::default()).await);
+    assert!(!plugin.regrant(Grants::default()).await, "nothing more to take");
+    assert_eq!(instance.check(LONG).await.unwrap().metrics[0].value, 100.0, "denied");
+    assert_eq!(daemon.commands.lock().unwrap().len(), 1);
+    let status = plugin.status();
+    assert_eq!((status.revision, status.reload_error), (2, None));
+    assert!(status.granted.is_empty());
+    assert!(plugin.regrant(granted).await);
+    assert_eq!(instance.check(LONG).await.unwrap().metrics[0].value, 7.0);
+}
+
+#[tokio::test]
 async fn a_command_ends_at_its_timeout_and_a_check_at_its_own() {
     let daemon = Arc::new(Daemon { stuck: true, ..Daemon::default() });
     let (_plugin, mut instance) = check_with(&runner(10), &["pg_isready"], &daemon).await;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use wit_component::semver_check;
-use wit_parser::{PackageId, Resolve, UnresolvedPackageGroup};
+use wit_parser::{Docs, PackageId, Resolve, Stability, TypeDefKind, UnresolvedPackageGroup};
 
 const WORLDS: [&str; 3] = ["log-parser", "health-check", "error-categorizer"];
 
@@ -89,6 +89,65 @@ fn a_released_version_is_never_changed() {
         panic!("{version} is not in tests/frozen: copy wit/*.wit to tests/frozen/{version} with its release")
     });
     assert_eq!(old, &current, "wit/ differs from the released {version}: give it the next version");
+}
+
+/// The items that say nothing of themselves, and the parts of those that say something.
+fn undocumented(resolve: &Resolve, package: PackageId) -> Vec<String> {
+    let mut silent = Vec::new();
+    let mut look = |name: String, docs: &Docs| {
+        if docs.contents.as_deref().is_none_or(|text| text.trim().is_empty()) {
+            silent.push(name);
+        }
+    };
+    let package = &resolve.packages[package];
+    for (name, world) in &package.worlds {
+        look(name.clone(), &resolve.worlds[*world].docs);
+    }
+    for (name, interface) in &package.interfaces {
+        let interface = &resolve.interfaces[*interface];
+        look(name.clone(), &interface.docs);
+        for (function, of) in &interface.functions {
+            look(format!("{name}.{function}"), &of.docs);
+        }
+        for (of, id) in &interface.types {
+            let (of, found) = (format!("{name}.{of}"), &resolve.types[*id]);
+            let parts: Vec<(&String, &Docs)> = match &found.kind {
+                TypeDefKind::Record(record) => record.fields.iter().map(|it| (&it.name, &it.docs)).collect(),
+                TypeDefKind::Variant(of) => of.cases.iter().map(|it| (&it.name, &it.docs)).collect(),
+                TypeDefKind::Enum(of) => of.cases.iter().map(|it| (&it.name, &it.docs)).collect(),
+                // Taken from another interface, where it is documented.
+                TypeDefKind::Type(wit_parser::Type::Id(_)) => continue,
+                _ => Vec::new(),
+            };
+            for (part, docs) in parts {
+                look(format!("{of}.{part}"), docs);
+            }
+            look(of, &found.docs);
+        }
+    }
+    silent
+}
+
+#[test]
+fn everything_in_the_contract_is_documented_and_dated() {
+    let current = read(&here("../../../wit"));
+    let mut resolve = Resolve::default();
+    let package = add(&mut resolve, &current);
+    assert_eq!(undocumented(&resolve, package), Vec::<String>::new());
+    let interfaces = resolve.packages[package].interfaces.values().map(|id| &resolve.interfaces[*id]);
+    let dated = |since: &Stability| matches!(since, Stability::Stable { .. });
+    for interface in interfaces {
+        let name = interface.name.as_deref().unwrap();
+        assert!(dated(&interface.stability), "{name}");
+        assert!(interface.functions.values().all(|function| dated(&function.stability)), "{name}");
+    }
+    // The look itself finds what is missing.
+    let mut bare = current;
+    let types = bare.get_mut("types.wit").unwrap();
+    *types = types.replace("        /// Its first byte, counted from the beginning of the batch.\n", "");
+    let mut resolve = Resolve::default();
+    let package = add(&mut resolve, &bare);
+    assert_eq!(undocumented(&resolve, package), ["types.span.start"]);
 }
 
 #[test]

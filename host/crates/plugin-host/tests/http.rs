@@ -66,6 +66,7 @@ const WORLD: &str = "package acme:fixture;
         import wasi:http/outgoing-handler@0.2.0;
     }";
 
+const DNS_ERROR: f64 = -1.0;
 const ADDRESS_PROHIBITED: f64 = -4.0;
 const REQUEST_DENIED: f64 = -15.0;
 const CONNECTION_REFUSED: f64 = -6.0;
@@ -178,6 +179,10 @@ async fn a_granted_name_that_leads_to_this_machine_is_not_asked() {
         let authority = format!("{name}:{port}");
         assert_eq!(ask(&[&authority], 0, &authority).await, ADDRESS_PROHIBITED, "{name}");
     }
+    // There is a name on every machine that leads here or nowhere.
+    let authority = format!("db.localhost:{port}");
+    let answer = ask(&[&authority], 0, &authority).await;
+    assert!([ADDRESS_PROHIBITED, DNS_ERROR].contains(&answer), "{answer}");
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 

@@ -52,10 +52,25 @@ pub(super) fn run(args: Args) -> Outcome {
     println!("[plugins.{name}] {done} in {}", path.display());
     println!("  source   {}", source.name);
     println!("  granted  {}", granted(&grants));
+    if let Some(how) = report.facts.world.and_then(|world| how_to_use(world, name)) {
+        println!("  use it   {how}");
+    }
     if let Some(more) = report.facts.wants.as_ref().and_then(|wants| flags(wants, &grants)) {
         println!("  it also wants: hostler plugin add {} --name {name} {more}", source.name);
     }
     Ok(())
+}
+
+/// Who names a plugin of this world, and how.
+fn how_to_use(world: &str, name: &str) -> Option<String> {
+    match world {
+        "log-parser" => Some(format!("hostler start NAME --parser {name} -- COMMAND")),
+        "health-check" => Some(format!("hostler start NAME --health {name} -- COMMAND")),
+        "error-categorizer" => {
+            Some(format!("categorizers = [\"{name}\", \"generic\"] under [errors] of the same file"))
+        }
+        _ => None,
+    }
 }
 
 fn refuse_failures(report: &Report) -> Outcome {

@@ -39,11 +39,15 @@ pub(super) async fn attempt(means: Means, spec: CheckSpec, bench: Option<Bench>)
             let limit = Duration::from_millis(spec.schedule.timeout_ms) + TO_SAY_SO;
             let (outcome, message, metrics) = match bench.instance.check(limit).await {
                 Ok(report) => (Outcome::Found(verdict(report.health)), report.message, report.metrics),
-                Err(error) => no_verdict(&spec.plugin, &error, bench.loaded.on_failure()),
+                Err(error) => no_verdict(&whose_fault(&spec.plugin, &error), bench.loaded.on_failure()),
             };
             (outcome, message, metrics, Some(bench))
         }
-        Err(why) => (Outcome::NotMade, format!("no verdict: {why}"), Vec::new(), None),
+        Err(why) => {
+            // There is no plugin to ask what its failure means, but its declaration says so.
+            let (outcome, message, metrics) = no_verdict(&why, means.plugins.on_failure(&spec.plugin));
+            (outcome, message, metrics, None)
+        }
     };
     let latency_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     let last = Last { at: crate::daemon::now(), outcome, message, latency_us };
@@ -88,19 +92,22 @@ fn verdict(health: Health) -> Verdict {
     }
 }
 
-/// Whose fault it is that there is no verdict. It is a verdict all the same for a plugin whose user wants the worst to be
-/// assumed.
-fn no_verdict(plugin: &str, error: &CallError, on_failure: OnFailure) -> (Outcome, String, Vec<Metric>) {
+/// Whose fault it is that there is no verdict.
+fn whose_fault(plugin: &str, error: &CallError) -> String {
     let at_fault = error.is_fault() || matches!(error, CallError::Quarantined { .. });
     let whose =
         if at_fault { "the plugin's fault, not the process's" } else { "the check could not be made" };
-    let said = format!("{whose}: the plugin `{plugin}` {error}");
-    match on_failure {
-        OnFailure::Open => (Outcome::NotMade, format!("no verdict, {said}"), Vec::new()),
+    format!("{whose}: the plugin `{plugin}` {error}")
+}
+
+/// A check without an answer is a verdict all the same for a plugin whose user wants the worst to be assumed.
+fn no_verdict(why: &str, on_failure: OnFailure) -> (Outcome, String, Vec<Metric>) {
+    let (outcome, message) = match on_failure {
+        OnFailure::Open => (Outcome::NotMade, format!("no verdict: {why}")),
         OnFailure::Closed => (
             Outcome::Found(Verdict::Unhealthy),
-            format!("taken for unhealthy, as `on_failure = \"closed\"` says; {said}"),
-            Vec::new(),
+            format!("taken for unhealthy, as `on_failure = \"closed\"` says: {why}"),
         ),
-    }
+    };
+    (outcome, message, Vec::new())
 }

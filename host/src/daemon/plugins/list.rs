@@ -28,8 +28,10 @@ impl Plugins {
             let known = plugins.iter().position(|view| view.name == loaded.full_name);
             let at = known.unwrap_or_else(|| {
                 let mut view = blank(&loaded.full_name, &loaded.made_of().declaration);
-                view.reason =
-                    Some("no longer declared; who uses it keeps it until its next start".to_owned());
+                view.reason = Some(
+                    "no longer declared, so it has no grants; who uses it keeps it until its next start"
+                        .to_owned(),
+                );
                 plugins.push(view);
                 plugins.len() - 1
             });
@@ -172,5 +174,90 @@ fn join(all: &mut GrantsView, more: &Grants) {
         all.extend(more);
         all.sort();
         all.dedup();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use hostler_plugin_host::{Info, Kind};
+
+    fn status(trust: Trust, stats: Stats) -> PluginStatus {
+        let info = Info {
+            name: "mine".to_owned(),
+            version: "1.0.0".to_owned(),
+            summary: String::new(),
+            config_schema: None,
+            sample_config: None,
+            wants: Grants::default(),
+            extra: Vec::new(),
+        };
+        PluginStatus {
+            name: "mine".to_owned(),
+            kind: Kind::LogParser,
+            info,
+            digest: Digest::of(b"mine"),
+            revision: 1,
+            granted: Grants::default(),
+            ungranted: Grants::default(),
+            trust,
+            last_fault: Some("it trapped".to_owned()),
+            reload_error: None,
+            stats,
+        }
+    }
+
+    fn shown(statuses: impl IntoIterator<Item = PluginStatus>) -> PluginView {
+        let mut view = blank("mine", &Declaration::of_builtin("json"));
+        statuses.into_iter().for_each(|status| add(&mut view, status));
+        view
+    }
+
+    #[test]
+    fn the_uses_of_a_plugin_are_counted_together() {
+        let of = |items, busy, memory_peak| Stats {
+            calls: 2,
+            items,
+            busy: Duration::from_nanos(busy),
+            memory_peak,
+            traps: 1,
+            ..Stats::default()
+        };
+        let trusted = Trust::Trusted { recent_faults: 1 };
+        let view = shown(
+            [(10, 4_000, 70_000), (30, 2_000, 200_000), (0, 0, 65_536)]
+                .map(|(items, busy, memory)| status(trusted.clone(), of(items, busy, memory))),
+        );
+        assert_eq!((view.uses, view.calls, view.items, view.traps), (3, 6, 40, 3));
+        assert_eq!((view.ns_per_item, view.memory_peak_bytes), (Some(150), 200_000));
+        assert_eq!(shown([status(trusted, of(0, 7, 0))]).ns_per_item, None, "of nothing");
+    }
+
+    #[test]
+    fn a_quarantine_says_why_and_for_how_long() {
+        let reason = || "it trapped: unreachable".to_owned();
+        let trusted = || Trust::Trusted { recent_faults: 0 };
+        for (trust, state, wanted) in [
+            (trusted(), PluginState::Active, "last fault: it trapped"),
+            (
+                Trust::Quarantined { remaining_ms: 4_001, reason: reason() },
+                PluginState::Quarantined,
+                "left alone for 5 s: it trapped: unreachable",
+            ),
+            (
+                Trust::OnTrial { reason: reason() },
+                PluginState::Quarantined,
+                "its next call decides: it trapped: unreachable",
+            ),
+        ] {
+            let view = shown([status(trust, Stats::default())]);
+            assert_eq!((view.status, view.reason.as_deref()), (state, Some(wanted)));
+        }
+        // One use in quarantine is what is to be seen.
+        let quarantined = Trust::Quarantined { remaining_ms: 1, reason: reason() };
+        let both = [quarantined, trusted()].map(|trust| status(trust, Stats::default()));
+        assert_eq!(shown(both).status, PluginState::Quarantined);
     }
 }

@@ -76,18 +76,31 @@ pub(super) fn settings(
     declaration: &Declaration,
     component: &Component,
     own_config: &Map<String, Value>,
-    mut granted: Grants,
+    granted: Grants,
 ) -> Result<PluginSettings, String> {
     let config = declaration.config_with(own_config);
     component.check_config(&config).map_err(|error| in_words(&error, component.info()))?;
-    if let Source::Builtin(name) = &declaration.source {
-        let Grants { tcp, http, commands } = grants::follow_from(name, &config)?;
+    let granted = with_what_follows(granted, &declaration.source, &config)?;
+    let consents = Consents::default().with(component.digest(), granted);
+    Ok(PluginSettings { config, limits: declaration.limits(), consents, ..PluginSettings::default() })
+}
+
+/// What is granted together with what follows from the configuration of a built-in plugin.
+///
+/// # Errors
+/// What in the configuration names nothing that could be granted.
+pub(super) fn with_what_follows(
+    mut granted: Grants,
+    source: &Source,
+    config: &Map<String, Value>,
+) -> Result<Grants, String> {
+    if let Source::Builtin(name) = source {
+        let Grants { tcp, http, commands } = grants::follow_from(name, config)?;
         granted.tcp.extend(tcp);
         granted.http.extend(http);
         granted.commands.extend(commands);
     }
-    let consents = Consents::default().with(component.digest(), granted);
-    Ok(PluginSettings { config, limits: declaration.limits(), consents, ..PluginSettings::default() })
+    Ok(granted)
 }
 
 /// What is wrong with a configuration, and for a key that does not exist, the one that was probably meant.

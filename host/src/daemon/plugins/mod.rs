@@ -2,7 +2,8 @@
 //!
 //! A daemon in which nobody uses a plugin has no engine. A component is loaded once, whoever uses it; each name with its
 //! configuration is a plugin with a quarantine and counters of its own. When the configuration or a file changes, what
-//! is in use changes over; what is broken is not taken, and what was there before serves on.
+//! is in use changes over; what is broken is not taken, and what was there before serves on. It has no right that the
+//! configuration does not give any more, though.
 
 pub(crate) mod declaration;
 mod grants;
@@ -24,7 +25,7 @@ use hostler_store::Project;
 use serde_json::{Map, Value};
 
 use self::declaration::{Declaration, OnFailure, Source};
-use self::load::{Loader, settings};
+use self::load::{Loader, settings, with_what_follows};
 use self::projects::{Declared, Projects, granted_by_user};
 use super::config::{ConfigFile, Stamp};
 use crate::plugins::builtin;
@@ -66,6 +67,8 @@ pub(crate) struct Loaded {
     full_name: String,
     own_config: Map<String, Value>,
     made_of: Mutex<MadeOf>,
+    /// Where the component that serves comes from. The declaration may name another one, which was not taken.
+    serves: Mutex<Source>,
 }
 
 /// What a plugin was made of, or tried to be made of when that failed.
@@ -96,6 +99,10 @@ impl Loaded {
 
     fn made_of(&self) -> MutexGuard<'_, MadeOf> {
         self.made_of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serves(&self) -> MutexGuard<'_, Source> {
+        self.serves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -185,6 +192,12 @@ impl Plugins {
         Ok(())
     }
 
+    /// What the user wants to be assumed when the plugin of a name has no answer, whether or not it can be loaded.
+    pub(crate) fn on_failure(&self, name: &str) -> OnFailure {
+        let declared = self.declaration(self.project, name);
+        declared.map_or(OnFailure::default(), |(_, declaration)| declaration.on_failure)
+    }
+
     /// Lets plugins in use follow the configuration and their files. Cheap, and done at most twice a second.
     pub(crate) async fn keep_current(&self) {
         let inner = &self.inner;
@@ -200,17 +213,18 @@ impl Plugins {
 
     /// Changes a plugin over to what is declared now, if that is something else and works.
     async fn follow(&self, loaded: &Loaded) {
-        let Some((project, declaration)) = self.declaration(loaded.project, &loaded.name) else { return };
-        // The user declares the name now: who finds it the next time gets that.
-        if project != loaded.project {
-            return;
+        let declared = self.declared_for(loaded);
+        // What the user took back is gone, whatever comes of the rest.
+        if loaded.plugin.regrant(self.granted_now(loaded, declared.as_ref())).await {
+            tracing::info!(plugin = loaded.name, "other grants");
         }
+        let Some(declaration) = declared else { return };
         let stamp = declaration.source.file(self.config_dir()).map(|file| Stamp::of(&file));
         // What is not there cannot be better than what serves.
         if stamp == Some(None) {
             return;
         }
-        let now = self.made_of(project, declaration, stamp.flatten());
+        let now = self.made_of(loaded.project, declaration, stamp.flatten());
         if *loaded.made_of() == now {
             return;
         }
@@ -230,7 +244,34 @@ impl Plugins {
         let component = self.inner.loader.component(&declaration.source, self.config_dir()).await?;
         let granted = self.granted(loaded.project, declaration, &component)?;
         let settings = settings(declaration, &component, &loaded.own_config, granted)?;
-        loaded.plugin.replace(component, settings).await.map_err(|error| error.to_string())
+        loaded.plugin.replace(component, settings).await.map_err(|error| error.to_string())?;
+        *loaded.serves() = declaration.source.clone();
+        Ok(())
+    }
+
+    /// What is declared now for a plugin in use. That of a project stays one when the user declares its name, too: who
+    /// finds the name the next time gets the user's.
+    fn declared_for(&self, loaded: &Loaded) -> Option<Declaration> {
+        match loaded.project {
+            Some(project) => self.inner.projects.find(project, &loaded.name),
+            None => self.declaration(None, &loaded.name).map(|(_, declaration)| declaration),
+        }
+    }
+
+    /// What the component that serves may do now, also when what is declared names another one that was not taken.
+    fn granted_now(&self, loaded: &Loaded, declared: Option<&Declaration>) -> Grants {
+        let source = loaded.serves().clone();
+        let is_about_it = |declaration: &&Declaration| match (&source, &declaration.source) {
+            // Consent is to the content of a file, wherever it is.
+            (Source::File(_), Source::File(_)) => true,
+            (serves, named) => serves == named,
+        };
+        let declared = declared.filter(is_about_it);
+        let component = loaded.plugin.component();
+        let granted = declared.and_then(|it| self.granted(loaded.project, it, &component).ok());
+        // Without a declaration, there is no consent but that of who wrote the configuration of the use.
+        let config = declared.map_or_else(|| loaded.own_config.clone(), |_| loaded.plugin.config());
+        with_what_follows(granted.unwrap_or_default(), &source, &config).unwrap_or_default()
     }
 
     async fn make(
@@ -253,8 +294,9 @@ impl Plugins {
         let made = Plugin::new(&full_name, component, settings).await;
         let plugin = made.map_err(|error| error.to_string())?;
         let made_of = Mutex::new(self.made_of(project, declaration.clone(), stamp));
+        let serves = Mutex::new(declaration.source.clone());
         let (name, own_config) = (name.to_owned(), own_config.clone());
-        Ok(Loaded { plugin, project, name, full_name, own_config, made_of })
+        Ok(Loaded { plugin, project, name, full_name, own_config, made_of, serves })
     }
 
     /// What is declared under a name, and the project if its file says so. The user's word counts before that of a

@@ -159,3 +159,81 @@ async fn a_file_has_its_grants_by_its_digest() {
     let other = world.find("mine", json!({"address": "localhost:3"}), Kind::HealthCheck).await.unwrap();
     assert!(other.plugin.status().granted.is_empty());
 }
+
+/// What a plugin in use may connect to.
+fn tcp_of(loaded: &Loaded) -> Vec<String> {
+    loaded.plugin.status().granted.tcp.iter().map(ToString::to_string).collect()
+}
+
+/// A declaration of `mine.wasm`, which is the check of ports, with these further keys.
+fn declared_tcp(more: &str) -> String {
+    let digest = hostler_plugin_host::Digest::of(wasm("tcp"));
+    format!("[plugins.mine]\nsource = 'mine.wasm'\nsha256 = '{digest}'\n{more}\n")
+}
+
+/// Every way in which a user takes a grant back while the plugin is in use.
+#[tokio::test]
+async fn a_grant_that_is_taken_back_is_gone_whatever_comes_of_the_rest() {
+    let granted = declared_tcp("grants = { tcp = ['localhost:1', 'localhost:2'] }");
+    let world = World::new(&granted);
+    std::fs::write(world.path("mine.wasm"), wasm("tcp")).unwrap();
+    let mine = world.find("mine", json!({"address": "localhost:1"}), Kind::HealthCheck).await.unwrap();
+    let other_digest = hostler_plugin_host::Digest::of(wasm("redis")).to_string();
+    let digest = hostler_plugin_host::Digest::of(wasm("tcp")).to_string();
+    for (config, expected) in [
+        (declared_tcp("grants = { tcp = ['localhost:2'] }"), &["localhost:2"][..]),
+        (declared_tcp(""), &[]),
+        // What else is declared cannot be taken over: it is as before, without the grant.
+        (declared_tcp("config = { adress = 'localhost:1' }"), &[]),
+        (declared_tcp("").replace("mine.wasm", "gone.wasm"), &[]),
+        (declared_tcp("grants = { tcp = ['localhost:1'] }").replace(&digest, &other_digest), &[]),
+        ("[plugins.mine]\nsource = 'builtin:json'\n".to_owned(), &[]),
+        ("# nothing is declared any more\n".to_owned(), &[]),
+        // The consent is to the content of a file: where it is does not count.
+        (
+            declared_tcp("grants = { tcp = ['localhost:1'] }").replace("mine.wasm", "gone.wasm"),
+            &["localhost:1"],
+        ),
+    ] {
+        std::fs::write(world.path("config.toml"), &granted).unwrap();
+        world.look().await;
+        assert_eq!(tcp_of(&mine), ["localhost:1", "localhost:2"], "before {config}");
+        std::fs::write(world.path("config.toml"), &config).unwrap();
+        world.look().await;
+        assert_eq!(tcp_of(&mine), expected, "{config}");
+        assert_eq!(mine.plugin.status().digest.to_string(), digest, "{config}");
+    }
+}
+
+#[tokio::test]
+async fn a_built_in_check_reaches_what_is_configured_as_long_as_somebody_says_so() {
+    let declared = "[plugins.web]\nsource = 'builtin:http'\nconfig = { url = 'http://localhost:80/' }\n\
+                    grants = { http = ['example.org:80'] }\n";
+    let world = World::new(declared);
+    let http_of = |loaded: &Loaded| {
+        let granted = loaded.plugin.status().granted.http;
+        granted.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let web = world.find("web", json!({}), Kind::HealthCheck).await.unwrap();
+    let own = world.find("web", json!({"url": "http://localhost:81/"}), Kind::HealthCheck).await.unwrap();
+    assert_eq!(http_of(&web), ["example.org:80", "localhost:80"]);
+    assert_eq!(http_of(&own), ["example.org:80", "localhost:81"]);
+    std::fs::write(world.path("config.toml"), "").unwrap();
+    world.look().await;
+    assert_eq!(http_of(&web), [""; 0], "nobody asks for it any more");
+    assert_eq!(http_of(&own), ["localhost:81"], "who declares the process does");
+    let list = world.plugins.list().await;
+    let view = list.plugins.iter().find(|view| view.name == "web").unwrap();
+    assert!(view.reason.as_ref().unwrap().contains("no longer declared, so it has no grants"), "{view:?}");
+}
+
+#[tokio::test]
+async fn what_a_failure_means_is_known_of_a_plugin_that_cannot_be_loaded() {
+    let world = World::new(
+        "[plugins.strict]\nsource = 'gone.wasm'\non_failure = 'closed'\n[plugins.lax]\nsource = 'gone.wasm'\n",
+    );
+    assert!(world.find("strict", json!({}), Kind::HealthCheck).await.is_err());
+    let of = |name: &str| world.plugins.on_failure(name);
+    assert_eq!((of("strict"), of("lax")), (OnFailure::Closed, OnFailure::Open));
+    assert_eq!((of("http"), of("unheard-of")), (OnFailure::Open, OnFailure::Open));
+}
