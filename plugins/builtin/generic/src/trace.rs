@@ -73,7 +73,10 @@ fn split_head(line: &str) -> Option<(&str, &str)> {
 
 fn is_kind(name: &str) -> bool {
     let last = name.rsplit(['.', ':', '\\', '/']).next().unwrap_or(name);
-    let named = ["Error", "Exception", "Throwable", "Failure", "Interrupt", "Exit", "Warning", "Iteration"];
+    let named = [
+        "Error", "Exception", "Throwable", "Failure", "Interrupt", "Exit", "Warning", "Iteration", "NotFound",
+        "DoesNotExist", "NotEstablished", "RecordInvalid",
+    ];
     let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '$' | ':' | '\\'));
     last.starts_with(|c: char| c.is_uppercase()) && plain && named.iter().any(|end| last.ends_with(end))
 }
