@@ -173,7 +173,7 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "file-system",
         kinds: &[
-            "__ios_failure", "ios_base::failure", "Errno::EISDIR", "Errno::ENOTDIR", "Errno::EEXIST", "filesystem_error", "NotDirectoryException", "DirectoryNotEmptyException", "FileAlreadyExistsException",
+            "TemplateNotFound", "TemplateDoesNotExist", "__ios_failure", "ios_base::failure", "Errno::EISDIR", "Errno::ENOTDIR", "Errno::EEXIST", "filesystem_error", "NotDirectoryException", "DirectoryNotEmptyException", "FileAlreadyExistsException",
             "FileNotFoundError", "FileNotFoundException", "NoSuchFileException", "IsADirectoryError",
             "NotADirectoryError", "FileExistsError", "Errno::ENOENT", "DirectoryNotFoundException",
             "IOError", "FileSystemException",
@@ -188,15 +188,15 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "configuration",
         kinds: &[
-            "NoSectionError", "NoOptionError", "MissingSectionHeaderError", "MissingConfigException", "ConfigException", "EnvError", "MissingEnvironmentVariable", "ConfigParser.Error", "DuplicateOptionError", "DuplicateSectionError", "ServiceConfigurationError",
+            "NoSectionError", "DisallowedHost", "NoOptionError", "MissingSectionHeaderError", "MissingConfigException", "ConfigException", "EnvError", "MissingEnvironmentVariable", "ConfigParser.Error", "DuplicateOptionError", "DuplicateSectionError", "ServiceConfigurationError",
             "ImproperlyConfigured", "ConfigurationError", "ConfigError", "InvalidConfiguration",
             "ConfigurationException", "NoSuchBeanDefinitionException",
             "KeyError: 'DATABASE_URL'", "OptionsValidationException",
         ],
         words: &[
             "missing configuration", "env var", "required setting",
-            "environment variable", "unbound variable", "missing required", "invalid configuration", "configuration error",
-            "config file", "is not set", "is not configured", "unknown option", "invalid option",
+            "environment variable", "unbound variable", "parameter null or not set", "missing required", "invalid configuration", "configuration error",
+            "config file", "configuration file", "is not set", "is not configured", "unknown option", "invalid option",
             "unrecognized argument", "unexpected argument", "missing env",
             "must be set", "bad configuration", "not configured",
         ],
@@ -245,7 +245,7 @@ const BUGS: &[Signs] = &[
     Signs {
         category: "null-reference",
         kinds: &[
-            "bad_optional_access", "NilClass","NullPointerException", "NullReferenceException", "KotlinNullPointerException", "UninitializedPropertyAccessException"],
+            "bad_optional_access", "UndefinedError", "NilClass","NullPointerException", "NullReferenceException", "KotlinNullPointerException", "UninitializedPropertyAccessException"],
         words: &[
             "null pointer", "nullpointer", "null object",
             "as it is undefined", "as it is null", "'nonetype'", "of undefined", "of null", "undefined method", "for nil", "on null", "nil pointer", "on an undefined value", "`none` value", "null value",
@@ -280,7 +280,7 @@ const BUGS: &[Signs] = &[
         category: "type",
         kinds: &[
             "BadMethodCallException", "BadFunctionCallException",
-            "bad_cast", "bad_any_cast", "bad_variant_access", "ArgumentCountError", "UnhandledMatchError","TypeError", "ClassCastException", "InvalidCastException", "ArrayStoreException", "IncompatibleClassChangeError", "AttributeError", "NoMethodError", "NameError", "ReferenceError", "UnboundLocalError"],
+            "bad_cast", "DataCloneError", "bad_any_cast", "bad_variant_access", "ArgumentCountError", "UnhandledMatchError","TypeError", "ClassCastException", "InvalidCastException", "ArrayStoreException", "IncompatibleClassChangeError", "AttributeError", "NoMethodError", "NameError", "ReferenceError", "UnboundLocalError"],
         words: &[
             "uninitialized constant", "as an array ref", "as a hash ref", "strict refs", "call to undefined", "not a code reference", "is not a constructor", "is not callable","cannot be cast", "is not a function", "is not defined", "is not iterable", "interface conversion", "mismatched types", "can't locate object method", "not a hash reference", "not an array reference", "undefined subroutine"],
     },
@@ -291,7 +291,7 @@ const BUGS: &[Signs] = &[
             "UnexpectedValueException", "LengthException", "DomainException",
             "ValidationError", "ZodError", "ConstraintViolationException", "invalid_argument", "domain_error", "DateTimeException", "HttpMessageNotReadableException", "MethodArgumentNotValidException", "DecimalException", "decimal.InvalidOperation","ValueError", "IllegalArgumentException", "NumberFormatException", "UriFormatException", "ArgumentException", "ArgumentNullException", "ArgumentOutOfRangeException", "FormatException", "ArgumentError", "RangeError", "InvalidArgumentException", "DateTimeParseException", "InvalidOperation", "URIError", "ParseIntError"],
         words: &[
-            "invalid date", "invalid time","invalid literal", "invalid argument", "invalid digit", "parseinterror", "parsefloaterror", "isn't numeric", "invalid value", "invalid array length"],
+            "invalid date", "invalid url", "invalid int value", "invalid float value", "invalid choice", "invalid time","invalid literal", "invalid argument", "invalid digit", "parseinterror", "parsefloaterror", "isn't numeric", "invalid value", "invalid array length"],
     },
     Signs {
         category: "invalid-state",
@@ -318,17 +318,27 @@ pub(crate) fn of(text: &str, exceptions: &[Exception]) -> (&'static str, u8) {
     let kind = |signs: &'static [Signs]| causes_first().find_map(|exception| by_kind(signs, &exception.kind));
     let message =
         |signs: &'static [Signs]| causes_first().find_map(|exception| by_words(signs, &exception.message));
+    // How far a category is from the first cause.
+    let depth = |of: &dyn Fn(&Exception) -> bool| causes_first().position(of).unwrap_or(usize::MAX);
     let of_kind = kind(SIGNS);
     if let Some(category) = of_kind.filter(|category| *category != "panic") {
         return (category, 95);
     }
     // What a kind says of the program comes before what its message seems to say of the world.
     let bug = kind(BUGS);
-    if let Some(category) = message(SIGNS).filter(|category| bug.is_none() || STRONG.contains(category)) {
+    // `TypeError: fetch failed`: the cause of it says more.
+    let of_cause = depth(&|e| by_words(SIGNS, &e.message).is_some()) < depth(&|e| by_kind(BUGS, &e.kind).is_some());
+    let tells = |category: &&str| bug.is_none() || of_cause || STRONG.contains(category);
+    if let Some(category) = message(SIGNS).filter(tells) {
         return (category, 80);
     }
     // `TypeError: Cannot read properties of undefined`: what was missing tells more than what it was taken for.
-    let of_message = message(BUGS).filter(|category| bug.is_none() || *category == "null-reference");
+    let more = |category: &&str| match bug {
+        None => true,
+        Some("type") => ["null-reference", "invalid-value"].contains(category),
+        Some(_) => *category == "null-reference",
+    };
+    let of_message = message(BUGS).filter(more);
     if let Some(category) = of_message.filter(|_| of_kind.is_none()) {
         return (category, 75);
     }
@@ -341,7 +351,20 @@ pub(crate) fn of(text: &str, exceptions: &[Exception]) -> (&'static str, u8) {
     {
         return (category, 60);
     }
+    // `InvoiceValidationError` is of the kind of a `ValidationError`, most likely.
+    let compound = |exception: &Exception| by_compound(SIGNS, &exception.kind).or_else(|| by_compound(BUGS, &exception.kind));
+    if let Some(category) = causes_first().find_map(compound) {
+        return (category, 50);
+    }
     ("unknown", if exceptions.is_empty() { 10 } else { 30 })
+}
+
+/// By the words at the end of a name that has more of them. Short ones mean something else elsewhere.
+fn by_compound(signs: &'static [Signs], kind: &str) -> Option<&'static str> {
+    const AMBIGUOUS: [&str; 5] = ["DataError", "InterfaceError", "LoadError", "LookupError", "Forbidden"];
+    let telling = |end: &&&str| end.len() > 8 && end.starts_with(char::is_uppercase) && !AMBIGUOUS.contains(*end);
+    let ends = |signs: &&Signs| signs.kinds.iter().filter(telling).any(|end| kind.ends_with(end));
+    signs.iter().find(ends).map(|signs| signs.category)
 }
 
 fn by_kind(signs: &'static [Signs], kind: &str) -> Option<&'static str> {

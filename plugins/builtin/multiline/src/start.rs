@@ -33,6 +33,10 @@ pub(crate) fn of(line: &[u8], next: Option<&[u8]>, ended: bool) -> Start {
 
 pub(crate) fn by_itself(line: &[u8]) -> Option<Kind> {
     let text = line.trim_ascii_start();
+    // A logger may have put something before it.
+    if line.ends_with(b" Traceback (most recent call last):") && !text.starts_with(b"+ Exc") {
+        return Some(Kind::Python);
+    }
     match text.first()? {
         b'T' if text.starts_with(b"Traceback (most recent call last)") => Some(Kind::Python),
         b'+' if text.starts_with(b"+ Exception Group Traceback (most") => Some(Kind::PythonGroup),

@@ -151,7 +151,9 @@ impl Trace {
             return Step::Take;
         }
         if !self.closed {
-            if text.is_empty() || indented(line) || text.starts_with(b"Traceback (most recent call last)") {
+            // Loguru points at the frame that has the handler.
+            let framed = indented(line) || line.starts_with(b"> File ");
+            if text.is_empty() || framed || text.starts_with(b"Traceback (most recent call last)") {
                 self.waiting = 0;
                 return Step::Take;
             }
@@ -164,9 +166,14 @@ impl Trace {
         let chained = text.starts_with(b"During handling of the above exception")
             || text.starts_with(b"The above exception was the direct cause");
         if text.starts_with(b"Traceback (most recent call last)") && self.waiting > 0 {
-            (self.closed, self.waiting) = (false, 0);
+            (self.closed, self.waiting, self.told) = (false, 0, false);
+            Step::Take
+        } else if self.told && is_exception(line) {
+            // One that was raised where there are no frames.
+            (self.waiting, self.told) = (0, false);
             Step::Take
         } else if chained || (text.is_empty() && self.waiting < 3) {
+            self.told |= chained;
             self.waiting += 1;
             Step::Perhaps
         } else {
