@@ -166,7 +166,8 @@ impl Scan<'_> {
     /// `production.ERROR:`, as Monolog writes its channel and the level behind a time.
     fn channel_level(&mut self) -> Option<u8> {
         let word = self.rest().split(|b| *b == b' ').next()?.strip_suffix(b":")?;
-        let level = word.rsplit(|b| *b == b'.').next().filter(|level| level.iter().all(u8::is_ascii_uppercase))?;
+        let level =
+            word.rsplit(|b| *b == b'.').next().filter(|level| level.iter().all(u8::is_ascii_uppercase))?;
         let severity = severity::of_word(level)?;
         self.at += word.len();
         Some(severity)
@@ -322,7 +323,12 @@ mod tests {
             ("2026/05/01 12:30:00 listening", 0, "listening", true),
             ("[2026-05-01 12:30:00] production.ERROR: lost", ERROR, "lost", true),
             ("[2026-05-01 12:30:00] api.example.com: error", 0, "api.example.com: error", true),
-            ("2026-05-01T12:30:00Z pid=7 tid=x class=Y jid=1 elapsed=2 try=3 ERROR: lost", ERROR, "lost", true),
+            (
+                "2026-05-01T12:30:00Z pid=7 tid=x class=Y jid=1 elapsed=2 try=3 ERROR: lost",
+                ERROR,
+                "lost",
+                true,
+            ),
         ];
         for (line, severity, message, time) in cases {
             let expected = (severity > 0 || time).then_some((severity, message, time));

@@ -50,7 +50,7 @@ const SIGNS: &[Signs] = &[
         ],
         words: &[
             "duplicate entry", "sql syntax", "unknown column", "no such column", "constraint failed", "violates foreign", "violates unique", "violates check", "could not serialize access", "deadlock found", "lock wait timeout", "column \"",
-            "sqlstate", "syntax error at or near", "duplicate key", "unique constraint",
+            "sqlstate", "syntax error at or near", "duplicate key value", "duplicate key error", "unique constraint",
             "foreign key constraint", "no such table", "relation \"", "database is locked",
             "database system is", "er_access_denied", "ora-0", "deadlock detected", "mongoservererror",
             "sqlite_", "could not connect to server", "database connection", "violates not-null", "prisma",
@@ -146,7 +146,7 @@ const SIGNS: &[Signs] = &[
             "UnsatisfiedDependencyException", "PackageNotFoundError", "VersionConflict",
         ],
         words: &[
-            "class \"", "interface \"", "unable to load dynamic library", "no such extension",
+            "class \"", "interface \"", "unable to load dynamic library", "required a bean", "no such extension",
             "executable file not found", "compiled against a different", "require() of es module", "is not defined by \"exports\"", "in @inc", "no such module", "missing dependency", "package not found", "undefined symbol",
             "cannot find module", "module not found", "no module named", "cannot find package",
             "err_module_not_found", "could not find gem", "cannot find crate", "unresolved import",
@@ -188,7 +188,7 @@ const SIGNS: &[Signs] = &[
     Signs {
         category: "configuration",
         kinds: &[
-            "NoSectionError", "DisallowedHost", "NoOptionError", "MissingSectionHeaderError", "MissingConfigException", "ConfigException", "EnvError", "MissingEnvironmentVariable", "ConfigParser.Error", "DuplicateOptionError", "DuplicateSectionError", "ServiceConfigurationError",
+            "NoSectionError", "MissingResourceException", "DisallowedHost", "NoOptionError", "MissingSectionHeaderError", "MissingConfigException", "ConfigException", "EnvError", "MissingEnvironmentVariable", "ConfigParser.Error", "DuplicateOptionError", "DuplicateSectionError", "ServiceConfigurationError",
             "ImproperlyConfigured", "ConfigurationError", "ConfigError", "InvalidConfiguration",
             "ConfigurationException", "NoSuchBeanDefinitionException",
             "KeyError: 'DATABASE_URL'", "OptionsValidationException",
@@ -261,7 +261,7 @@ const BUGS: &[Signs] = &[
         category: "out-of-bounds",
         kinds: &[
             "OutOfRangeException", "OutOfBoundsException", "RangeException",
-            "out_of_range", "length_error","IndexError", "IndexOutOfBoundsException", "ArrayIndexOutOfBoundsException", "StringIndexOutOfBoundsException", "IndexOutOfRangeException", "NegativeArraySizeException", "BoundsError"],
+            "out_of_range", "BufferOverflowException", "BufferUnderflowException", "length_error","IndexError", "IndexOutOfBoundsException", "ArrayIndexOutOfBoundsException", "StringIndexOutOfBoundsException", "IndexOutOfRangeException", "NegativeArraySizeException", "BoundsError"],
         words: &["index out of", "out of bounds", "out of range", "index outside", "byte index"],
     },
     Signs {
@@ -289,7 +289,7 @@ const BUGS: &[Signs] = &[
         kinds: &[
             "Date::Error", "PayloadTooLargeError", "CastError", "RecordInvalid", "IllegalFormatException", "IllegalFormatConversionException", "UnknownFormatConversionException", "InvalidFormatException",
             "UnexpectedValueException", "LengthException", "DomainException",
-            "ValidationError", "ZodError", "ConstraintViolationException", "invalid_argument", "domain_error", "DateTimeException", "HttpMessageNotReadableException", "MethodArgumentNotValidException", "DecimalException", "decimal.InvalidOperation","ValueError", "IllegalArgumentException", "NumberFormatException", "UriFormatException", "ArgumentException", "ArgumentNullException", "ArgumentOutOfRangeException", "FormatException", "ArgumentError", "RangeError", "InvalidArgumentException", "DateTimeParseException", "InvalidOperation", "URIError", "ParseIntError"],
+            "ValidationError", "ZodError", "ConstraintViolationException", "invalid_argument", "domain_error", "DateTimeException", "HttpMessageNotReadableException", "MethodArgumentNotValidException", "DecimalException", "decimal.InvalidOperation","ValueError", "IllegalArgumentException", "NumberFormatException", "InputMismatchException", "NoWhenBranchMatchedException", "UriFormatException", "ArgumentException", "ArgumentNullException", "ArgumentOutOfRangeException", "FormatException", "ArgumentError", "RangeError", "InvalidArgumentException", "DateTimeParseException", "InvalidOperation", "URIError", "ParseIntError"],
         words: &[
             "invalid date", "invalid url", "invalid int value", "invalid float value", "invalid choice", "invalid time","invalid literal", "invalid argument", "invalid digit", "parseinterror", "parsefloaterror", "isn't numeric", "invalid value", "invalid array length"],
     },
@@ -301,12 +301,26 @@ const BUGS: &[Signs] = &[
     },
 ];
 
-/// Kinds that stand for whatever may go wrong between two machines: a message tells more.
-const WEAK: &[Signs] = &[Signs {
-    category: "network",
-    kinds: &["FetchError", "AxiosError", "HttpRequestException", "WebException", "URLError", "RequestException"],
-    words: &[],
-}];
+/// Kinds that stand for whatever may go wrong with the world outside: a message tells more.
+const WEAK: &[Signs] = &[
+    Signs {
+        category: "network",
+        kinds: &[
+            "FetchError",
+            "AxiosError",
+            "HttpRequestException",
+            "WebException",
+            "URLError",
+            "RequestException",
+        ],
+        words: &[],
+    },
+    Signs {
+        category: "file-system",
+        kinds: &["java.io.IOException", "java.io.UncheckedIOException", "System.IO.IOException"],
+        words: &[],
+    },
+];
 
 /// Categories of which a message says so for certain, whatever the kind.
 const STRONG: [&str; 3] = ["out-of-memory", "resource-exhaustion", "database"];
@@ -321,13 +335,19 @@ pub(crate) fn of(text: &str, exceptions: &[Exception]) -> (&'static str, u8) {
     // How far a category is from the first cause.
     let depth = |of: &dyn Fn(&Exception) -> bool| causes_first().position(of).unwrap_or(usize::MAX);
     let of_kind = kind(SIGNS);
+    // A connection that nobody refused: it was waited for.
+    let waited = |e: &Exception| by_words(SIGNS, &e.message) == Some("timeout");
+    if of_kind == Some("network") && exceptions.iter().any(waited) {
+        return ("timeout", 85);
+    }
     if let Some(category) = of_kind.filter(|category| *category != "panic") {
         return (category, 95);
     }
     // What a kind says of the program comes before what its message seems to say of the world.
     let bug = kind(BUGS);
     // `TypeError: fetch failed`: the cause of it says more.
-    let of_cause = depth(&|e| by_words(SIGNS, &e.message).is_some()) < depth(&|e| by_kind(BUGS, &e.kind).is_some());
+    let of_cause =
+        depth(&|e| by_words(SIGNS, &e.message).is_some()) < depth(&|e| by_kind(BUGS, &e.kind).is_some());
     let tells = |category: &&str| bug.is_none() || of_cause || STRONG.contains(category);
     if let Some(category) = message(SIGNS).filter(tells) {
         return (category, 80);
@@ -352,7 +372,9 @@ pub(crate) fn of(text: &str, exceptions: &[Exception]) -> (&'static str, u8) {
         return (category, 60);
     }
     // `InvoiceValidationError` is of the kind of a `ValidationError`, most likely.
-    let compound = |exception: &Exception| by_compound(SIGNS, &exception.kind).or_else(|| by_compound(BUGS, &exception.kind));
+    let compound = |exception: &Exception| {
+        by_compound(SIGNS, &exception.kind).or_else(|| by_compound(BUGS, &exception.kind))
+    };
     if let Some(category) = causes_first().find_map(compound) {
         return (category, 50);
     }
@@ -362,7 +384,8 @@ pub(crate) fn of(text: &str, exceptions: &[Exception]) -> (&'static str, u8) {
 /// By the words at the end of a name that has more of them. Short ones mean something else elsewhere.
 fn by_compound(signs: &'static [Signs], kind: &str) -> Option<&'static str> {
     const AMBIGUOUS: [&str; 5] = ["DataError", "InterfaceError", "LoadError", "LookupError", "Forbidden"];
-    let telling = |end: &&&str| end.len() > 8 && end.starts_with(char::is_uppercase) && !AMBIGUOUS.contains(*end);
+    let telling =
+        |end: &&&str| end.len() > 8 && end.starts_with(char::is_uppercase) && !AMBIGUOUS.contains(*end);
     let ends = |signs: &&Signs| signs.kinds.iter().filter(telling).any(|end| kind.ends_with(end));
     signs.iter().find(ends).map(|signs| signs.category)
 }
@@ -396,7 +419,8 @@ fn says_5xx(lower: &str) -> bool {
             return false;
         }
         let before = lower.get(at.saturating_sub(24)..at).unwrap_or_default();
-        let apart = before.ends_with([' ', '=', '(', '"']) || before.ends_with("\":") || before.ends_with(" [");
+        let apart =
+            before.ends_with([' ', '=', '(', '"']) || before.ends_with("\":") || before.ends_with(" [");
         let words = ["status", "responded", "answered", "returned", "response", "http ", "http/", "code"];
         apart && words.iter().any(|word| before.contains(word))
     })

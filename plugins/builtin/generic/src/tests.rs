@@ -227,10 +227,22 @@ fn reads_kotlin() {
     );
     for (text, category) in [
         (KOTLIN, "null-reference"),
-        ("kotlin.UninitializedPropertyAccessException: lateinit property pilot has not been initialized\n\tat a.B.c(B.kt:1)", "null-reference"),
-        ("kotlin.NotImplementedError: An operation is not implemented: refunds\n\tat a.BKt.main(B.kt:1)", "invalid-state"),
-        ("java.util.NoSuchElementException: Key 7 is missing in the map.\n\tat a.BKt.main(B.kt:1)", "missing-key"),
-        ("kotlinx.coroutines.TimeoutCancellationException: Timed out waiting for 500 ms\n\tat a.BKt.main(B.kt:1)", "timeout"),
+        (
+            "kotlin.UninitializedPropertyAccessException: lateinit property pilot has not been initialized\n\tat a.B.c(B.kt:1)",
+            "null-reference",
+        ),
+        (
+            "kotlin.NotImplementedError: An operation is not implemented: refunds\n\tat a.BKt.main(B.kt:1)",
+            "invalid-state",
+        ),
+        (
+            "java.util.NoSuchElementException: Key 7 is missing in the map.\n\tat a.BKt.main(B.kt:1)",
+            "missing-key",
+        ),
+        (
+            "kotlinx.coroutines.TimeoutCancellationException: Timed out waiting for 500 ms\n\tat a.BKt.main(B.kt:1)",
+            "timeout",
+        ),
         ("kotlin.NoWhenBranchMatchedException\n\tat a.BKt.main(B.kt:1)", "invalid-value"),
     ] {
         assert_eq!(verdict(text).category, category, "{text}");
@@ -262,12 +274,38 @@ fn reads_typescript() {
         ]
     );
     let verdict = verdict(TYPESCRIPT);
-    assert_eq!((verdict.category.as_str(), verdict.title.as_str()), (
-        "null-reference",
-        "TypeError: Cannot read properties of undefined (reading 'push')"
-    ));
+    assert_eq!(
+        (verdict.category.as_str(), verdict.title.as_str()),
+        ("null-reference", "TypeError: Cannot read properties of undefined (reading 'push')")
+    );
     let compiler = "src/depot.ts(40,5): error TS2322: Type 'string' is not assignable to type 'number'.";
     assert_eq!(Generic.categorize(compiler).unwrap().category, "syntax");
+}
+
+#[test]
+fn reads_why_spring_did_not_start() {
+    let text = "ERROR 12 --- [main] o.s.b.d.LoggingFailureAnalysisReporter :\n\n***\nAPPLICATION FAILED TO START\n***\n\nDescription:\n\nPort 8080 was already in use.\n\nAction:\n\nStop it.";
+    assert_eq!(shape(text), [exception("APPLICATION FAILED TO START", "Port 8080 was already in use.", &[])]);
+    assert_eq!(verdict(text).category, "network");
+}
+
+#[test]
+fn a_cause_and_a_compound_kind_tell_the_category() {
+    for (text, category) in [
+        (
+            "TypeError: fetch failed\n    at f (/app/a.js:1:2) {\n  [cause]: Error: getaddrinfo ENOTFOUND db\n      at g (node:dns:1:2)\n}",
+            "network",
+        ),
+        ("TypeError: Cannot read properties of null\n    at f (/app/a.js:1:2)", "null-reference"),
+        ("app.InvoiceValidationError: no amount\n  at App.Run() in /app/a.cs:line 3", "invalid-value"),
+        ("AxiosError: timeout of 30ms exceeded\n    at f (/app/a.js:1:2)", "timeout"),
+        ("AxiosError: Request failed with status code 503\n    at f (/app/a.js:1:2)", "http-5xx"),
+        ("HTTP GET /x responded 500 in 3 ms", "http-5xx"),
+        ("request failed: 500 Internal Server Error", "http-5xx"),
+        ("took 500 ms", "unknown"),
+    ] {
+        assert_eq!(verdict(text).category, category, "{text}");
+    }
 }
 
 /// What the C library, the kernel and the shell say when a program is ended.
@@ -303,7 +341,10 @@ fn reads_aborts_and_core_dumps() {
         assert_eq!(verdict(text).category, category, "{text}");
     }
     assert_eq!(shape("free(): invalid pointer"), [exception("abort", "free(): invalid pointer", &[])]);
-    assert_eq!(shape("Segmentation fault (core dumped)"), [exception("SIGSEGV", "Segmentation fault (core dumped)", &[])]);
+    assert_eq!(
+        shape("Segmentation fault (core dumped)"),
+        [exception("SIGSEGV", "Segmentation fault (core dumped)", &[])]
+    );
 }
 
 const SANITIZER: &str =

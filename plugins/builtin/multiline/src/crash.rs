@@ -81,7 +81,8 @@ pub(crate) fn is_crash(line: &[u8]) -> bool {
 
 /// Whether a logger wrote it, which knows better how grave it is.
 fn has_level(line: &[u8]) -> bool {
-    prefix::read(line).is_some_and(|prefix| prefix.severity.is_some()) || memmem::find(line, b"level=").is_some()
+    prefix::read(line).is_some_and(|prefix| prefix.severity.is_some())
+        || memmem::find(line, b"level=").is_some()
 }
 
 /// Whether a program without a logger says that something failed: by the name of an error of the system behind the last
@@ -119,15 +120,19 @@ fn is_of_tool(line: &[u8]) -> bool {
     if name.is_empty() || name.len() > 80 || !name.iter().all(named) {
         return false;
     }
-    let digits = rest.strip_prefix(b"(").map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
+    let digits =
+        rest.strip_prefix(b"(").map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
     let code = digits > 0 && rest[digits + 1..].starts_with(b") ");
-    let words: [&[u8]; 6] = [b"error: ", b"fatal: ", b"*** ", b"fatal error: ", b"cannot ", b"No module named "];
+    let words: [&[u8]; 6] =
+        [b"error: ", b"fatal: ", b"*** ", b"fatal error: ", b"cannot ", b"No module named "];
     code || words.iter().any(|word| rest.starts_with(word))
 }
 
 /// What the kernel says of programs that it ended.
 fn is_of_kernel(line: &[u8]) -> bool {
-    [&b": segfault at "[..], b"Out of memory: Killed process "].iter().any(|part| memmem::find(line, part).is_some())
+    [&b": segfault at "[..], b"Out of memory: Killed process "]
+        .iter()
+        .any(|part| memmem::find(line, part).is_some())
 }
 
 /// ``prog: file.c:12: main: Assertion `x > 0' failed.``, and with other quotes in the library of C++.

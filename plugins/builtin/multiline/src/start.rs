@@ -76,6 +76,9 @@ fn by_next(line: &[u8], next: &[u8]) -> Option<Kind> {
     if text.is_empty() && line.starts_with(b"Error: ") {
         return Some(Kind::Report);
     }
+    if text.is_empty() && memmem::find(line, b"LoggingFailureAnalysisReporter").is_some() {
+        return Some(Kind::Spring);
+    }
     if crash::is_ruby(line) {
         return Some(Kind::Ruby);
     }

@@ -129,6 +129,21 @@ main.c:10:5: runtime error: load of address 0x7ffc with insufficient space for a
  00 00 00 00  01 00 00 00
               ^";
 
+const SPRING: &str =
+    "2026-05-01 12:30:00.123 ERROR 12 --- [           main] o.s.b.d.LoggingFailureAnalysisReporter   :
+
+***************************
+APPLICATION FAILED TO START
+***************************
+
+Description:
+
+Web server failed to start. Port 8080 was already in use.
+
+Action:
+
+Identify and stop the process that's listening on port 8080.";
+
 const DOTNET: &str = "Unhandled exception. System.InvalidOperationException: no orders
  ---> System.Net.Sockets.SocketException (111): Connection refused
    at App.Db.Connect() in /src/Db.cs:line 12
@@ -219,21 +234,10 @@ const ALL: &[(&str, u8, &str)] = &[
     (RUST, severity::ERROR, "called `Result::unwrap()` on an `Err` value: Os { code: 2, kind: NotFound }"),
     (RUST_ASSERT, severity::ERROR, "assertion `left == right` failed"),
     (RUBY, severity::ERROR, "app.rb:3:in 'Integer#/': divided by 0 (ZeroDivisionError)"),
-    (
-        RUBY_HIGHLIGHT,
-        severity::ERROR,
-        "app.rb:3:in `rescue in load': cannot load (App::Error)",
-    ),
-    (
-        RUBY_DEADLOCK,
-        severity::ERROR,
-        "app.rb:3:in `join': No live threads left. Deadlock? (fatal)",
-    ),
-    (
-        UNDEFINED,
-        severity::ERROR,
-        "main.c:10:5: runtime error: index 6 out of bounds for type 'int [4]'",
-    ),
+    (RUBY_HIGHLIGHT, severity::ERROR, "app.rb:3:in `rescue in load': cannot load (App::Error)"),
+    (RUBY_DEADLOCK, severity::ERROR, "app.rb:3:in `join': No live threads left. Deadlock? (fatal)"),
+    (UNDEFINED, severity::ERROR, "main.c:10:5: runtime error: index 6 out of bounds for type 'int [4]'"),
+    (SPRING, severity::ERROR, "Web server failed to start. Port 8080 was already in use."),
     (DOTNET, severity::ERROR, "Unhandled exception. System.InvalidOperationException: no orders"),
     (
         DOTNET_LOG,
@@ -321,7 +325,9 @@ fn a_crash_in_one_line_is_an_event() {
 
 #[test]
 fn traces_that_follow_each_other_are_told_apart() {
-    for &(trace, ..) in ALL.iter().filter(|(trace, ..)| ![GO, RUBY, RUBY_HIGHLIGHT, RUBY_DEADLOCK, UNDEFINED].contains(trace)) {
+    for &(trace, ..) in
+        ALL.iter().filter(|(trace, ..)| ![GO, RUBY, RUBY_HIGHLIGHT, RUBY_DEADLOCK, UNDEFINED].contains(trace))
+    {
         let length = lines(trace).len();
         let events = parse(&format!("{trace}\n{trace}"));
         let found: Vec<_> = events.iter().map(|event| event.lines).collect();

@@ -41,6 +41,8 @@ pub(crate) enum Kind {
     Sanitizer,
     /// What the sanitizer of undefined behavior says of a place, in one line or in several.
     Undefined,
+    /// Why an application of Spring Boot did not start: a description and what to do.
+    Spring,
     /// C++: an exception that nobody caught.
     Terminate,
     /// Python at its end: threads, each with its frames.
@@ -85,6 +87,8 @@ pub(crate) struct Trace {
     for_log: bool,
     /// Lines since the last one that surely belongs to it.
     waiting: usize,
+    /// Whether the next line that is not empty has the message.
+    due: bool,
     /// The place of undefined behavior.
     place: Vec<u8>,
 }
@@ -93,8 +97,18 @@ impl Trace {
     pub(crate) fn new(kind: Kind, first: &[u8]) -> Self {
         let braces = kind == Kind::Frames && opens_properties(first);
         let for_log = first.starts_with(b"PHP ");
-        let place = crash::undefined_at(first).filter(|_| kind == Kind::Undefined).unwrap_or_default().to_vec();
-        Self { kind, closed: braces, told: kind == Kind::RustAbort || (kind == Kind::Ruby && first.ends_with(b"(fatal)")), braces, for_log, waiting: 0, place }
+        let place =
+            crash::undefined_at(first).filter(|_| kind == Kind::Undefined).unwrap_or_default().to_vec();
+        Self {
+            kind,
+            closed: braces,
+            told: kind == Kind::RustAbort || (kind == Kind::Ruby && first.ends_with(b"(fatal)")),
+            braces,
+            for_log,
+            waiting: 0,
+            due: false,
+            place,
+        }
     }
 
     /// Goes on by one line.
@@ -115,6 +129,7 @@ impl Trace {
             Kind::Report => self.report(line),
             Kind::Sanitizer => self.sanitizer(line),
             Kind::Undefined => self.undefined(line),
+            Kind::Spring => self.spring(line),
             Kind::Terminate => self.terminate(line),
             Kind::PythonFatal => Self::python_fatal(line),
             Kind::JavaFatal => Self::take_if(line.starts_with(b"#")),
@@ -383,6 +398,29 @@ impl Trace {
             b"" => Step::Perhaps,
             _ if indented(line) || BEGINS.iter().any(|begin| line.starts_with(begin)) => Step::Take,
             _ => Step::End,
+        }
+    }
+
+    /// A banner, `Description:` with what is wrong, and `Action:` with a line of what to do.
+    fn spring(&mut self, line: &[u8]) -> Step {
+        let text = line.trim_ascii();
+        self.waiting += 1;
+        match text {
+            _ if self.waiting > MESSAGE || is_foreign(line) => Step::End,
+            _ if self.closed && self.told => Step::End,
+            b"" => Step::Perhaps,
+            b"Description:" => {
+                self.due = true;
+                Step::Take
+            }
+            b"Action:" => {
+                (self.closed, self.told) = (true, false);
+                Step::Take
+            }
+            _ => {
+                self.told = true;
+                if std::mem::take(&mut self.due) { Step::Message } else { Step::Take }
+            }
         }
     }
 

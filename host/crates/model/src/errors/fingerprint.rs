@@ -151,9 +151,7 @@ fn by_message(fault: &Fault, title: &str, text: &str, hash: &mut Hash) -> (Basis
     let message = match fault.exceptions.iter().find(|e| !e.message.trim().is_empty()) {
         Some(exception) => first_line(&exception.message),
         None if !fault.exceptions.is_empty() => "",
-        None => {
-            [title, text].into_iter().map(first_line).find(|l| !l.is_empty()).unwrap_or("")
-        }
+        None => [title, text].into_iter().map(first_line).find(|l| !l.is_empty()).unwrap_or(""),
     };
     let wording = wording(message);
     shape(&wording, hash);
@@ -275,7 +273,8 @@ mod tests {
         let (low, high) = (asserting("t1"), asserting("t2"));
         assert_ne!(family(&low), family(&high));
         // The first version had them in one family: what it stored is found by what it called it.
-        let first = |fault: &Fault| Identity::of(fault, "").earlier.into_iter().find(|e| e.version == 1).unwrap();
+        let first =
+            |fault: &Fault| Identity::of(fault, "").earlier.into_iter().find(|e| e.version == 1).unwrap();
         assert_eq!(first(&low), first(&high));
     }
 
@@ -291,7 +290,8 @@ mod tests {
         );
         assert_eq!((one.family, &one.wording), (other.family, &other.wording));
         // What the second version stored is found by what it called it.
-        let stored = Fault { title: "connect to upstream failed, request: \"GE…".into(), ..Fault::default() };
+        let stored =
+            Fault { title: "connect to upstream failed, request: \"GE…".into(), ..Fault::default() };
         let old = Identity::by_title(&stored, &stored.title, "");
         assert_eq!(one.earlier[0], Fingerprint { version: 2, hash: old.1.and_wording(&old.2) });
     }

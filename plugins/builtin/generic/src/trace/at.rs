@@ -18,8 +18,12 @@ fn mark(frames: &mut [Frame]) {
     let Some(innermost) = frames.iter().rposition(|frame| frame.in_app) else { return };
     for at in 1..innermost {
         let known = |method: &str| {
-            let ends = |name: &str| name.strip_suffix(method).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-            frames[..at].iter().any(|outer| outer.in_app && ends(outer.function.split(['[', '`']).next().unwrap_or_default()))
+            let ends = |name: &str| {
+                name.strip_suffix(method).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            };
+            frames[..at].iter().any(|outer| {
+                outer.in_app && ends(outer.function.split(['[', '`']).next().unwrap_or_default())
+            })
         };
         if enclosing(&frames[at].function).is_some_and(known) {
             frames[at].in_app = false;
@@ -133,7 +137,7 @@ fn frame_of(text: &str) -> Frame {
         let (file, line) = if file.starts_with('<') { ("", None) } else { (file, line) };
         return frame(without_arguments(function).trim(), file, line, in_app(function, file));
     }
-    let (function, file) = match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
+    let (function, file) = match text.strip_suffix(')').and_then(without_place) {
         Some((function, file)) => (function.trim(), file),
         None if text.contains(['/', '\\']) || text.starts_with("node:") => ("", text),
         None => (text, ""),
@@ -147,6 +151,11 @@ fn frame_of(text: &str) -> Frame {
         _ => ("", None),
     };
     frame(function.trim_start_matches("async "), file, line, !native && in_app(function, file))
+}
+
+/// The function and the place: behind a space in JavaScript, where a place may have parentheses of its own.
+fn without_place(text: &str) -> Option<(&str, &str)> {
+    text.split_once(" (").or_else(|| text.rsplit_once('('))
 }
 
 fn line_follows(file: &str) -> bool {
