@@ -94,7 +94,10 @@ fn is_complaint(line: &[u8]) -> bool {
 
 /// `No such file or directory`, or with more behind it in parentheses.
 fn is_system(text: &[u8]) -> bool {
-    let Some((_, rest)) = text.split_first() else { return false };
+    let Some((first, rest)) = text.split_first() else { return false };
+    if !first.is_ascii_alphabetic() {
+        return false;
+    }
     let ends = |rest: &[u8]| rest.is_empty() || rest == b"." || rest.starts_with(b" (");
     SYSTEM.iter().any(|name| rest.strip_prefix(*name).is_some_and(ends))
 }
@@ -104,8 +107,11 @@ fn is_of_shell(line: &[u8]) -> bool {
     let Some(colon) = memchr(b':', line) else { return false };
     let (script, rest) = (&line[..colon], &line[colon + 1..]);
     let Some(rest) = rest.strip_prefix(b" ") else { return false };
+    let name = memrchr(b'/', script).map_or(script, |slash| &script[slash + 1..]);
     let numbered = rest.strip_prefix(b"line ");
-    let shell = script.ends_with(b"sh") || numbered.is_some();
+    // A script may have any name, but hardly another ending.
+    let shell = [&b"sh"[..], b"dash"].contains(&name) || name.ends_with(b".sh");
+    let shell = shell || (numbered.is_some() && (name.ends_with(b"sh") || !name.contains(&b'.')));
     let rest = numbered.unwrap_or(rest);
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     let placed = digits > 0 && rest[digits..].starts_with(b": ");
@@ -120,9 +126,7 @@ fn is_of_tool(line: &[u8]) -> bool {
     if name.is_empty() || name.len() > 80 || !name.iter().all(named) {
         return false;
     }
-    let digits =
-        rest.strip_prefix(b"(").map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
-    let code = digits > 0 && rest[digits + 1..].starts_with(b") ");
+    let code = name == b"curl" && rest.starts_with(b"(");
     let words: [&[u8]; 6] =
         [b"error: ", b"fatal: ", b"*** ", b"fatal error: ", b"cannot ", b"No module named "];
     code || words.iter().any(|word| rest.starts_with(word))
@@ -130,9 +134,10 @@ fn is_of_tool(line: &[u8]) -> bool {
 
 /// What the kernel says of programs that it ended.
 fn is_of_kernel(line: &[u8]) -> bool {
-    [&b": segfault at "[..], b"Out of memory: Killed process "]
-        .iter()
-        .any(|part| memmem::find(line, part).is_some())
+    // This is asked of many lines, and few end so.
+    let ends = matches!(line.last(), Some(b']' | b')' | b'0'..=b'9'));
+    let parts: [&[u8]; 2] = [b": segfault at ", b"Out of memory: Killed process "];
+    ends && parts.iter().any(|part| memmem::find(line, part).is_some())
 }
 
 /// ``prog: file.c:12: main: Assertion `x > 0' failed.``, and with other quotes in the library of C++.

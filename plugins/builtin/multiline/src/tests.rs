@@ -302,8 +302,8 @@ fn a_crash_in_one_line_is_an_event() {
         "curl: (6) Could not resolve host: shop.example",
         "psql: error: connection to server failed: FATAL",
         "make[1]: *** [Makefile:3: all] Error 2",
-        "[ 2178.021494] shop[682]: segfault at 16 ip 0000502190fad1e sp 00007ff01a1bf6a0 error 4 in shop",
-        "[ 2178.021494] Out of memory: Killed process 682 (shop) total-vm:2199802kB",
+        "[ 2178.021494] shop[682]: segfault at 16 ip 0000502190fad1e sp 00007ff01a1bf6a0 error 4 in shop[55d0+6000]",
+        "[ 2178.021494] Out of memory: Killed process 682 (shop) total-vm:2199802kB, oom_score_adj:0",
     ] {
         let events = parse(&format!("ready\n{line}\nnext"));
         assert_eq!(events.iter().map(|event| event.lines).collect::<Vec<_>>(), [(1, 1)], "{line}");
@@ -317,6 +317,9 @@ fn a_crash_in_one_line_is_an_event() {
         "note: cannot find it, goes on",
         "config.toml: file exists",
         "step 1: 3: done",
+        "refresh: 3: done",
+        "queue: (12) jobs wait",
+        "values.yaml: line 3: trailing spaces",
     ] {
         assert_eq!(parse(&format!("ready\n{line}\nnext")), [], "{line}");
     }
