@@ -100,7 +100,7 @@ const SIGNS: &[Signs] = &[
             "UnauthorizedError", "AuthError",
         ],
         words: &[
-            "unable to locate credentials", "bad credentials", "token has expired", "token expired", "token is expired", "signature has expired", "bearer token", "permission denied (publickey", "signature verification failed", "unauthenticated", "not authenticated", "invalid password", "wrong password", "access denied for user",
+            "unable to locate credentials", "invalid signature", "verification failed: signature", "bad credentials", "token has expired", "token expired", "token is expired", "signature has expired", "bearer token", "permission denied (publickey", "signature verification failed", "unauthenticated", "not authenticated", "invalid password", "wrong password", "access denied for user",
             "authentication failed", "unauthorized", "invalid token", "jwt expired", "invalid credentials",
             "401 ", "login failed", "noauth", "invalid api key", "access token", "password authentication",
         ],
@@ -120,7 +120,7 @@ const SIGNS: &[Signs] = &[
             "eaddrinuse", "connection refused", "connection reset", "no such host",
             "name or service not known", "broken pipe", "address already in use", "port is already allocated", "was already in use", "network is unreachable",
             "no route to host", "lost the connection", "lost connection", "connection lost", "failed to connect", "cannot connect", "unable to connect", "could not resolve", "dial tcp", "socket hang up", "getaddrinfo",
-            "certificate", "handshake fail", "tls: ", "tls handshake", "ssl handshake", "fetch failed", "dns", "connection closed",
+            "certificate", "connection in use", "handshake fail", "tls: ", "tls handshake", "ssl handshake", "fetch failed", "dns", "connection closed",
             "unexpected eof",
         ],
     },
@@ -146,7 +146,7 @@ const SIGNS: &[Signs] = &[
             "UnsatisfiedDependencyException", "PackageNotFoundError", "VersionConflict",
         ],
         words: &[
-            "class \"", "interface \"", "unable to load dynamic library", "required a bean", "no such extension",
+            "class \"", "interface \"", "unable to load dynamic library", "undefined reference to", "could not find a version that satisfies", "required a bean", "no such extension",
             "executable file not found", "compiled against a different", "require() of es module", "is not defined by \"exports\"", "in @inc", "no such module", "missing dependency", "package not found", "undefined symbol",
             "cannot find module", "module not found", "no module named", "cannot find package",
             "err_module_not_found", "could not find gem", "cannot find crate", "unresolved import",
@@ -164,7 +164,7 @@ const SIGNS: &[Signs] = &[
             "ParserError", "JsonProcessingException", "Psych::SyntaxError", "RegexpError", "regex_error",
         ],
         words: &[
-            "missing field `", "unknown field `", "expected `,` or", "trailing characters", "eof while parsing", "malformed json", "invalid json", "expected value at line", "expecting value", "cannot unmarshal", "invalid character", "unexpected character", "syntaxerror", "failed to parse", "could not be parsed", "could not parse",
+            "expected ';'", "expected declaration", "undeclared (first use", "missing field `", "unknown field `", "expected `,` or", "trailing characters", "eof while parsing", "malformed json", "invalid json", "expected value at line", "expecting value", "cannot unmarshal", "invalid character", "unexpected character", "syntaxerror", "failed to parse", "could not be parsed", "could not parse",
             "syntax error", "unexpected token", "unexpected end of", "unexpected identifier", "parse error",
             "invalid syntax", "unterminated string", "error: expected", "expected one of",
             "mismatched types", "error[e0", "error ts",

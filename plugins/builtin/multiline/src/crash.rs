@@ -89,7 +89,18 @@ fn has_level(line: &[u8]) -> bool {
 /// colon, or in the way that shells and old tools have.
 fn is_complaint(line: &[u8]) -> bool {
     let Some(last) = memrchr(b':', line) else { return false };
-    is_system(line[last + 1..].trim_ascii()) || is_of_shell(line) || is_of_tool(line) || is_of_kernel(line)
+    is_system(line[last + 1..].trim_ascii())
+        || is_of_shell(line)
+        || is_of_tool(line)
+        || is_of_compiler(line)
+        || is_of_kernel(line)
+}
+
+/// `src/app.ts(3,5): error TS2322: …`, `ld: main.o: undefined reference to …`
+fn is_of_compiler(line: &[u8]) -> bool {
+    let placed = memchr(b':', line)
+        .is_some_and(|at| line[..at].ends_with(b")") && line[at..].starts_with(b": error "));
+    placed || (line.ends_with(b"'") && memmem::find(line, b": undefined reference to ").is_some())
 }
 
 /// `No such file or directory`, or with more behind it in parentheses.

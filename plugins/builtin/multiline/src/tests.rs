@@ -300,6 +300,8 @@ fn a_crash_in_one_line_is_an_event() {
         "./run.sh: line 5: 4242 Segmentation fault      (core dumped) ./shop",
         "sh: 3: terraform: not found",
         "curl: (6) Could not resolve host: shop.example",
+        "src/app.ts(3,5): error TS2322: Type 'string' is not assignable to type 'number'.",
+        "/usr/bin/ld: main.o: undefined reference to `load'",
         "psql: error: connection to server failed: FATAL",
         "make[1]: *** [Makefile:3: all] Error 2",
         "[ 2178.021494] shop[682]: segfault at 16 ip 0000502190fad1e sp 00007ff01a1bf6a0 error 4 in shop[55d0+6000]",

@@ -124,7 +124,7 @@ const faults = {
   privileged_port: () => {
     // @SHIFT@
     process.setuid(65534);
-    net.createServer().listen('/root/harvest.sock');
+    net.createServer().listen('/var/lib/private/harvest.sock');
   },
   disk_full: () => {
     // @SHIFT@

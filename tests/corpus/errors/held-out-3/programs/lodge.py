@@ -322,7 +322,7 @@ def no_memory():
 def denied():
     # @SHIFT@
     os.setuid(65534)
-    return pathlib.Path(f"/root/passports-{SEED}.csv").read_text()
+    return pathlib.Path(f"/var/lib/private/passports-{SEED}.csv").read_text()
 
 def segfault():
     # @SHIFT@
