@@ -322,7 +322,7 @@ mod tests {
             ("May  1 12:30:00 web app[12]: error: lost", ERROR, "lost", true),
             ("2026/05/01 12:30:00 listening", 0, "listening", true),
             ("[2026-05-01 12:30:00] production.ERROR: lost", ERROR, "lost", true),
-            ("[2026-05-01 12:30:00] api.example.com: error", 0, "api.example.com: error", true),
+            ("[2026-05-01 12:30:00] api.example.com: ready", 0, "api.example.com: ready", true),
             (
                 "2026-05-01T12:30:00Z pid=7 tid=x class=Y jid=1 elapsed=2 try=3 ERROR: lost",
                 ERROR,
