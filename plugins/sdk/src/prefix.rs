@@ -18,6 +18,8 @@ pub struct Prefix {
 
 /// How many words may stand before the level: host, program, thread, logger.
 const WORDS: usize = 6;
+/// How many pairs of a key and a value may.
+const PAIRS: usize = 8;
 
 /// Reads the beginning of a line, such as `2026-05-01 12:30:00,123 [main] INFO  app - ready`, with colours or without.
 /// `None` when there is neither time nor level.
@@ -76,7 +78,11 @@ impl Scan<'_> {
     /// Goes over the words of the line until one is a level, or until none can be.
     fn words(&mut self) {
         let mut clock = false;
-        for _ in 0..WORDS {
+        let (mut words, mut pairs) = (0, 0);
+        while words < WORDS && pairs < PAIRS {
+            // `pid=7 tid=x1` says less than a word does.
+            let pair = self.rest().iter().take_while(|b| **b != b' ').any(|b| *b == b'=');
+            (words, pairs) = if pair { (words, pairs + 1) } else { (words + 1, pairs) };
             let marked = self.skip_marks();
             if let Some(used) = self.time_here() {
                 clock = true;
@@ -139,6 +145,9 @@ impl Scan<'_> {
         if length == 0 {
             return self.redis_level(clock);
         }
+        if after == b'.' && clock {
+            return self.channel_level();
+        }
         if after.is_ascii_digit() || matches!(after, b'_' | b'.' | b'/' | b'\'' | b'(' | 0x80..) {
             return None;
         }
@@ -152,6 +161,16 @@ impl Scan<'_> {
             self.at += if severity::of_word(word).is_some() || length == 1 { length } else { 0 };
             severity
         })
+    }
+
+    /// `production.ERROR:`, as Monolog writes its channel and the level behind a time.
+    fn channel_level(&mut self) -> Option<u8> {
+        let word = self.rest().split(|b| *b == b' ').next()?.strip_suffix(b":")?;
+        let level =
+            word.rsplit(|b| *b == b'.').next().filter(|level| level.iter().all(u8::is_ascii_uppercase))?;
+        let severity = severity::of_word(level)?;
+        self.at += word.len();
+        Some(severity)
     }
 
     /// Redis has a character for the level behind the time.
@@ -302,6 +321,14 @@ mod tests {
             ("ValueError: no", ERROR, "ValueError: no", false),
             ("May  1 12:30:00 web app[12]: error: lost", ERROR, "lost", true),
             ("2026/05/01 12:30:00 listening", 0, "listening", true),
+            ("[2026-05-01 12:30:00] production.ERROR: lost", ERROR, "lost", true),
+            ("[2026-05-01 12:30:00] api.example.com: ready", 0, "api.example.com: ready", true),
+            (
+                "2026-05-01T12:30:00Z pid=7 tid=x class=Y jid=1 elapsed=2 try=3 ERROR: lost",
+                ERROR,
+                "lost",
+                true,
+            ),
         ];
         for (line, severity, message, time) in cases {
             let expected = (severity > 0 || time).then_some((severity, message, time));

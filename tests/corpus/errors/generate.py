@@ -9,8 +9,9 @@ directories of the machine have other names. A language whose tools are missing 
     generate.py held-out   the same in that folder
     generate.py held-out ruby php   only these languages anew
 
-Needs python3, node, rustc and cargo, gcc and g++ with sanitizers, a JDK, perl, and for what is held out ruby, php, go and
-mono.
+Needs python3, node, rustc and cargo, gcc and g++ with sanitizers, a JDK, perl, and for what is held out ruby, php, go,
+mono, kotlinc and the command line tools that a shell script calls. What a folder needs of npm is in its package.json and
+is installed; for what it needs of PyPI, in its requirements.txt, run this with a Python that has it.
 """
 
 import json
@@ -25,7 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 VARIANTS = 6
 SANITIZERS = {
     "asan": ["-fsanitize=address"], "ubsan": ["-fsanitize=undefined"], "tsan": ["-fsanitize=thread"],
-    "smash": ["-fstack-protector-all"], "checked": ["-D_GLIBCXX_ASSERTIONS"],
+    "smash": ["-fstack-protector-all"], "checked": ["-D_GLIBCXX_ASSERTIONS"], "fortified": ["-O2", "-D_FORTIFY_SOURCE=2"],
 }
 
 
@@ -74,6 +75,23 @@ def java(source, folder, fault):
     return ["java", *options[:-3], source]
 
 
+def typescript(source, folder, _):
+    tsc = os.path.join(os.path.dirname(folder), "node_modules", ".bin", "tsc")
+    options = ["--target", "es2022", "--module", "commonjs", "--sourceMap", "--types", "node", "--skipLibCheck"]
+    program = once(source[:-3] + ".js", [tsc, *options, source], folder)
+    return ["node", "--enable-source-maps", *program]
+
+
+def kotlin(source, folder, _):
+    name = os.path.basename(source)[:-3]
+    out = os.path.join(folder, "out")
+    once(out, ["kotlinc", source, "-d", out], folder)
+    with open(source) as text:
+        package = re.search(r"^package (\S+)", text.read(), re.M)
+    runtime = os.path.join(os.path.dirname(os.path.realpath(shutil.which("kotlinc"))), "../lib/kotlin-stdlib.jar")
+    return ["java", "-cp", f"{out}:{os.path.realpath(runtime)}", f"{package[1]}.{name}Kt"]
+
+
 # Language: the ending of its sources, and how one becomes a command.
 LANGUAGES = {
     "python": (".py", lambda source, *_: [sys.executable, source]),
@@ -89,16 +107,23 @@ LANGUAGES = {
     "php": (".php", lambda source, *_: ["php", source]),
     "go": (".go", lambda source, folder, _: once(
         os.path.join(folder, "app"), ["go", "build", "-o", os.path.join(folder, "app"), source], folder, GO111MODULE="off", CGO_ENABLED="0")),
+    "typescript": (".ts", typescript),
+    "kotlin": (".kt", kotlin),
+    "shell": (".sh", lambda source, *_: ["bash", source]),
     "csharp": (".cs", lambda source, folder, _: ["mono", "--debug", *once(
         os.path.join(folder, "app.exe"), ["mcs", "-debug", f"-out:{os.path.join(folder, 'app.exe')}", source], folder)]),
 }
-TOOLS = {"csharp": "mcs", "rust": "rustc", "c": "gcc", "cpp": "g++", "python": "python3"}
+TOOLS = {
+    "csharp": "mcs", "rust": "rustc", "c": "gcc", "cpp": "g++", "python": "python3", "typescript": "npm", "kotlin": "kotlinc",
+    "shell": "bash",
+}
 
 
 def renamed(text, folder, variant):
     for real in {os.path.realpath(folder), folder}:
-        text = text.replace(real, f"/srv/app-{variant}")
+        text = text.replace(real, f"/srv/app-{variant}").replace(os.path.dirname(real) + "/", "/srv/")
     text = re.sub(r"/[\w./-]*/lib/python3", "/usr/lib/python3", text)
+    text = re.sub(r"/[\w./-]*/bin/python3", "/usr/bin/python3", text)
     text = re.sub(r"/[\w./-]*cargo/registry/src/[\w.-]+/", "/usr/local/cargo/registry/src/crates/", text)
     return text.strip("\n")
 
@@ -133,16 +158,19 @@ def main():
         with open(path) as file:
             entries = [json.loads(line) for line in file]
     with tempfile.TemporaryDirectory() as root:
+        packages = os.path.join(folder, "programs", "package.json")
+        if os.path.exists(packages):
+            shutil.copy(packages, root)
+            subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent"], check=True, cwd=root)
         for language, of_language in faults.items():
             wanted = not sys.argv[2:] or language in sys.argv[2:]
             if not wanted or not shutil.which(TOOLS.get(language, language)):
                 continue
             made = list(traces(os.path.join(folder, "programs"), language, of_language, root))
             entries = [entry for entry in entries if not entry["fault"].startswith(language + "/")] + made
+            with open(path, "w") as file:
+                file.writelines(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
             print(f"{language}: {len(made)}", flush=True)
-    with open(path, "w") as file:
-        for entry in entries:
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
     print(f"{len(entries)} occurrences of {len({e['fault'] for e in entries})} faults")
 
 

@@ -124,3 +124,8 @@ async fn errors_that_nothing_was_made_for_are_as_well() {
 async fn errors_of_a_second_try_are_as_well() {
     score("held-out-2").await;
 }
+
+#[tokio::test]
+async fn errors_of_a_third_try_are_as_well() {
+    score("held-out-3").await;
+}

@@ -152,7 +152,7 @@ fn reads_exceptions_and_frames() {
         [exception(
             "ZeroDivisionError",
             "divided by 0",
-            &["*call@/usr/lib/ruby/gems/rack.rb:7", "Object#ratio@app.rb:3", "Integer#/@app.rb:3"]
+            &["*call@/usr/lib/ruby/gems/rack.rb:7", "Object#ratio@app.rb:3", "*Integer#/@app.rb:3"]
         )]
     );
     assert_eq!(
@@ -177,6 +177,173 @@ fn reads_exceptions_and_frames() {
             "SQLSTATE[HY000] [2002] Connection refused",
             &["{main}@", "run@/app/index.php:2", "*connect@/app/vendor/orm.php:7", "@/app/db.php:3"]
         )]
+    );
+}
+
+const KOTLIN: &str = "Exception in thread \"DefaultDispatcher-worker-1\" io.ferry.BoardingException: cannot read the list of ana
+\tat io.ferry.FerryKt.main(Ferry.kt:75)
+\tat io.ferry.FerryKt$main$1.invoke(Ferry.kt:59)
+\tat io.ferry.Harbour$Companion.toll(Ferry.kt:38)
+\tat kotlin.coroutines.jvm.internal.BaseContinuationImpl.resumeWith(ContinuationImpl.kt:33)
+\tat kotlinx.coroutines.DispatchedTask.run(DispatchedTask.kt:106)
+\tSuppressed: kotlinx.coroutines.DiagnosticCoroutineContextException: [StandaloneCoroutine{Cancelling}@1]
+Caused by: kotlin.KotlinNullPointerException
+\tat io.ferry.Harbour.guide(Ferry.kt:34)
+\t... 3 more";
+
+const TYPESCRIPT: &str = "/srv/app/src/depot.ts:40
+    this.shelfOf(parcel).push(parcel);
+                        ^
+
+TypeError: Cannot read properties of undefined (reading 'push')
+    at Depot.put (/srv/app/src/depot.ts:40:25)
+    at <anonymous> (/srv/app/src/depot.ts:72:42)
+    at async Promise.all (index 0)
+    at async handle (webpack-internal:///(rsc)/./src/routes/parcels.ts:12:7)
+    at Layer.handle (/srv/app/node_modules/express/lib/router/layer.js:95:5)
+    at Module._compile (node:internal/modules/cjs/loader:1521:14) {
+  [cause]: DeliveryFailed: parcel 22 was not delivered
+      at Courier.deliver (file:///srv/app/src/courier.ts:9:11)
+}";
+
+#[test]
+fn reads_kotlin() {
+    assert_eq!(
+        shape(KOTLIN),
+        [
+            exception(
+                "io.ferry.BoardingException",
+                "cannot read the list of ana",
+                &[
+                    "*kotlinx.coroutines.DispatchedTask.run@DispatchedTask.kt:106",
+                    "*kotlin.coroutines.jvm.internal.BaseContinuationImpl.resumeWith@ContinuationImpl.kt:33",
+                    "io.ferry.Harbour$Companion.toll@Ferry.kt:38",
+                    "io.ferry.FerryKt$main$1.invoke@Ferry.kt:59",
+                    "io.ferry.FerryKt.main@Ferry.kt:75",
+                ]
+            ),
+            exception("kotlin.KotlinNullPointerException", "", &["io.ferry.Harbour.guide@Ferry.kt:34"]),
+        ]
+    );
+    for (text, category) in [
+        (KOTLIN, "null-reference"),
+        (
+            "kotlin.UninitializedPropertyAccessException: lateinit property pilot has not been initialized\n\tat a.B.c(B.kt:1)",
+            "null-reference",
+        ),
+        (
+            "kotlin.NotImplementedError: An operation is not implemented: refunds\n\tat a.BKt.main(B.kt:1)",
+            "invalid-state",
+        ),
+        (
+            "java.util.NoSuchElementException: Key 7 is missing in the map.\n\tat a.BKt.main(B.kt:1)",
+            "missing-key",
+        ),
+        (
+            "kotlinx.coroutines.TimeoutCancellationException: Timed out waiting for 500 ms\n\tat a.BKt.main(B.kt:1)",
+            "timeout",
+        ),
+        ("kotlin.NoWhenBranchMatchedException\n\tat a.BKt.main(B.kt:1)", "invalid-value"),
+    ] {
+        assert_eq!(verdict(text).category, category, "{text}");
+    }
+}
+
+#[test]
+fn reads_typescript() {
+    assert_eq!(
+        shape(TYPESCRIPT),
+        [
+            exception(
+                "TypeError",
+                "Cannot read properties of undefined (reading 'push')",
+                &[
+                    "*Module._compile@node:internal/modules/cjs/loader:1521",
+                    "*Layer.handle@/srv/app/node_modules/express/lib/router/layer.js:95",
+                    "handle@webpack-internal:///(rsc)/./src/routes/parcels.ts:12",
+                    "*Promise.all@",
+                    "<anonymous>@/srv/app/src/depot.ts:72",
+                    "Depot.put@/srv/app/src/depot.ts:40",
+                ]
+            ),
+            exception(
+                "DeliveryFailed",
+                "parcel 22 was not delivered",
+                &["Courier.deliver@file:///srv/app/src/courier.ts:9"]
+            ),
+        ]
+    );
+    let verdict = verdict(TYPESCRIPT);
+    assert_eq!(
+        (verdict.category.as_str(), verdict.title.as_str()),
+        ("null-reference", "TypeError: Cannot read properties of undefined (reading 'push')")
+    );
+    let compiler = "src/depot.ts(40,5): error TS2322: Type 'string' is not assignable to type 'number'.";
+    assert_eq!(Generic.categorize(compiler).unwrap().category, "syntax");
+}
+
+#[test]
+fn reads_why_spring_did_not_start() {
+    let text = "ERROR 12 --- [main] o.s.b.d.LoggingFailureAnalysisReporter :\n\n***\nAPPLICATION FAILED TO START\n***\n\nDescription:\n\nPort 8080 was already in use.\n\nAction:\n\nStop it.";
+    assert_eq!(shape(text), [exception("APPLICATION FAILED TO START", "Port 8080 was already in use.", &[])]);
+    assert_eq!(verdict(text).category, "network");
+}
+
+#[test]
+fn a_cause_and_a_compound_kind_tell_the_category() {
+    for (text, category) in [
+        (
+            "TypeError: fetch failed\n    at f (/app/a.js:1:2) {\n  [cause]: Error: getaddrinfo ENOTFOUND db\n      at g (node:dns:1:2)\n}",
+            "network",
+        ),
+        ("TypeError: Cannot read properties of null\n    at f (/app/a.js:1:2)", "null-reference"),
+        ("app.InvoiceValidationError: no amount\n  at App.Run() in /app/a.cs:line 3", "invalid-value"),
+        ("AxiosError: timeout of 30ms exceeded\n    at f (/app/a.js:1:2)", "timeout"),
+        ("AxiosError: Request failed with status code 503\n    at f (/app/a.js:1:2)", "http-5xx"),
+        ("HTTP GET /x responded 500 in 3 ms", "http-5xx"),
+        ("request failed: 500 Internal Server Error", "http-5xx"),
+        ("took 500 ms", "unknown"),
+    ] {
+        assert_eq!(verdict(text).category, category, "{text}");
+    }
+}
+
+/// What the C library, the kernel and the shell say when a program is ended.
+#[test]
+fn reads_aborts_and_core_dumps() {
+    for text in [
+        "free(): invalid pointer",
+        "free(): double free detected in tcache 2",
+        "malloc(): corrupted top size",
+        "realloc(): invalid next size",
+        "munmap_chunk(): invalid pointer",
+        "double free or corruption (!prev)",
+        "corrupted size vs. prev_size while consolidating",
+        "*** stack smashing detected ***: terminated",
+        "*** buffer overflow detected ***: terminated",
+        "Fatal glibc error: malloc assertion failure in sysmalloc: (old_top == initial_top (av))",
+        "Segmentation fault (core dumped)",
+        "Bus error (core dumped)",
+        "./run.sh: line 5: 4242 Segmentation fault      (core dumped) ./shop",
+        "[ 2178.021494] shop[682]: segfault at 16 ip 0000502190fad1e sp 00007ff01a1bf6a0 error 4 in shop[55d0c0e00000+6000]",
+    ] {
+        assert_eq!(verdict(text).category, "memory-safety", "{text}");
+    }
+    for (text, category) in [
+        ("Floating point exception (core dumped)", "arithmetic"),
+        ("./run.sh: line 5: 4242 Floating point exception(core dumped) ./shop", "arithmetic"),
+        ("[ 2178.021494] Out of memory: Killed process 682 (shop) total-vm:2199802kB", "out-of-memory"),
+        ("shop: main.c:12: int load(int): Assertion `n > 0' failed.\nAborted (core dumped)", "assertion"),
+        ("Illegal instruction (core dumped)", "crash"),
+        ("Aborted (core dumped)", "crash"),
+        ("./run.sh: line 5: 4242 Killed                  ./shop", "crash"),
+    ] {
+        assert_eq!(verdict(text).category, category, "{text}");
+    }
+    assert_eq!(shape("free(): invalid pointer"), [exception("abort", "free(): invalid pointer", &[])]);
+    assert_eq!(
+        shape("Segmentation fault (core dumped)"),
+        [exception("SIGSEGV", "Segmentation fault (core dumped)", &[])]
     );
 }
 
@@ -271,7 +438,7 @@ fn finds_the_category() {
         ("open /var/log/x: too many open files", "resource-exhaustion"),
         ("ERROR: DATABASE_URL is not set", "configuration"),
         ("10.0.0.1 - - [x] \"GET / HTTP/1.1\" 502 12", "http-5xx"),
-        ("Segmentation fault (core dumped)", "panic"),
+        ("Segmentation fault (core dumped)", "memory-safety"),
         ("sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) could not connect", "database"),
         ("something odd happened", "unknown"),
         ("java.lang.NullPointerException: Cannot invoke \"String.length()\"", "null-reference"),

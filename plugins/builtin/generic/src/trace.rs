@@ -8,14 +8,24 @@ mod php;
 mod python;
 mod ruby;
 mod rust;
+mod spring;
 
 use hostler_plugin::{Exception, Frame};
 
 /// The exceptions of a text: first the one that was reported in the end, then its causes. In each, the innermost frame
 /// is the last one. Empty when there is none.
 pub(crate) fn read(text: &str) -> Vec<Exception> {
-    let readers: [fn(&str) -> Vec<Exception>; 8] =
-        [python::read, native::read, go::read, rust::read, php::read, ruby::read, at::read, perl::read];
+    let readers: [fn(&str) -> Vec<Exception>; 9] = [
+        spring::read,
+        python::read,
+        native::read,
+        go::read,
+        rust::read,
+        php::read,
+        ruby::read,
+        at::read,
+        perl::read,
+    ];
     let found = readers.iter().map(|read| read(text)).find(|exceptions| !exceptions.is_empty());
     let found = found.unwrap_or_else(|| text.lines().find_map(head).into_iter().collect());
     // Some runtimes tell the same twice, and of many tasks many may have failed alike.
@@ -73,7 +83,20 @@ fn split_head(line: &str) -> Option<(&str, &str)> {
 
 fn is_kind(name: &str) -> bool {
     let last = name.rsplit(['.', ':', '\\', '/']).next().unwrap_or(name);
-    let named = ["Error", "Exception", "Throwable", "Failure", "Interrupt", "Exit", "Warning", "Iteration"];
+    let named = [
+        "Error",
+        "Exception",
+        "Throwable",
+        "Failure",
+        "Interrupt",
+        "Exit",
+        "Warning",
+        "Iteration",
+        "NotFound",
+        "DoesNotExist",
+        "NotEstablished",
+        "RecordInvalid",
+    ];
     let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '$' | ':' | '\\'));
     last.starts_with(|c: char| c.is_uppercase()) && plain && named.iter().any(|end| last.ends_with(end))
 }

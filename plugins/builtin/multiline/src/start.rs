@@ -20,6 +20,9 @@ pub(crate) fn of(line: &[u8], next: Option<&[u8]>, ended: bool) -> Start {
     if let Some(kind) = by_itself(line) {
         return Start::Trace(kind);
     }
+    if crash::undefined_at(line).is_some() {
+        return Start::Trace(Kind::Undefined);
+    }
     let crash = || if crash::is_crash(line) { Start::Trace(Kind::Crash) } else { Start::No };
     match next {
         Some(next) => by_next(line, next).map_or_else(crash, Start::Trace),
@@ -30,6 +33,10 @@ pub(crate) fn of(line: &[u8], next: Option<&[u8]>, ended: bool) -> Start {
 
 pub(crate) fn by_itself(line: &[u8]) -> Option<Kind> {
     let text = line.trim_ascii_start();
+    // A logger may have put something before it.
+    if line.ends_with(b" Traceback (most recent call last):") && !text.starts_with(b"+ Exc") {
+        return Some(Kind::Python);
+    }
     match text.first()? {
         b'T' if text.starts_with(b"Traceback (most recent call last)") => Some(Kind::Python),
         b'+' if text.starts_with(b"+ Exception Group Traceback (most") => Some(Kind::PythonGroup),
@@ -69,6 +76,9 @@ fn by_next(line: &[u8], next: &[u8]) -> Option<Kind> {
     if text.is_empty() && line.starts_with(b"Error: ") {
         return Some(Kind::Report);
     }
+    if text.is_empty() && memmem::find(line, b"LoggingFailureAnalysisReporter").is_some() {
+        return Some(Kind::Spring);
+    }
     if crash::is_ruby(line) {
         return Some(Kind::Ruby);
     }
@@ -100,15 +110,17 @@ fn by_shape(line: &[u8], next: &[u8], text: &[u8]) -> Option<Kind> {
 
 /// An exception whose message has more lines, and what a logger says before it shows what it was given.
 fn may_go_on(line: &[u8], next: &[u8]) -> Option<Kind> {
-    let words: [&[u8]; 9] =
-        [b"rror", b"RROR", b"xception", b"ritical", b"RITICAL", b"atal", b"FATAL", b"SEVERE", b"WARN"];
+    let words: [&[u8]; 10] =
+        [b"rror", b"ERR", b"xception", b"ritical", b"CRIT", b"atal", b"FATAL", b"FTL", b"SEVERE", b"WARN"];
     let telling = || words.iter().any(|word| memmem::find(line, word).is_some());
     if opens_properties(line) && next.starts_with(b"  ") {
         return Some(Kind::Frames);
     }
     let begins = next.first().is_none_or(|b| matches!(b, b' ' | b'\t' | b'/' | b'"' | b'+' | b'a'..=b'z'));
     if is_exception(line) {
-        return begins.then_some(Kind::Frames);
+        // What .NET says of an argument.
+        let argument = next.starts_with(b"Parameter name: ") || next.starts_with(b"Actual value was ");
+        return (begins || argument).then_some(Kind::Frames);
     }
     let given = begins || is_exception(next) || by_itself(next).is_some();
     (given && telling() && is_grave(line)).then_some(Kind::Logged)

@@ -108,6 +108,42 @@ const RUBY: &str = "app.rb:3:in 'Integer#/': divided by 0 (ZeroDivisionError)
 app.rb:2:in 'Object#parse': bad input (ArgumentError)
 \tfrom app.rb:7:in '<main>'";
 
+const RUBY_HIGHLIGHT: &str = "app.rb:3:in `rescue in load': cannot load (App::Error)
+\tfrom app.rb:1:in `load'
+app.rb:2:in `age': undefined method `year' for nil:NilClass (NoMethodError)
+
+    wine.year
+        ^^^^^
+\tfrom app.rb:1:in `load'";
+
+const RUBY_DEADLOCK: &str = "app.rb:3:in `join': No live threads left. Deadlock? (fatal)
+2 threads, 2 sleeps current:0x000055ef77f00760 main thread:0x000055ef778480f0
+* #<Thread:0x00007f02e6003c60 sleep_forever>
+   rb_thread_t:0x000055ef778480f0 native:0x00007f02e608d740 int:0
+
+\tfrom app.rb:3:in `<main>'";
+
+const UNDEFINED: &str = "main.c:10:5: runtime error: index 6 out of bounds for type 'int [4]'
+main.c:10:5: runtime error: load of address 0x7ffc with insufficient space for an object of type 'int'
+0x7ffc: note: pointer points here
+ 00 00 00 00  01 00 00 00
+              ^";
+
+const SPRING: &str =
+    "2026-05-01 12:30:00.123 ERROR 12 --- [           main] o.s.b.d.LoggingFailureAnalysisReporter   :
+
+***************************
+APPLICATION FAILED TO START
+***************************
+
+Description:
+
+Web server failed to start. Port 8080 was already in use.
+
+Action:
+
+Identify and stop the process that's listening on port 8080.";
+
 const DOTNET: &str = "Unhandled exception. System.InvalidOperationException: no orders
  ---> System.Net.Sockets.SocketException (111): Connection refused
    at App.Db.Connect() in /src/Db.cs:line 12
@@ -198,6 +234,10 @@ const ALL: &[(&str, u8, &str)] = &[
     (RUST, severity::ERROR, "called `Result::unwrap()` on an `Err` value: Os { code: 2, kind: NotFound }"),
     (RUST_ASSERT, severity::ERROR, "assertion `left == right` failed"),
     (RUBY, severity::ERROR, "app.rb:3:in 'Integer#/': divided by 0 (ZeroDivisionError)"),
+    (RUBY_HIGHLIGHT, severity::ERROR, "app.rb:3:in `rescue in load': cannot load (App::Error)"),
+    (RUBY_DEADLOCK, severity::ERROR, "app.rb:3:in `join': No live threads left. Deadlock? (fatal)"),
+    (UNDEFINED, severity::ERROR, "main.c:10:5: runtime error: index 6 out of bounds for type 'int [4]'"),
+    (SPRING, severity::ERROR, "Web server failed to start. Port 8080 was already in use."),
     (DOTNET, severity::ERROR, "Unhandled exception. System.InvalidOperationException: no orders"),
     (
         DOTNET_LOG,
@@ -252,17 +292,47 @@ fn a_crash_in_one_line_is_an_event() {
         "no such order at shop.pl line 12.",
         "no such order at Shop.pm line 12, <STDIN> line 3.",
         "PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted in /app/x.php on line 3",
+        "Fatal glibc error: malloc assertion failure in sysmalloc: (old_top == initial_top (av))",
+        "shop: cannot open /etc/shop.conf: No such file or directory",
+        "2026/05/01 12:30:00 main.go:7: listen tcp :80: bind: address already in use",
+        "connect: Connection refused",
+        "deploy.sh: line 12: TARGET: unbound variable",
+        "./run.sh: line 5: 4242 Segmentation fault      (core dumped) ./shop",
+        "sh: 3: terraform: not found",
+        "curl: (6) Could not resolve host: shop.example",
+        "src/app.ts(3,5): error TS2322: Type 'string' is not assignable to type 'number'.",
+        "/usr/bin/ld: main.o: undefined reference to `load'",
+        "psql: error: connection to server failed: FATAL",
+        "make[1]: *** [Makefile:3: all] Error 2",
+        "[ 2178.021494] shop[682]: segfault at 16 ip 0000502190fad1e sp 00007ff01a1bf6a0 error 4 in shop[55d0+6000]",
+        "[ 2178.021494] Out of memory: Killed process 682 (shop) total-vm:2199802kB, oom_score_adj:0",
     ] {
         let events = parse(&format!("ready\n{line}\nnext"));
         assert_eq!(events.iter().map(|event| event.lines).collect::<Vec<_>>(), [(1, 1)], "{line}");
         assert_eq!(parse(line).len(), 1, "{line}");
+    }
+    for line in [
+        "INFO retry: connection refused",
+        "time=1 level=info msg=retry reason: connection refused",
+        "WARN cache: No such file or directory",
+        "GET /x: 404",
+        "note: cannot find it, goes on",
+        "config.toml: file exists",
+        "step 1: 3: done",
+        "refresh: 3: done",
+        "queue: (12) jobs wait",
+        "values.yaml: line 3: trailing spaces",
+    ] {
+        assert_eq!(parse(&format!("ready\n{line}\nnext")), [], "{line}");
     }
     assert_eq!(parse("Use of uninitialized value $x in addition at x.pl line 3.\nlook at the line 5"), []);
 }
 
 #[test]
 fn traces_that_follow_each_other_are_told_apart() {
-    for &(trace, ..) in ALL.iter().filter(|(trace, ..)| *trace != GO && *trace != RUBY) {
+    for &(trace, ..) in
+        ALL.iter().filter(|(trace, ..)| ![GO, RUBY, RUBY_HIGHLIGHT, RUBY_DEADLOCK, UNDEFINED].contains(trace))
+    {
         let length = lines(trace).len();
         let events = parse(&format!("{trace}\n{trace}"));
         let found: Vec<_> = events.iter().map(|event| event.lines).collect();

@@ -1,5 +1,6 @@
 //! Which lines belong to a trace that has begun.
 
+use crate::crash;
 use crate::start::{self, is_exception};
 use hostler_plugin::{prefix, severity};
 use memchr::memmem;
@@ -38,6 +39,10 @@ pub(crate) enum Kind {
     Report,
     /// A report of a sanitizer of C and C++.
     Sanitizer,
+    /// What the sanitizer of undefined behavior says of a place, in one line or in several.
+    Undefined,
+    /// Why an application of Spring Boot did not start: a description and what to do.
+    Spring,
     /// C++: an exception that nobody caught.
     Terminate,
     /// Python at its end: threads, each with its frames.
@@ -51,7 +56,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// Whether its first line says enough to be an event without any other.
     pub(crate) fn is_event_alone(self) -> bool {
-        matches!(self, Self::Crash | Self::Terminate | Self::Ruby | Self::RustAbort)
+        matches!(self, Self::Crash | Self::Undefined | Self::Terminate | Self::Ruby | Self::RustAbort)
     }
 }
 
@@ -82,13 +87,28 @@ pub(crate) struct Trace {
     for_log: bool,
     /// Lines since the last one that surely belongs to it.
     waiting: usize,
+    /// Whether the next line that is not empty has the message.
+    due: bool,
+    /// The place of undefined behavior.
+    place: Vec<u8>,
 }
 
 impl Trace {
     pub(crate) fn new(kind: Kind, first: &[u8]) -> Self {
         let braces = kind == Kind::Frames && opens_properties(first);
         let for_log = first.starts_with(b"PHP ");
-        Self { kind, closed: braces, told: kind == Kind::RustAbort, braces, for_log, waiting: 0 }
+        let place =
+            crash::undefined_at(first).filter(|_| kind == Kind::Undefined).unwrap_or_default().to_vec();
+        Self {
+            kind,
+            closed: braces,
+            told: kind == Kind::RustAbort || (kind == Kind::Ruby && first.ends_with(b"(fatal)")),
+            braces,
+            for_log,
+            waiting: 0,
+            due: false,
+            place,
+        }
     }
 
     /// Goes on by one line.
@@ -108,6 +128,8 @@ impl Trace {
             Kind::Perl => Self::take_if(indented(line) && memmem::find(line, b" called at ").is_some()),
             Kind::Report => self.report(line),
             Kind::Sanitizer => self.sanitizer(line),
+            Kind::Undefined => self.undefined(line),
+            Kind::Spring => self.spring(line),
             Kind::Terminate => self.terminate(line),
             Kind::PythonFatal => Self::python_fatal(line),
             Kind::JavaFatal => Self::take_if(line.starts_with(b"#")),
@@ -144,7 +166,9 @@ impl Trace {
             return Step::Take;
         }
         if !self.closed {
-            if text.is_empty() || indented(line) || text.starts_with(b"Traceback (most recent call last)") {
+            // Loguru points at the frame that has the handler.
+            let framed = indented(line) || line.starts_with(b"> File ");
+            if text.is_empty() || framed || text.starts_with(b"Traceback (most recent call last)") {
                 self.waiting = 0;
                 return Step::Take;
             }
@@ -157,9 +181,14 @@ impl Trace {
         let chained = text.starts_with(b"During handling of the above exception")
             || text.starts_with(b"The above exception was the direct cause");
         if text.starts_with(b"Traceback (most recent call last)") && self.waiting > 0 {
-            (self.closed, self.waiting) = (false, 0);
+            (self.closed, self.waiting, self.told) = (false, 0, false);
+            Step::Take
+        } else if self.told && is_exception(line) {
+            // One that was raised where there are no frames.
+            (self.waiting, self.told) = (0, false);
             Step::Take
         } else if chained || (text.is_empty() && self.waiting < 3) {
+            self.told |= chained;
             self.waiting += 1;
             Step::Perhaps
         } else {
@@ -199,6 +228,7 @@ impl Trace {
         }
         // Mono writes all of it twice.
         if text.starts_with(b"[ERROR] FATAL UNHANDLED EXCEPTION: ") {
+            (self.closed, self.waiting) = (false, 0);
             return Step::Take;
         }
         match text.is_empty() {
@@ -293,11 +323,12 @@ impl Trace {
         let from = indented(line) && (text.starts_with(b"from ") || text.starts_with(b"... "));
         let cause = !indented(line) && memmem::find(text, b":in ").is_some() && text.ends_with(b")");
         if from || cause {
-            self.closed |= from;
+            // What is below the first line of a cause is its message again.
+            (self.closed, self.waiting) = (from, 0);
             return Step::Take;
         }
-        // What the first line did not hold of the message, and the place in the source.
-        let more = !self.closed && (text.is_empty() || indented(line));
+        // What the first line did not hold of the message, and the place in the source; of a deadlock, all threads.
+        let more = !self.closed && (text.is_empty() || indented(line) || self.told);
         if more { self.message(line) } else { Step::End }
     }
 
@@ -368,6 +399,36 @@ impl Trace {
             _ if indented(line) || BEGINS.iter().any(|begin| line.starts_with(begin)) => Step::Take,
             _ => Step::End,
         }
+    }
+
+    /// A banner, `Description:` with what is wrong, and `Action:` with a line of what to do.
+    fn spring(&mut self, line: &[u8]) -> Step {
+        let text = line.trim_ascii();
+        self.waiting += 1;
+        match text {
+            _ if self.waiting > MESSAGE || is_foreign(line) => Step::End,
+            _ if self.closed && self.told => Step::End,
+            b"" => Step::Perhaps,
+            b"Description:" => {
+                self.due = true;
+                Step::Take
+            }
+            b"Action:" => {
+                (self.closed, self.told) = (true, false);
+                Step::Take
+            }
+            _ => {
+                self.told = true;
+                if std::mem::take(&mut self.due) { Step::Message } else { Step::Take }
+            }
+        }
+    }
+
+    /// What went wrong at the same place because of it, notes, and the stack.
+    fn undefined(&self, line: &[u8]) -> Step {
+        let same = line.strip_prefix(self.place.as_slice()).is_some_and(|rest| rest.starts_with(b": "));
+        let noted = undefined_note(line) || line.starts_with(b"SUMMARY: UndefinedBehaviorSanitizer");
+        Self::take_if(same || noted || (indented(line) && !line.trim_ascii().is_empty()))
     }
 
     /// `  what():  boom`, and sometimes that it was aborted.
@@ -444,6 +505,11 @@ pub(crate) fn is_joint(line: &[u8]) -> bool {
         || text.starts_with(b"[cause]: ")
         || text.starts_with(b"--- End of ")
         || text.starts_with(b"[CIRCULAR REFERENCE")
+}
+
+/// `0x7ffc5c10: note: pointer points here`, above bytes of the memory and a caret.
+fn undefined_note(line: &[u8]) -> bool {
+    line.starts_with(b"0x") && memmem::find(line, b": note: ").is_some()
 }
 
 fn indented(line: &[u8]) -> bool {

@@ -82,6 +82,8 @@ fn may_join(basis: Basis, members: usize, template: &[String], wording: &[String
     }
     let alike = likeness(template, wording);
     match basis {
+        // Who says nothing is another one than who says what happened.
+        Basis::Stack if template.is_empty() != wording.is_empty() => false,
         // One word of its own says nothing beside a stack that is the same.
         Basis::Stack if template.len().min(wording.len()) <= 1 => true,
         Basis::Stack => alike >= 50 && !differ_by_word(template, wording),
@@ -171,6 +173,7 @@ mod tests {
         ];
         assert_eq!(places(Basis::Stack, &messages), [0, 0, 1, 0]);
         assert_eq!(places(Basis::Stack, &["ann", "bob"]), [0, 0]);
+        assert_eq!(places(Basis::Stack, &["", "no answer of berth 7", ""]), [0, 1, 0]);
         assert_eq!(places(Basis::Stack, &["negative quantity", "unknown sku"]), [0, 1]);
         assert_eq!(
             places(Basis::Stack, &["the price must be positive", "the amount must be positive"]),

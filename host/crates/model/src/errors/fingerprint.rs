@@ -14,8 +14,8 @@ use super::names;
 use super::parameterize::wording;
 
 /// The version of the algorithm. The first one took two assertions of one function for the same, and wordings that differ
-/// in a word.
-pub const VERSION: u16 = 2;
+/// in a word. The second one told long lines apart by where their titles were cut.
+pub const VERSION: u16 = 3;
 
 /// A stack this deep is a recursion, of which a runtime shows only a part.
 const DEEP: usize = 64;
@@ -63,20 +63,22 @@ impl Identity {
     /// The identity of an error with this text.
     #[must_use]
     pub fn of(fault: &Fault, text: &str) -> Self {
-        let (basis, mut hash, wording) = Self::first_version(fault, text);
-        let earlier = vec![Fingerprint { version: 1, hash: hash.and_wording(&wording) }];
-        for condition in fault.exceptions.iter().filter_map(condition) {
-            hash.add("condition");
-            hash.add(&condition);
-        }
-        Self { basis, family: hash.0, wording, earlier }
+        let (_, mut hash, wording) = Self::by_title(fault, &fault.title, text);
+        let first = Fingerprint { version: 1, hash: hash.and_wording(&wording) };
+        add_conditions(fault, &mut hash);
+        let second = Fingerprint { version: 2, hash: hash.and_wording(&wording) };
+        // Where a title is cut says nothing, and may be in the midst of a value.
+        let title = if fault.title.ends_with('…') { "" } else { &fault.title };
+        let (basis, mut hash, wording) = Self::by_title(fault, title, text);
+        add_conditions(fault, &mut hash);
+        Self { basis, family: hash.0, wording, earlier: vec![second, first] }
     }
 
-    fn first_version(fault: &Fault, text: &str) -> (Basis, Hash, Vec<String>) {
+    fn by_title(fault: &Fault, title: &str, text: &str) -> (Basis, Hash, Vec<String>) {
         let mut hash = Hash::new();
         if fault.parts.is_empty() {
             let found = by_stack(fault, &mut hash);
-            let (basis, wording) = found.unwrap_or_else(|| by_message(fault, text, &mut hash));
+            let (basis, wording) = found.unwrap_or_else(|| by_message(fault, title, text, &mut hash));
             return (basis, hash, wording);
         }
         hash.add("parts");
@@ -88,6 +90,13 @@ impl Identity {
     #[must_use]
     pub fn fingerprint(&self, wording: &[String]) -> Fingerprint {
         Fingerprint { version: VERSION, hash: Hash(self.family).and_wording(wording) }
+    }
+}
+
+fn add_conditions(fault: &Fault, hash: &mut Hash) {
+    for condition in fault.exceptions.iter().filter_map(condition) {
+        hash.add("condition");
+        hash.add(&condition);
     }
 }
 
@@ -136,15 +145,13 @@ fn shape(wording: &[String], hash: &mut Hash) {
     hash.add(wording.first().map_or("", String::as_str));
 }
 
-fn by_message(fault: &Fault, text: &str, hash: &mut Hash) -> (Basis, Vec<String>) {
+fn by_message(fault: &Fault, title: &str, text: &str, hash: &mut Hash) -> (Basis, Vec<String>) {
     hash.add("message");
     fault.exceptions.iter().for_each(|exception| hash.add(&kind(exception)));
     let message = match fault.exceptions.iter().find(|e| !e.message.trim().is_empty()) {
         Some(exception) => first_line(&exception.message),
         None if !fault.exceptions.is_empty() => "",
-        None => {
-            [fault.title.as_str(), text].into_iter().map(first_line).find(|l| !l.is_empty()).unwrap_or("")
-        }
+        None => [title, text].into_iter().map(first_line).find(|l| !l.is_empty()).unwrap_or(""),
     };
     let wording = wording(message);
     shape(&wording, hash);
@@ -266,8 +273,27 @@ mod tests {
         let (low, high) = (asserting("t1"), asserting("t2"));
         assert_ne!(family(&low), family(&high));
         // The first version had them in one family: what it stored is found by what it called it.
-        let earlier = |fault: &Fault| Identity::of(fault, "").earlier[0];
-        assert_eq!((earlier(&low).version, earlier(&low)), (1, earlier(&high)));
+        let first =
+            |fault: &Fault| Identity::of(fault, "").earlier.into_iter().find(|e| e.version == 1).unwrap();
+        assert_eq!(first(&low), first(&high));
+    }
+
+    #[test]
+    fn where_a_title_is_cut_does_not_matter() {
+        let cut = |text: &str| {
+            let title = format!("{}…", &text[..40]);
+            Identity::of(&Fault { title, ..Fault::default() }, text)
+        };
+        let (one, other) = (
+            cut("connect to upstream failed, request: \"GET /a\", host: \"x\""),
+            cut("connect to upstream failed, request: \"GET /orders/4711\", host: \"x\""),
+        );
+        assert_eq!((one.family, &one.wording), (other.family, &other.wording));
+        // What the second version stored is found by what it called it.
+        let stored =
+            Fault { title: "connect to upstream failed, request: \"GE…".into(), ..Fault::default() };
+        let old = Identity::by_title(&stored, &stored.title, "");
+        assert_eq!(one.earlier[0], Fingerprint { version: 2, hash: old.1.and_wording(&old.2) });
     }
 
     #[test]

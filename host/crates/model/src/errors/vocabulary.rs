@@ -29,7 +29,7 @@ const WORDS: &str = "\
     log login logout long longitude loop lost low lower mail main make manager many map mark master match \
     matrix max maximum may media member memory merge message metadata metric migration min minimum minute \
     missing mode model module monitor month more most move much multiple multiply must name native near \
-    negate negative network new next no node none normal not note nothing notification null number nurse \
+    negate negative network new next nil no node none normal not note nothing notification null number nurse \
     object odd of off offer offline offset ok old on once one only open operation option or order other out \
     outer output outside over overflow own owner package page parameter parent parse part partition \
     passenger password path patient payload payment peer pending per permission phone pipe pipeline pixel \

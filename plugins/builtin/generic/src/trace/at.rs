@@ -8,7 +8,43 @@ pub(super) fn read(text: &str) -> Vec<Exception> {
     text.lines().all(|line| reader.line(line));
     // Text without a single frame is left to who reads heads alone.
     let framed = reader.exceptions.iter().any(|exception| !exception.frames.is_empty());
+    reader.exceptions.iter_mut().for_each(|exception| mark(&mut exception.frames));
     if framed { reader.exceptions } else { Vec::new() }
+}
+
+/// A function without a name that a method gave away runs within that method: where it stands between two others, it says
+/// only how the one called the other.
+fn mark(frames: &mut [Frame]) {
+    let Some(innermost) = frames.iter().rposition(|frame| frame.in_app) else { return };
+    for at in 1..innermost {
+        let known = |method: &str| {
+            let ends = |name: &str| {
+                name.strip_suffix(method).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            };
+            frames[..at].iter().any(|outer| {
+                outer.in_app && ends(outer.function.split(['[', '`']).next().unwrap_or_default())
+            })
+        };
+        if enclosing(&frames[at].function).is_some_and(known) {
+            frames[at].in_app = false;
+        }
+    }
+}
+
+/// The method in which a function without a name was written: `Program+<Main>c__AnonStorey1.<>m__0`,
+/// `Program.<Main>b__0_1`, and of Kotlin `AppKt$main$1.invoke`.
+fn enclosing(function: &str) -> Option<&str> {
+    let dotnet = function.match_indices('<').find_map(|(open, _)| {
+        let (method, rest) = function[open + 1..].split_once('>')?;
+        let made = ["b__", "m__", "c__"].iter().any(|mark| rest.starts_with(mark));
+        (made && !method.is_empty()).then_some(method)
+    });
+    dotnet.or_else(|| {
+        let (class, _) = function.rsplit_once('.')?;
+        let (before, number) = class.rsplit_once('$')?;
+        let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        before.rsplit_once('$').map(|(_, method)| method).filter(|_| numbered)
+    })
 }
 
 #[derive(Default)]
@@ -101,7 +137,7 @@ fn frame_of(text: &str) -> Frame {
         let (file, line) = if file.starts_with('<') { ("", None) } else { (file, line) };
         return frame(without_arguments(function).trim(), file, line, in_app(function, file));
     }
-    let (function, file) = match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
+    let (function, file) = match text.strip_suffix(')').and_then(without_place) {
         Some((function, file)) => (function.trim(), file),
         None if text.contains(['/', '\\']) || text.starts_with("node:") => ("", text),
         None => (text, ""),
@@ -115,6 +151,11 @@ fn frame_of(text: &str) -> Frame {
         _ => ("", None),
     };
     frame(function.trim_start_matches("async "), file, line, !native && in_app(function, file))
+}
+
+/// The function and the place: behind a space in JavaScript, where a place may have parentheses of its own.
+fn without_place(text: &str) -> Option<(&str, &str)> {
+    text.split_once(" (").or_else(|| text.rsplit_once('('))
 }
 
 fn line_follows(file: &str) -> bool {

@@ -18,7 +18,7 @@ fn sanitizer(text: &str) -> Option<Exception> {
         _ if what.starts_with("detected memory leaks") => "memory leak",
         _ if what.starts_with("data race") => "data race",
         _ if what.starts_with("attempting double-free") => "double-free",
-        _ => what.split([' ', '(']).next().unwrap_or(what),
+        _ => what.split([' ', '(', ':']).next().unwrap_or(what),
     };
     let frames = stack(text, at);
     Some(Exception { frames, ..exception(kind, what.split(" on address").next().unwrap_or(what)) })
@@ -143,7 +143,7 @@ fn terminate(text: &str) -> Option<Exception> {
 
 /// What the C library and the shell say of a crash.
 fn abort(text: &str) -> Option<Exception> {
-    const ABORTS: [&str; 12] = [
+    const ABORTS: [&str; 13] = [
         "free(): ",
         "malloc(): ",
         "realloc(): ",
@@ -155,16 +155,30 @@ fn abort(text: &str) -> Option<Exception> {
         "*** stack smashing detected ***",
         "*** buffer overflow detected ***",
         "*** Error in `",
+        "Fatal glibc error: ",
         "pure virtual method called",
     ];
-    const SIGNALS: [(&str, &str); 4] = [
+    const SIGNALS: [(&str, &str); 7] = [
         ("Segmentation fault", "SIGSEGV"),
         ("Bus error", "SIGBUS"),
         ("Illegal instruction", "SIGILL"),
         ("Floating point exception", "SIGFPE"),
+        ("Aborted", "SIGABRT"),
+        ("Killed", "SIGKILL"),
+        ("Trace/breakpoint trap", "SIGTRAP"),
     ];
     let line = text.lines().find(|line| !line.trim().is_empty())?.trim();
+    let line = of_shell(line).unwrap_or(line);
     let signal = SIGNALS.iter().find(|(begin, _)| line.starts_with(begin)).map(|(_, name)| *name);
     let kind = signal.or_else(|| ABORTS.iter().any(|begin| line.starts_with(begin)).then_some("abort"))?;
     Some(exception(kind, line))
+}
+
+/// What a shell says of a program behind `run.sh: line 5: 4242 `.
+fn of_shell(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once(": line ")?;
+    let (number, rest) = rest.split_once(": ")?;
+    let (process, rest) = rest.trim_start().split_once(' ')?;
+    let numbers = [number, process].iter().all(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    numbers.then(|| rest.trim_start())
 }

@@ -26,6 +26,7 @@ fn place_of(line: &str) -> Option<(&str, &str, Option<u32>)> {
     let file = &line[at + 4..end];
     let script =
         [".pl", ".pm", ".t", ".cgi", ".psgi"].iter().any(|ending| file.ends_with(ending)) || file == "-e";
+    let script = script || file.starts_with("(eval ");
     (script && !number.is_empty()).then(|| (&line[..at], file, number.parse().ok()))
 }
 

@@ -57,7 +57,7 @@ fn frame_of(line: &str) -> Option<Frame> {
     };
     let (file, line) = at.rsplit_once('(')?;
     let function = function.split('(').next().unwrap_or(function);
-    Some(frame(function, file, line.parse().ok(), is_in_app(file)))
+    Some(frame(function, file, line.parse().ok(), is_in_app(file) && !CALLERS.contains(&function)))
 }
 
 /// Brings the frames, which were put before the place of the exception one after another, into the order of the others.
@@ -65,6 +65,26 @@ fn order(frames: &mut [Frame]) {
     let calls = frames.len().saturating_sub(1);
     frames[..calls].reverse();
 }
+
+/// Functions of PHP that call the program back: they say only how one of its functions called another.
+const CALLERS: [&str; 16] = [
+    "array_map",
+    "array_filter",
+    "array_walk",
+    "array_walk_recursive",
+    "array_reduce",
+    "usort",
+    "uasort",
+    "uksort",
+    "call_user_func",
+    "call_user_func_array",
+    "forward_static_call",
+    "iterator_apply",
+    "preg_replace_callback",
+    "preg_replace_callback_array",
+    "iterator_to_array",
+    "spl_autoload_call",
+];
 
 fn is_in_app(file: &str) -> bool {
     !file.contains("/vendor/") && !file.contains("[internal")

@@ -13,8 +13,10 @@ pub(super) fn read(text: &str) -> Vec<Exception> {
         && text.lines().next().is_some_and(|line| frame_of(line.trim()).is_some());
     let mut frames: Option<Vec<Frame>> = syntax.then(Vec::new);
     for line in text.lines() {
-        let inner = line.trim_start_matches([' ', '|', '+']);
+        // Loguru points at the frame that has the handler.
+        let inner = line.strip_prefix('>').unwrap_or(line).trim_start_matches([' ', '|', '+']);
         if inner.starts_with("Traceback (most recent call last)")
+            || inner.ends_with(" Traceback (most recent call last):")
             || inner.starts_with("Exception Group Traceback")
         {
             frames = Some(Vec::new());
