@@ -3,7 +3,7 @@ use hostler_model::event::{Event, Severity};
 use hostler_model::lines::Stream;
 
 use super::*;
-use crate::testing::{Fixture, NewRow, batch, noise};
+use crate::testing::{Fixture, NewRow, batch, noise, row};
 use crate::{Annotations, Stretch};
 
 async fn step(f: &Fixture, keep: Keep) -> Removed {
@@ -179,4 +179,22 @@ async fn no_line_is_lost_beside_those_that_are_accounted_for() {
     assert!(size <= keep.total_bytes, "{size} bytes are kept");
     let rest = clear(&f, process, None, false).await;
     assert_eq!((rest.lines, rest.bytes, bytes(&f).await), (left.len() as u64, size, 0));
+}
+
+/// Of a run only the oldest lines ever go: where the clock was set back, a younger line keeps those behind it.
+#[tokio::test]
+async fn a_clock_that_is_set_back_removes_no_line_from_the_middle() {
+    for (before, gone) in [(80, 0), (150, 1), (250, 5), (301, 6)] {
+        let f = Fixture::new();
+        let process = f.process("web").await;
+        let run = f.run(process, 1).await;
+        for (offset, times) in [(1, [100, 200]), (2, [50, 60]), (3, [70, 300])] {
+            let rows = times.map(|time| row(time, Stream::Stdout, b"line")).to_vec();
+            f.store.commit_ingest(vec![batch(run, offset, rows)]).await.unwrap();
+        }
+        let would = clear(&f, process, Some(before), true).await;
+        assert_eq!((clear(&f, process, Some(before), false).await, would.lines), (would, gone), "{before}");
+        let left: Vec<u64> = f.rows(process).await.iter().map(|row| row.seq).collect();
+        assert_eq!(left, (gone + 1..=6).collect::<Vec<_>>(), "{before}");
+    }
 }
