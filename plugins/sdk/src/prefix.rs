@@ -80,10 +80,10 @@ impl Scan<'_> {
         let mut clock = false;
         let (mut words, mut pairs) = (0, 0);
         while words < WORDS && pairs < PAIRS {
+            let marked = self.skip_marks();
             // `pid=7 tid=x1` says less than a word does.
             let pair = self.rest().iter().take_while(|b| **b != b' ').any(|b| *b == b'=');
             (words, pairs) = if pair { (words, pairs + 1) } else { (words + 1, pairs) };
-            let marked = self.skip_marks();
             if let Some(used) = self.time_here() {
                 clock = true;
                 self.at += used;
