@@ -23,7 +23,7 @@ impl Server {
     /// tear a half-done operation apart. Who waits is told to hurry by the token.
     pub(super) async fn run(
         &self,
-        tool: &ToolDef,
+        tool: &'static ToolDef,
         arguments: Map<String, Value>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Answer, ToolError> {
@@ -40,7 +40,7 @@ impl Server {
             patience: Patience { cut_short: cut_short.clone() },
             arguments,
         };
-        let mut task = tokio::spawn((tool.run)(call));
+        let mut task = tokio::spawn(async move { (tool.run)(call).await });
         let outcome = tokio::select! {
             outcome = &mut task => outcome,
             () = context.ct.cancelled() => {

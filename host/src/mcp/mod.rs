@@ -5,6 +5,8 @@ mod calls;
 mod completion;
 mod consent;
 pub(crate) mod http;
+#[cfg(test)]
+mod in_process;
 mod links;
 mod methods;
 mod prompts;

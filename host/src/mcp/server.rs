@@ -114,7 +114,7 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(tool) = self.tools.iter().find(|t| t.tool.name == request.name) else {
+        let Some(tool) = self.tools.iter().copied().find(|t| t.tool.name == request.name) else {
             return Ok(calls::failure(&self.unknown_tool(&request.name)).into());
         };
         let arguments = request.arguments.unwrap_or_default();
