@@ -92,6 +92,11 @@ clients *CLIENTS:
     cargo build --release
     bash tests/clients/run.sh target/release/hostler {{CLIENTS}}
 
+# Let eight MCP clients by others work at once for ten minutes (or so many seconds), and look whether the daemon grows
+soak SECONDS="600":
+    cargo build --release
+    HOSTLER_SOAK_SECONDS={{SECONDS}} bash tests/clients/run.sh target/release/hostler soak
+
 # Check licences, sources and known vulnerabilities of the dependencies
 deny:
     bash .ci/deny.sh

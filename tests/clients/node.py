@@ -22,6 +22,9 @@ class Session:
     def __init__(self, process):
         self.process = process
         self.version = None
+        self.instructions = None
+        self.asked = []
+        self.says = {"action": "decline"}
 
     async def ask(self, **request):
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -38,9 +41,42 @@ class Session:
         return (await self.ask(do="tools"))["tools"]
 
     async def call(self, name, arguments):
+        await self.ask(do="says", answer=self.says)
         result = await self.ask(do="call", name=name, arguments=arguments)
+        self.asked = (await self.ask(do="asked"))["asked"]
         text = "\n".join(c["text"] for c in result["content"] if c["type"] == "text")
         return scenario.Result(text, result.get("structuredContent"), bool(result.get("isError")))
+
+
+    async def resources(self):
+        return [r["uri"] for r in (await self.ask(do="resources"))["resources"]]
+
+    async def templates(self):
+        return [t["uriTemplate"] for t in (await self.ask(do="templates"))["resourceTemplates"]]
+
+    async def read(self, uri):
+        return (await self.ask(do="read", uri=uri))["contents"][0]["text"]
+
+    async def prompts(self):
+        return [p["name"] for p in (await self.ask(do="prompts"))["prompts"]]
+
+    async def prompt(self, name, arguments):
+        result = await self.ask(do="prompt", name=name, arguments=arguments)
+        return result["messages"][0]["content"]["text"]
+
+    async def complete(self, reference, argument, value):
+        argument = {"name": argument, "value": value}
+        return (await self.ask(do="complete", reference=reference, argument=argument))["completion"]["values"]
+
+    @contextlib.asynccontextmanager
+    async def subscribed(self, uri):
+        await self.ask(do="subscribe", uri=uri)
+
+        async def told():
+            await self.ask(do="told")
+
+        yield told
+        await self.ask(do="unsubscribe")
 
 
 def connect(program, *args):
@@ -53,7 +89,8 @@ def connect(program, *args):
         try:
             client = Session(process)
             async with asyncio.timeout(scenario.CALL_SECONDS):
-                client.version = (await client.ask(do="connect"))["version"]
+                told = await client.ask(do="connect")
+                client.version, client.instructions = told["version"], told["instructions"]
             yield client
             process.stdin.close()
             async with asyncio.timeout(END_SECONDS):

@@ -2,8 +2,8 @@
 # Runs foreign MCP clients against a hostler binary:  tests/clients/run.sh HOSTLER [CLIENT…]
 # Clients: python_mcp, python_fastmcp, inspector, node, conformance (of the HTTP endpoint), and with the first of them
 # watch (what is seen of processes), day (an agent's day), stack (six processes, PostgreSQL and Redis among them) and soak
-# (eight clients for a minute), and behind them coverage (whether each tool was called by two of them); all of them unless
-# some are named.
+# (eight clients for a minute, or for HOSTLER_SOAK_SECONDS), and behind them coverage (whether each tool was called by two
+# of them); all of them unless some are named.
 # Their packages come from PyPI and npm and are kept in target/clients. Needs Python 3.11, pip and npm.
 set -euo pipefail
 
@@ -16,9 +16,10 @@ clients=("$@")
 [ ${#clients[@]} -gt 0 ] ||
     clients=(python_mcp python_fastmcp inspector node conformance watch day stack soak coverage)
 
-# Longest time for the installation of packages and for one client's script, seconds.
+# Longest time for the installation of packages and for one client's script, seconds; and how long the soak takes.
 install_limit=600
 client_limit=420
+soak_seconds=${HOSTLER_SOAK_SECONDS:-60}
 
 # Whether what a directory holds was installed for these very wishes.
 fresh() { [ -e "$1/wishes" ] && cmp -s "$1/wishes" <(wishes); }
@@ -70,16 +71,17 @@ unset HOSTLER_TEST_INSPECTOR
 passed=0
 failed=0
 for client in "${clients[@]}"; do
-    python=python3 argument=$hostler
+    python=python3 arguments=("$hostler") limit=$client_limit
     case $client in
-        coverage) argument=$HOSTLER_TEST_CALLS ;;
-        python_* | watch | day | stack | soak) python_packages && python=$venv_python ;;
+        coverage) arguments=("$HOSTLER_TEST_CALLS") ;;
+        soak) python_packages && python=$venv_python arguments+=("$soak_seconds") limit=$((soak_seconds + 360)) ;;
+        python_* | watch | day | stack) python_packages && python=$venv_python ;;
         inspector | node | conformance) node_packages ;;
         *) echo "no client $client" >&2; exit 2 ;;
     esac
     # SIGTERM first: the script then ends what it started; SIGKILL is for one that hangs even so.
     status=0
-    PYTHONDONTWRITEBYTECODE=1 timeout --kill-after=20 "$client_limit" "$python" "$here/$client.py" "$argument" 2>&1 |
+    PYTHONDONTWRITEBYTECODE=1 timeout --kill-after=20 "$limit" "$python" "$here/$client.py" "${arguments[@]}" 2>&1 |
         tee "$output" || status=$?
     counts=$(grep -Ex 'clients: [0-9]+ passed, [0-9]+ failed' "$output" | tail -n 1 || true)
     if [ -n "$counts" ]; then

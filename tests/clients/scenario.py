@@ -4,7 +4,8 @@ A client's script gives an adapter: `connect(stage)`, an asynchronous context ma
 
 * `version`: the protocol version that was agreed on (None where the client does not tell);
 * `await tools()`: the tools as the server lists them, in JSON's names;
-* `await call(name, arguments)`: a `Result`.
+* `await call(name, arguments)`: a `Result`;
+* what `surface.py` asks for, where the client can do more than call tools.
 
 The adapter leaves all validation of answers to the client, and lets its exceptions through.
 Needs nothing but Python's standard library, so that each client has an environment of its own.
@@ -26,6 +27,8 @@ import tempfile
 import time
 import traceback
 from dataclasses import dataclass
+
+import surface
 
 # Bounds: one call of a tool, and the whole scenario. The longest wait that a call asks for is 20 s.
 CALL_SECONDS = 30
@@ -216,6 +219,8 @@ class Tour:
         web = await self.start(session)
         await self.look(session, web)
         await self.logs(session)
+        if surface.can(session):
+            await surface.look(self, session)
         web = await self.restart(session, web)
         await self.failing_start(session)
         await self.refusals(session)
@@ -391,8 +396,16 @@ class Counted:
 
     def __init__(self, session, calls):
         self.session = session
-        self.version = session.version
         self.calls = calls
+
+    def __getattr__(self, name):
+        return getattr(self.session, name)
+
+    def __setattr__(self, name, value):
+        if name in ("session", "calls"):
+            super().__setattr__(name, value)
+        else:
+            setattr(self.session, name, value)
 
     async def tools(self):
         tools = await self.session.tools()
@@ -455,6 +468,9 @@ async def keep_contract(stage, checks, connect):
     from contract import Contract
     async with connect(stage) as session:
         tools = {tool["name"] for tool in await session.tools()}
+        if surface.can(session):
+            # Somebody who says yes to all.
+            session.says = {"action": "accept", "content": {"confirm": True}}
         await Contract(stage, checks, session, tools).run()
     stage.cli("daemon", "stop")
     left = stage.processes_after(5)

@@ -104,4 +104,39 @@ fn a_person_decides_about_a_whole_group(era: Era) {
     assert!(refused.contains("`process`") && refused.contains("`group`"), "{refused}");
 }
 
-e2e::in_both_eras!(a_person_decides, a_person_decides_about_a_whole_group);
+/// However a call spells it: what it will do is what is asked about.
+fn no_spelling_passes_by_the_question(era: Era) {
+    let env = Env::new();
+    let mut other = env.mcp(era);
+    other.start("web", &env.fault(), &["lines", "3"]);
+    other.await_status("web", "exited");
+    other.start("api", &env.fault(), &["run"]);
+    other.done("create_group", json!({"name": "7", "members": ["api"]}));
+    let mut mcp = asking(&env, era);
+    let no = json!({"action": "decline"});
+    for arguments in [json!({"all": "true"}), json!({"all": "TRUE", "confirm": "false"})] {
+        assert_eq!(call(&mut mcp, era, "clear_logs", &arguments, &no)["isError"], true, "{arguments}");
+    }
+    assert_eq!(call(&mut mcp, era, "kill_process", &json!({"group": 7}), &no)["isError"], true);
+    assert_eq!(other.done("get_logs", json!({"process": "web"}))["count"], 6, "nothing was removed");
+    let pid = other.view("api")["pid"].clone();
+    // What ends nothing, or was confirmed, is not asked about.
+    for (tool, arguments) in [
+        ("kill_process", json!({"group": "7", "signal": "CONT"})),
+        ("clear_logs", json!({"all": true, "dry_run": "true"})),
+        ("clear_logs", json!({"all": "true", "confirm": "true"})),
+    ] {
+        let (id, message) = composed(&mut mcp, era, &json!({"name": tool, "arguments": arguments}));
+        mcp.send(&message);
+        let answer = mcp.answer(id);
+        assert_eq!(answer["result"]["isError"], false, "{tool} {arguments}: {answer}");
+    }
+    assert_eq!(other.view("api")["pid"], pid);
+    assert_eq!(other.done("get_logs", json!({"process": "web"}))["count"], 0);
+}
+
+e2e::in_both_eras!(
+    a_person_decides,
+    a_person_decides_about_a_whole_group,
+    no_spelling_passes_by_the_question
+);

@@ -1,7 +1,7 @@
 //! MCP over HTTP: off by default, on the loopback, with a token, for nobody's browser.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -72,18 +72,112 @@ impl Http {
         Reply { status, headers: headers.to_lowercase(), body: body.to_owned() }
     }
 
-    fn modern(&self, method: &str, mut params: Value, headers: &[(&str, &str)]) -> Reply {
-        params["_meta"] = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": {"name": "e2e", "version": "1"},
-            "io.modelcontextprotocol/clientCapabilities": {},
-        });
-        let name = params["name"].as_str().unwrap_or_default().to_owned();
-        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    fn modern(&self, method: &str, params: Value, headers: &[(&str, &str)]) -> Reply {
+        self.modern_with(method, params, headers, &json!({}))
+    }
+
+    /// A request of a client that can do this.
+    fn modern_with(
+        &self,
+        method: &str,
+        params: Value,
+        headers: &[(&str, &str)],
+        capabilities: &Value,
+    ) -> Reply {
+        let (message, name) = modern(method, params, capabilities);
         let mut all =
-            vec![("MCP-Protocol-Version", "2026-07-28"), ("Mcp-Method", method), ("Mcp-Name", name.as_str())];
+            vec![("MCP-Protocol-Version", "2026-07-28"), ("Mcp-Method", method), ("Mcp-Name", &name)];
         all.extend(headers);
         self.ask("POST", "/mcp", &all, &message.to_string())
+    }
+
+    /// Begins a session of the older era, of a client that can do this.
+    fn session(&self, capabilities: &Value) -> String {
+        let info = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities,
+            "clientInfo": {"name": "e2e", "version": "1"}});
+        let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": info});
+        let reply = self.ask("POST", "/mcp", &[], &hello.to_string());
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        let id = reply.headers.lines().find_map(|line| line.strip_prefix("mcp-session-id: "));
+        let id = id.unwrap_or_else(|| panic!("no session: {}", reply.headers)).to_owned();
+        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        assert_eq!(self.in_session(&id, &ready).status, 202);
+        id
+    }
+
+    fn in_session(&self, session: &str, message: &Value) -> Reply {
+        let headers = [("Mcp-Session-Id", session), ("MCP-Protocol-Version", "2025-11-25")];
+        self.ask("POST", "/mcp", &headers, &message.to_string())
+    }
+
+    /// A request whose answer is read message by message, while it comes.
+    fn open(&self, method: &str, headers: &[(&str, &str)], body: &str) -> Events {
+        let bearer = format!("Bearer {}", self.token);
+        let mut all = vec![
+            ("Host", self.address.as_str()),
+            ("Authorization", bearer.as_str()),
+            (
+                "Accept",
+                if method == "GET" { "text/event-stream" } else { "application/json, text/event-stream" },
+            ),
+            ("Content-Type", "application/json"),
+        ];
+        all.extend(headers.iter().filter(|(_, value)| !value.is_empty()));
+        let head: String = all.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        write!(stream, "{method} /mcp HTTP/1.1\r\n{head}Content-Length: {}\r\n\r\n{body}", body.len())
+            .unwrap();
+        let mut events = Events(BufReader::new(stream));
+        let status = events.line();
+        assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+        events
+    }
+
+    fn open_in_session(&self, method: &str, session: &str, body: &str) -> Events {
+        let headers = [("Mcp-Session-Id", session), ("MCP-Protocol-Version", "2025-11-25")];
+        self.open(method, &headers, body)
+    }
+}
+
+/// A request of the newer era, and what it is about.
+fn modern(method: &str, mut params: Value, capabilities: &Value) -> (Value, String) {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "e2e", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": capabilities,
+    });
+    let name = params["name"].as_str().unwrap_or_default().to_owned();
+    (json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}), name)
+}
+
+/// Messages on their way.
+struct Events(BufReader<TcpStream>);
+
+impl Events {
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.0.read_line(&mut line).unwrap() > 0, "the stream has ended");
+        line
+    }
+
+    fn next(&mut self) -> Value {
+        loop {
+            let line = self.line();
+            if let Some(message) = line.strip_prefix("data: ").filter(|data| data.starts_with('{')) {
+                return serde_json::from_str(message).unwrap();
+            }
+        }
+    }
+
+    /// The next message about this resource.
+    fn told_of(&mut self, uri: &str) {
+        loop {
+            let message = self.next();
+            if message["method"] == "notifications/resources/updated" && message["params"]["uri"] == uri {
+                return;
+            }
+        }
     }
 }
 
@@ -219,4 +313,131 @@ fn it_may_be_for_reading_only() {
     let reply = http.modern("tools/call", call, &[]);
     assert_eq!(reply.json()["result"]["isError"], true, "{}", reply.body);
     assert!(env.processes().iter().all(|(_, command)| !command.contains("e2e-fault run")));
+}
+
+#[test]
+fn nobody_ends_the_daemon_over_http() {
+    for config in ["", "read_only = true\n"] {
+        let env = Env::new();
+        let http = Http::serve(&env, config);
+        let daemon = env.daemon();
+        let session = http.session(&json!({}));
+        for method in ["hostler/daemon/stop", "hostler/attach", "hostler/resize"] {
+            let params = json!({"process": "web", "rows": 1, "columns": 1});
+            let modern = http.modern(method, params.clone(), &[]).json();
+            let request = json!({"jsonrpc": "2.0", "id": 2, "method": method, "params": params});
+            let legacy = http.in_session(&session, &request).json();
+            for answer in [modern, legacy] {
+                assert_eq!(answer["error"]["code"], -32601, "{method}: {answer}");
+            }
+        }
+        assert_eq!(env.daemon(), daemon, "it runs on");
+    }
+}
+
+#[test]
+fn changes_are_told() {
+    let env = Env::new();
+    let http = Http::serve(&env, "");
+    let mut mcp = env.mcp(Era::Modern);
+    mcp.start("web", &env.fault(), &["run"]);
+    let uri = "processes://web";
+
+    let wanted = json!({"notifications": {"resourceSubscriptions": [uri, "errors://e999"]}});
+    let (listen, _) = modern("subscriptions/listen", wanted, &json!({}));
+    let headers = [("MCP-Protocol-Version", "2026-07-28"), ("Mcp-Method", "subscriptions/listen")];
+    let mut newer = http.open("POST", &headers, &listen.to_string());
+    let acknowledged = newer.next();
+    let granted = &acknowledged["params"]["notifications"]["resourceSubscriptions"];
+    assert_eq!(granted, &json!([uri]), "{acknowledged}");
+
+    let session = http.session(&json!({}));
+    let subscribe = |uri: &str| {
+        let request =
+            json!({"jsonrpc": "2.0", "id": 2, "method": "resources/subscribe", "params": {"uri": uri}});
+        http.in_session(&session, &request).json()
+    };
+    assert!(subscribe(uri)["result"].is_object());
+    assert_eq!(subscribe("errors://e999")["error"]["code"], -32002);
+    let mut older = http.open_in_session("GET", &session, "");
+
+    mcp.done("stop_process", json!({"process": "web"}));
+    newer.told_of(uri);
+    older.told_of(uri);
+}
+
+#[test]
+fn a_person_is_asked() {
+    let env = Env::new();
+    let http = Http::serve(&env, "");
+    let mut mcp = env.mcp(Era::Modern);
+    mcp.start("web", &env.fault(), &["lines", "3"]);
+    mcp.await_status("web", "exited");
+    let clear = json!({"name": "clear_logs", "arguments": {"all": "true"}});
+    let no = json!({"action": "decline"});
+    let yes = json!({"action": "accept", "content": {"confirm": true}});
+
+    // The newer era: the call is repeated with the answer.
+    let capabilities = json!({"elicitation": {"form": {}}});
+    let newer =
+        |params: Value| http.modern_with("tools/call", params, &[], &capabilities).json()["result"].clone();
+    let asked = newer(clear.clone());
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let mut answered = clear.clone();
+    answered["inputResponses"] = json!({"confirm": no});
+    assert_eq!(newer(answered)["isError"], true);
+
+    // The older one: the question comes while the call waits.
+    let session = http.session(&json!({"elicitation": {}}));
+    let call = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": clear});
+    for (answer, is_error) in [(&no, true), (&yes, false)] {
+        let mut events = http.open_in_session("POST", &session, &call.to_string());
+        let question = events.next();
+        assert_eq!(question["method"], "elicitation/create", "{question}");
+        assert_eq!(mcp.done("get_logs", json!({"process": "web"}))["count"], 6, "nothing is done before");
+        let said = json!({"jsonrpc": "2.0", "id": question["id"], "result": answer});
+        assert_eq!(http.in_session(&session, &said).status, 202);
+        let done = events.next();
+        assert_eq!((&done["id"], &done["result"]["isError"]), (&json!(7), &json!(is_error)), "{done}");
+    }
+    assert_eq!(mcp.done("get_logs", json!({"process": "web"}))["count"], 0);
+}
+
+/// Who begins sessions without end has no more than the newest of them, and harms nobody who is at it.
+#[test]
+fn sessions_have_a_bound() {
+    const BEGUN: usize = 500;
+    let env = Env::new();
+    let http = Http::serve(&env, "");
+    let daemon = env.daemon().unwrap();
+    let list = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "list_processes", "arguments": {}}});
+    let used = http.session(&json!({}));
+    let mut listening = http.open_in_session("GET", &used, "");
+    let subscribe = json!({"jsonrpc": "2.0", "id": 3, "method": "resources/subscribe", "params": {"uri": "processes://list"}});
+    assert!(http.in_session(&used, &subscribe).json()["result"].is_object());
+    let first = http.session(&json!({}));
+    for _ in 0..100 {
+        http.session(&json!({}));
+    }
+    let before = resident(daemon);
+    for _ in 100..BEGUN - 1 {
+        http.session(&json!({}));
+    }
+    let last = http.session(&json!({}));
+    let grown = resident(daemon).saturating_sub(before);
+    assert!(grown < 8 << 20, "{BEGUN} sessions made the daemon grow by {} MiB", grown >> 20);
+    // The protocol's word for a session that is gone: its client begins a new one.
+    assert_eq!(http.in_session(&first, &list).status, 404);
+    for session in [&last, &used] {
+        let reply = http.in_session(session, &list);
+        assert!(reply.json()["result"].is_object(), "{}", reply.body);
+    }
+    env.mcp(Era::Legacy).start("web", &env.fault(), &["run"]);
+    listening.told_of("processes://list");
+}
+
+fn resident(pid: i64) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }

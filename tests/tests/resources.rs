@@ -165,11 +165,17 @@ fn what_is_not_there_is_not_found(era: Era) {
         let message = error["message"].as_str().unwrap();
         assert!(message.contains("did you mean `web`") || message.contains("processes://list"), "{message}");
     }
+    let missing =
+        ["logs://wbe", "processes://wbe", "groups://stack", "errors://e999", "errors://x", "nothing"];
     if era == Era::Legacy {
-        let error = mcp.request("resources/subscribe", json!({"uri": "logs://wbe"}))["error"].clone();
-        assert_eq!(error["code"], not_found(era), "{error}");
+        for uri in missing {
+            let read = mcp.request("resources/read", json!({"uri": uri}))["error"].clone();
+            let error = mcp.request("resources/subscribe", json!({"uri": uri}))["error"].clone();
+            assert!(error.is_object() && error == read, "to read says {read}, to subscribe {error}");
+        }
     } else {
-        let wanted = json!({"notifications": {"resourceSubscriptions": ["logs://wbe", "logs://web"]}});
+        let uris: Vec<&str> = missing.into_iter().chain(["logs://web"]).collect();
+        let wanted = json!({"notifications": {"resourceSubscriptions": uris}});
         mcp.begin("subscriptions/listen", wanted);
         let granted =
             next(&mut mcp, "notifications/subscriptions/acknowledged")["params"]["notifications"].clone();
@@ -231,6 +237,18 @@ fn names_are_completed(era: Era) {
     assert_eq!(complete("")["total"], 3);
     assert_eq!(complete("shop/w")["values"], json!(["shop/web"]));
     assert_eq!(complete("x")["values"], json!([]));
+    // Only what takes an argument has it completed.
+    for (reference, argument, wanted) in [
+        (json!({"type": "ref/prompt", "name": "debug_process"}), "group", "takes `process`"),
+        (json!({"type": "ref/prompt", "name": "debug_proces"}), "process", "did you mean `debug_process`"),
+        (json!({"type": "ref/resource", "uri": "files://{process}"}), "process", "logs://{process}"),
+        (json!({"type": "ref/resource", "uri": "errors://{error_id}"}), "process", "takes `error_id`"),
+    ] {
+        let params = json!({"ref": reference, "argument": {"name": argument, "value": ""}});
+        let error = mcp.request("completion/complete", params)["error"].clone();
+        assert_eq!(error["code"], -32602, "{reference}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(wanted), "{error}");
+    }
 }
 
 fn a_change_is_told_to_who_subscribed(era: Era) {
@@ -363,6 +381,7 @@ fn errors_are_resources(era: Era) {
     let whole = read(&mut mcp, &format!("errors://{id}"));
     assert_eq!(whole["occurrences"][0]["process"], "shop/web", "{whole}");
     assert_eq!(whole, mcp.done("get_errors", json!({"error_id": id})));
+    subscribe(&mut mcp, era, &[&format!("errors://{id}")]);
     let reference = json!({"type": "ref/resource", "uri": "errors://{error_id}"});
     let argument = json!({"name": "error_id", "value": "e"});
     let completed = mcp.request("completion/complete", json!({"ref": reference, "argument": argument}));
@@ -405,6 +424,31 @@ fn who_subscribed_is_told_by_the_next_daemon() {
     let _ = env.cli(&["stop", "web"]).ok();
     told_of(&mut mcp, "processes://web");
     wait_until("it is seen stopped", || read(&mut mcp, "processes://web")["process"]["status"] == "stopped");
+}
+
+/// In the newer era the client itself has to listen again: it is told that its request came to an end.
+#[test]
+fn who_listens_is_told_when_the_daemon_is_replaced() {
+    let env = Env::new();
+    let mut other = env.mcp(Era::Modern);
+    other.start("web", &env.fault(), &["run"]);
+    for end in ["restart", "crash"] {
+        let mut mcp = env.mcp(Era::Modern);
+        let listening = subscribe(&mut mcp, Era::Modern, &["processes://web"]);
+        if end == "restart" {
+            let _ = env.cli(&["daemon", "restart"]).ok();
+        } else {
+            env.crash_daemon();
+        }
+        let ended = mcp.answer(listening);
+        let is_result = ended["result"].is_object();
+        assert!(is_result || ended["error"]["code"] == -32001, "{end}: {ended}");
+        let listening = subscribe(&mut mcp, Era::Modern, &["processes://web"]);
+        other.done("restart_process", json!({"process": "web", "wait_for": "started"}));
+        told_of(&mut mcp, "processes://web");
+        let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": listening}});
+        mcp.send(&cancelled);
+    }
 }
 
 #[test]

@@ -12,6 +12,10 @@ in_both_eras!(
     every_tool_is_described_in_full_and_in_few_words,
     both_forms_of_an_answer_carry_the_same,
     an_answer_has_its_limits,
+    what_was_cut_leads_to_its_resource,
+    only_the_command_line_ends_the_daemon,
+    what_no_method_is_is_said_with_those_that_there_are,
+    members_of_a_group_are_named,
 );
 
 /// What a client pays for the list of tools.
@@ -216,6 +220,132 @@ fn an_answer_has_its_limits(era: Era) {
     }
 }
 
+fn what_was_cut_leads_to_its_resource(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    mcp.start("noisy", &env.fault(), &["lines", "300"]);
+    mcp.await_status("noisy", "exited");
+    let links = |mcp: &mut Mcp, tool: &str, arguments: Value| -> Vec<Value> {
+        let answer = mcp.request("tools/call", json!({"name": tool, "arguments": arguments}));
+        let content = answer["result"]["content"].as_array().unwrap().clone();
+        assert_eq!(content[0]["type"], "text", "the text comes first");
+        content.into_iter().filter(|c| c["type"] == "resource_link").collect()
+    };
+    let found = links(&mut mcp, "get_logs", json!({"process": "noisy"}));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (&found[0]["uri"], &found[0]["mimeType"]),
+        (&json!("logs://noisy"), &json!("application/json"))
+    );
+    let read = mcp.request("resources/read", json!({"uri": found[0]["uri"]}));
+    assert_eq!(read["result"]["contents"][0]["uri"], "logs://noisy", "{read}");
+    assert!(links(&mut mcp, "tail_logs", json!({"process": "noisy", "lines": 5})).len() == 1);
+    // What is whole needs none.
+    assert_eq!(
+        links(
+            &mut mcp,
+            "get_logs",
+            json!({"process": "noisy", "since": "1s", "stream": "stderr", "limit": 1000})
+        )
+        .len(),
+        0
+    );
+    assert_eq!(links(&mut mcp, "list_processes", json!({})).len(), 0);
+}
+
+/// A client whose revision of the protocol knows no links gets none.
+#[test]
+fn a_client_of_an_old_revision_gets_no_links() {
+    let env = Env::new();
+    env.mcp(Era::Modern).start("noisy", &env.fault(), &["lines", "300"]);
+    let mut mcp = env.mcp_silent(Era::Legacy);
+    let info = json!({"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}});
+    let agreed = mcp.request("initialize", info)["result"]["protocolVersion"].clone();
+    assert_eq!(agreed, "2025-03-26");
+    mcp.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+    e2e::wait_until("its lines are there", || {
+        mcp.done("get_logs", json!({"process": "noisy"}))["truncated"] == true
+    });
+    let answer = mcp.request("tools/call", json!({"name": "get_logs", "arguments": {"process": "noisy"}}));
+    let content = answer["result"]["content"].as_array().unwrap();
+    assert!(content.iter().all(|c| c["type"] == "text"), "{answer}");
+}
+
+fn only_the_command_line_ends_the_daemon(era: Era) {
+    let env = Env::new();
+    let pid = env.mcp(era).start("web", &env.fault(), &["run"])["pid"].clone();
+    let daemon = env.daemon();
+    for args in [&["--read-only"][..], &["--tools", "logs"], &[]] {
+        let mut command = env.hostler();
+        command.arg("mcp").args(args);
+        let mut mcp = Mcp::spawn(command, era);
+        mcp.handshake();
+        for (method, params, instead) in [
+            ("hostler/daemon/stop", json!({}), "hostler daemon stop"),
+            ("hostler/attach", json!({"process": "web"}), "hostler attach"),
+            ("hostler/resize", json!({"process": "web", "rows": 10, "columns": 10}), "hostler attach"),
+        ] {
+            let error = mcp.request(method, params)["error"].clone();
+            assert_eq!(error["code"], -32601, "{args:?} {method}: {error}");
+            assert!(error["message"].as_str().unwrap().contains(instead), "{error}");
+        }
+        // What only reads is open to all.
+        assert_eq!(mcp.request("hostler/daemon/status", json!({}))["result"]["pid"].as_i64(), daemon);
+    }
+    // Nor does a second preamble make a command line of a client.
+    let mut mcp = env.mcp(era);
+    mcp.send(&json!({"hostler": 1, "cwd": env.project(), "client": "cli"}));
+    let error = mcp.request("hostler/daemon/stop", json!({}))["error"].clone();
+    assert_eq!(error["code"], -32601, "{error}");
+    assert_eq!((env.daemon(), &mcp.view("web")["pid"]), (daemon, &pid));
+}
+
+fn what_no_method_is_is_said_with_those_that_there_are(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    let other = match era {
+        Era::Legacy => "subscriptions/listen",
+        Era::Modern => "resources/subscribe",
+    };
+    let of_era = match era {
+        Era::Legacy => "resources/subscribe",
+        Era::Modern => "subscriptions/listen",
+    };
+    for (method, params, wanted) in [
+        ("tools/lists", json!({}), "did you mean `tools/list`"),
+        ("logging/setLevel", json!({"level": "info"}), "no method `logging/setLevel`"),
+        ("tasks/get", json!({"taskId": "1"}), "no method `tasks/get`"),
+        (other, json!({"uri": "logs://web", "notifications": {}}), "the other era"),
+    ] {
+        let error = mcp.request(method, params)["error"].clone();
+        assert_eq!(error["code"], -32601, "{method}: {error}");
+        let message = error["message"].as_str().unwrap();
+        for part in [wanted, "tools/call", "prompts/get", of_era] {
+            assert!(message.contains(part), "{method}: {part} is missing: {message}");
+        }
+    }
+    let error = mcp.request("resources/read", json!({"url": "logs://web"}))["error"].clone();
+    assert_eq!(error["code"], -32602, "{error}");
+    assert!(error["message"].as_str().unwrap().contains("uri"), "{error}");
+    for method in ["tools/list", "prompts/list", "resources/templates/list"] {
+        let error = mcp.request(method, json!({"cursor": "o5"}))["error"].clone();
+        assert_eq!(error["code"], -32602, "{method}: {error}");
+        assert!(error["message"].as_str().unwrap().contains("`o5`"), "{error}");
+    }
+}
+
+fn members_of_a_group_are_named(era: Era) {
+    let env = Env::new();
+    let mut mcp = env.mcp(era);
+    mcp.start("web", &env.fault(), &["run"]);
+    for members in [json!(["web"]), json!("web"), json!([{"process": "web"}])] {
+        let group = mcp.done("create_group", json!({"name": "all", "members": members}));
+        assert_eq!(group["group"]["members"][0]["process"], "web", "{group}");
+    }
+    let refused = mcp.refused("create_group", json!({"name": "all", "members": ["wbe"]}));
+    assert!(refused.contains("`wbe`") || refused.contains("did you mean `web`"), "{refused}");
+}
+
 #[test]
 fn the_instructions_are_short() {
     let env = Env::new();
@@ -224,6 +354,8 @@ fn the_instructions_are_short() {
     let instructions = discovered["instructions"].as_str().unwrap();
     println!("instructions: {} bytes, {} tokens", instructions.len(), tokens(instructions));
     assert!(instructions.chars().count() <= INSTRUCTIONS_CHARS, "{}", instructions.len());
+    // Reviewed when they change, like the descriptions.
+    insta::assert_snapshot!("instructions", instructions);
 }
 
 /// Each is reviewed when it changes: `just snapshots` writes them anew.

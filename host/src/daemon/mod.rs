@@ -10,6 +10,8 @@ pub(crate) mod config;
 mod degraded;
 mod errors;
 mod export;
+#[cfg(test)]
+pub(crate) mod for_tests;
 mod groups;
 mod health;
 pub(crate) mod home;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hostler_api::{ErrorKind, ToolError};
 use hostler_model::nearest::nearest;
 use rmcp::RoleServer;
-use rmcp::model::{CallToolResult, ContentBlock, MetaObject, ProgressNotificationParam};
+use rmcp::model::{CallToolResult, ContentBlock, MetaObject, ProgressNotificationParam, Resource};
 use rmcp::service::RequestContext;
 use serde_json::{Map, Value};
 
@@ -23,7 +23,7 @@ impl Server {
     /// tear a half-done operation apart. Who waits is told to hurry by the token.
     pub(super) async fn run(
         &self,
-        tool: &ToolDef,
+        tool: &'static ToolDef,
         arguments: Map<String, Value>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Answer, ToolError> {
@@ -40,7 +40,7 @@ impl Server {
             patience: Patience { cut_short: cut_short.clone() },
             arguments,
         };
-        let mut task = tokio::spawn((tool.run)(call));
+        let mut task = tokio::spawn(async move { (tool.run)(call).await });
         let outcome = tokio::select! {
             outcome = &mut task => outcome,
             () = context.ct.cancelled() => {
@@ -104,8 +104,10 @@ async fn tell_progress(tool: &str, context: &RequestContext<RoleServer>) {
     }
 }
 
-pub(super) fn success(answer: Answer) -> CallToolResult {
-    let mut result = CallToolResult::success(vec![ContentBlock::text(answer.text)]);
+pub(super) fn success(answer: Answer, link: Option<Resource>) -> CallToolResult {
+    let mut content = vec![ContentBlock::text(answer.text)];
+    content.extend(link.map(ContentBlock::ResourceLink));
+    let mut result = CallToolResult::success(content);
     result.structured_content = Some(answer.structured);
     result.is_error = Some(answer.is_error);
     result

@@ -2,34 +2,29 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{CompleteRequestParams, CompleteResult, CompletionInfo, ErrorData};
+use rmcp::model::{CompleteRequestParams, CompleteResult, CompletionInfo, ErrorData, Reference};
 
 use serde_json::json;
 
-use super::tools;
+use super::{prompts, resources, tools};
 use crate::daemon::service::{Client, Service};
 
 /// `completion/complete`.
 ///
 /// # Errors
-/// When there are no such names to complete.
+/// When there is no such prompt or template, or it has no such argument.
 pub(super) async fn complete(
     service: &Arc<Service>,
     client: &Arc<Client>,
     request: &CompleteRequestParams,
 ) -> Result<CompleteResult, ErrorData> {
     let argument = &request.argument;
-    let known = match argument.name.as_str() {
+    let asked = asked(&request.r#ref, &argument.name).map_err(|why| ErrorData::invalid_params(why, None))?;
+    let known = match asked {
         "process" => service.process_names_for(client, &argument.value),
         "group" => service.group_names(client),
         "error_id" => error_ids(service, client).await,
-        other => {
-            let shown: String = other.chars().take(100).collect();
-            return Err(ErrorData::invalid_params(
-                format!("no argument `{shown}` has names to complete"),
-                None,
-            ));
-        }
+        _ => Vec::new(),
     };
     let matching = best(&known, &argument.value);
     let total = u32::try_from(matching.len()).unwrap_or(u32::MAX);
@@ -38,6 +33,20 @@ pub(super) async fn complete(
     CompletionInfo::with_pagination(values, Some(total), more)
         .map(CompleteResult::new)
         .map_err(|e| ErrorData::internal_error(e, None))
+}
+
+/// The argument that is to be completed, if what it is said to belong to has it.
+fn asked(of: &Reference, argument: &str) -> Result<&'static str, String> {
+    let (what, takes) = match of {
+        Reference::Prompt(prompt) => (&prompt.name, prompts::argument_of(&prompt.name)?),
+        Reference::Resource(template) => (&template.uri, resources::argument_of(&template.uri)?),
+        _ => return Err("`ref` must be a ref/prompt or a ref/resource".to_owned()),
+    };
+    if takes == argument {
+        return Ok(takes);
+    }
+    let shown: String = argument.chars().take(100).collect();
+    Err(format!("`{what}` has no argument `{shown}`; it takes `{takes}`"))
 }
 
 /// The newest errors that are not resolved.
@@ -61,6 +70,19 @@ fn best(known: &[String], typed: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_arguments_that_are_there_are_completed() {
+        let prompt = Reference::for_prompt("debug_process");
+        assert_eq!(asked(&prompt, "process"), Ok("process"));
+        assert!(asked(&prompt, "group").unwrap_err().contains("takes `process`"));
+        assert!(
+            asked(&Reference::for_prompt("debug_proces"), "process").unwrap_err().contains("`debug_process`")
+        );
+        assert_eq!(asked(&Reference::for_resource("errors://{error_id}"), "error_id"), Ok("error_id"));
+        let unknown = asked(&Reference::for_resource("processes://list"), "process").unwrap_err();
+        assert!(unknown.contains("logs://{process}"), "{unknown}");
+    }
 
     #[test]
     fn names_that_begin_so_come_first() {

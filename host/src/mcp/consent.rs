@@ -4,14 +4,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hostler_api::{ErrorKind, ToolError};
+use hostler_api::logs::ClearLogs;
+use hostler_api::process::KillProcess;
+use hostler_api::{ErrorKind, ToolError, arguments};
+use hostler_model::Signal;
 use rmcp::RoleServer;
 use rmcp::model::{
     ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema, InputRequest,
     InputRequiredResult, InputResponses, ProtocolVersion,
 };
 use rmcp::service::RequestContext;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+use super::tools::ToolDef;
 
 /// A person has this long.
 const PATIENCE: Duration = Duration::from_secs(50);
@@ -30,7 +36,7 @@ pub(super) enum Consent {
 /// # Errors
 /// When the person says no, or nothing.
 pub(super) async fn sought(
-    tool: &str,
+    tool: &ToolDef,
     arguments: &Map<String, Value>,
     responses: Option<&InputResponses>,
     context: &RequestContext<RoleServer>,
@@ -62,22 +68,52 @@ pub(super) async fn sought(
     }
 }
 
-/// What is to be asked before a call; nothing before most of them.
-fn question(tool: &str, arguments: &Map<String, Value>) -> Option<String> {
-    let says = |name: &str| arguments.get(name) == Some(&Value::Bool(true));
-    if says(CONFIRM) {
-        return None;
-    }
-    match tool {
-        "clear_logs" if says("all") && !says("dry_run") => {
-            Some("Delete the kept output of all processes of this project?".to_owned())
-        }
-        "kill_process" => {
-            let group: String = arguments.get("group")?.as_str()?.chars().take(100).collect();
-            Some(format!("Kill all processes of the group `{group}`, without a chance to clean up?"))
-        }
+/// What is to be asked before a call; nothing before most of them. The arguments are read as the call itself reads
+/// them, so that no spelling of them passes by the question. A call that will be refused asks nothing.
+fn question(tool: &ToolDef, arguments: &Map<String, Value>) -> Option<String> {
+    match tool.tool.name.as_ref() {
+        "clear_logs" => before_clearing(&meant(tool, arguments)?),
+        "kill_process" => before_killing(&meant(tool, arguments)?),
         _ => None,
     }
+}
+
+fn meant<T: DeserializeOwned>(tool: &ToolDef, arguments: &Map<String, Value>) -> Option<T> {
+    arguments::read(&tool.tool.name, &tool.input, arguments.clone()).ok()
+}
+
+fn before_clearing(call: &ClearLogs) -> Option<String> {
+    if !call.all || call.dry_run || call.confirm {
+        return None;
+    }
+    let project = match &call.project {
+        Some(project) => format!("the project `{}`", short(project)),
+        None => "this project".to_owned(),
+    };
+    let before =
+        call.before.as_ref().map(|before| format!(", as far as it is older than `{}`", short(before)));
+    Some(format!("Delete the kept output of all processes of {project}{}?", before.unwrap_or_default()))
+}
+
+/// Signals that end nothing are not asked about.
+fn before_killing(call: &KillProcess) -> Option<String> {
+    let group = call.group.as_ref().filter(|_| !call.confirm)?;
+    let signal = match &call.signal {
+        Some(signal) => signal.parse().ok()?,
+        None => Signal::KILL,
+    };
+    if !signal.is_terminating() {
+        return None;
+    }
+    let group = short(group);
+    Some(match signal {
+        Signal::KILL => format!("Kill all processes of the group `{group}`, without a chance to clean up?"),
+        other => format!("End all processes of the group `{group}` with {other}?"),
+    })
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(100).collect()
 }
 
 fn form(question: String) -> ElicitRequestParams {
@@ -102,17 +138,57 @@ mod tests {
 
     use super::*;
 
+    fn asked(tool: &str, arguments: &Value) -> Option<String> {
+        let all = crate::mcp::tools::families().iter().flat_map(|f| &f.tools);
+        let tool = all.into_iter().find(|t| t.tool.name == tool).unwrap();
+        question(tool, arguments.as_object().unwrap())
+    }
+
     #[test]
     fn only_what_cannot_be_taken_back_is_asked_for() {
-        let asks = |tool: &str, arguments: Value| question(tool, arguments.as_object().unwrap()).is_some();
-        assert!(asks("clear_logs", json!({"all": true})));
-        assert!(!asks("clear_logs", json!({"all": true, "confirm": true})));
-        assert!(!asks("clear_logs", json!({"all": true, "dry_run": true})));
-        assert!(!asks("clear_logs", json!({"process": "web"})));
-        assert!(asks("kill_process", json!({"group": "stack"})));
-        assert!(!asks("kill_process", json!({"group": "stack", "confirm": true})));
-        assert!(!asks("kill_process", json!({"process": "web"})));
-        assert!(!asks("stop_process", json!({"process": "web"})));
+        for (tool, arguments, wanted) in [
+            ("clear_logs", json!({"all": true}), Some("of this project?")),
+            ("clear_logs", json!({"all": true, "before": "7d"}), Some("older than `7d`?")),
+            ("clear_logs", json!({"all": true, "project": "shop"}), Some("of the project `shop`?")),
+            ("clear_logs", json!({"all": true, "confirm": true}), None),
+            ("clear_logs", json!({"all": true, "dry_run": true}), None),
+            ("clear_logs", json!({"process": "web"}), None),
+            ("kill_process", json!({"group": "stack"}), Some("without a chance")),
+            ("kill_process", json!({"group": "stack", "signal": "SIGTERM"}), Some("with SIGTERM?")),
+            ("kill_process", json!({"group": "stack", "signal": "CONT"}), None),
+            ("kill_process", json!({"group": "stack", "signal": "HUP"}), None),
+            ("kill_process", json!({"group": "stack", "confirm": true}), None),
+            ("kill_process", json!({"process": "web"}), None),
+            ("stop_process", json!({"process": "web"}), None),
+        ] {
+            let asked = asked(tool, &arguments);
+            match wanted {
+                Some(wanted) => {
+                    assert!(asked.as_ref().is_some_and(|a| a.contains(wanted)), "{arguments}: {asked:?}")
+                }
+                None => assert_eq!(asked, None, "{tool} {arguments}"),
+            }
+        }
+    }
+
+    /// Whatever the call understands, the question understands too.
+    #[test]
+    fn no_spelling_passes_by_the_question() {
+        for (tool, arguments) in [
+            ("clear_logs", json!({"all": "true"})),
+            ("clear_logs", json!({"all": " TRUE "})),
+            ("clear_logs", json!({"all": true, "dry_run": "false", "confirm": "False"})),
+            ("clear_logs", json!({"all": true, "confirm": null})),
+            ("kill_process", json!({"group": 7})),
+            ("kill_process", json!({"group": "stack", "signal": 9})),
+            ("kill_process", json!({"group": "stack", "signal": "kill"})),
+        ] {
+            assert!(asked(tool, &arguments).is_some(), "{tool} {arguments}");
+        }
+        for arguments in [json!({"all": true, "confirm": "true"}), json!({"all": "true", "dry_run": "True"})]
+        {
+            assert_eq!(asked("clear_logs", &arguments), None, "{arguments}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! MCP over HTTP: for clients that cannot start a program. Off unless the user says otherwise, on the loopback only,
 //! with a token that a file of this user has; the handler is that of the socket.
 
+mod sessions;
 mod token;
 
 use std::convert::Infallible;
@@ -17,7 +18,6 @@ use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 
 use super::server::Server;
 use crate::daemon::service::Service;
+use sessions::Sessions;
 use token::Token;
 
 /// Where MCP is.
@@ -55,7 +56,7 @@ pub(crate) struct HttpConfig {
 }
 
 type Body = BoxBody<Bytes, Infallible>;
-type Mcp = StreamableHttpService<Server, LocalSessionManager>;
+type Mcp = StreamableHttpService<Server, Sessions>;
 
 /// What each connection needs.
 struct Endpoint {
@@ -94,7 +95,7 @@ pub(crate) async fn start(
         .enforce_origin_validation()
         .with_max_request_body_bytes(MAX_BODY)
         .with_cancellation_token(shutdown.clone());
-    let mcp = StreamableHttpService::new(make, Arc::new(LocalSessionManager::default()), config);
+    let mcp = StreamableHttpService::new(make, Arc::new(Sessions::default()), config);
     let endpoint = Arc::new(Endpoint { mcp, token, service: service.clone() });
     connections.spawn(accept(listener, endpoint, shutdown.clone(), connections.clone()));
     Ok(format!("http://{address}{PATH}"))

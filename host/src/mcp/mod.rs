@@ -5,6 +5,10 @@ mod calls;
 mod completion;
 mod consent;
 pub(crate) mod http;
+#[cfg(test)]
+mod in_process;
+mod links;
+mod methods;
 mod prompts;
 mod reference;
 mod resources;
@@ -97,7 +101,7 @@ async fn serve_client(
 ) {
     let client = Arc::new(client);
     let server = server::Server::new(service, client, selection, closing.clone());
-    match serve_server(server, transport).await {
+    match serve_server(methods::Telling(server), transport).await {
         Ok(running) => {
             if let Err(error) = running.waiting().await {
                 tracing::warn!(%error, "a connection ended badly");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hostler_api::connection::Selection;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
-    CustomRequest, CustomResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse,
-    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    CustomRequest, CustomResult, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
     PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
     ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
@@ -17,19 +17,31 @@ use tokio_util::sync::CancellationToken;
 
 use super::attach::{self, ATTACH_METHOD, RESIZE_METHOD};
 use super::consent::{self, Consent};
+use super::links;
+use super::methods;
 use super::subscriptions::{self, Subscriptions};
 use super::tools::{self, ToolDef};
 use super::{calls, completion, prompts, resources};
 use crate::daemon::service::{Client, Service};
 
-/// Private methods of the command line; they are about the daemon, not about processes.
+/// Private methods; they are about the daemon, not about processes. These three read, and anybody may call them.
 pub(crate) const STATUS_METHOD: &str = "hostler/daemon/status";
 pub(crate) const METRICS_METHOD: &str = "hostler/metrics";
-pub(crate) const STOP_METHOD: &str = "hostler/daemon/stop";
 pub(crate) const PLUGINS_METHOD: &str = "hostler/plugin/list";
 
-/// A private method of the command line: the list of groups, which is no tool.
+/// The list of groups, which is no tool.
 pub(crate) const GROUPS_METHOD: &str = "hostler/groups/list";
+
+/// Ends the daemon. Of the command line only.
+pub(crate) const STOP_METHOD: &str = "hostler/daemon/stop";
+
+/// What only the command line may ask for, with the command that does so: it changes something, or shows output as it
+/// comes, with secrets in it. `--read-only`, `--tools` and HTTP must not be ways around that.
+const OWN: [(&str, &str); 3] = [
+    (STOP_METHOD, "hostler daemon stop"),
+    (ATTACH_METHOD, "hostler attach"),
+    (RESIZE_METHOD, "hostler attach"),
+];
 
 /// How long a client may keep the list of tools: it changes with the version only.
 const TOOLS_TTL_MS: u64 = 3_600_000;
@@ -84,9 +96,10 @@ impl ServerHandler for Server {
 
     async fn list_tools(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        methods::only_page("tools/list", request.as_ref())?;
         Ok(ListToolsResult::with_all_items(tools::listed(&self.tools))
             .with_ttl_ms(TOOLS_TTL_MS)
             .with_cache_scope(CacheScope::Public))
@@ -101,18 +114,22 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(tool) = self.tools.iter().find(|t| t.tool.name == request.name) else {
+        let Some(tool) = self.tools.iter().copied().find(|t| t.tool.name == request.name) else {
             return Ok(calls::failure(&self.unknown_tool(&request.name)).into());
         };
         let arguments = request.arguments.unwrap_or_default();
         let responses = request.input_responses.as_ref();
-        match consent::sought(&tool.tool.name, &arguments, responses, &context).await {
+        match consent::sought(tool, &arguments, responses, &context).await {
             Ok(Consent::Given) => {}
             Ok(Consent::Ask(question)) => return Ok((*question).into()),
             Err(refusal) => return Ok(calls::failure(&refusal).into()),
         }
+        let about = links::about(&tool.tool.name, &arguments, &context);
         Ok(match self.run(tool, arguments, &context).await {
-            Ok(answer) => calls::success(answer),
+            Ok(answer) => {
+                let link = about.filter(|_| links::is_cut(&answer.structured));
+                calls::success(answer, link)
+            }
             Err(error) => calls::failure(&error),
         }
         .into())
@@ -133,9 +150,10 @@ impl ServerHandler for Server {
 
     async fn list_resource_templates(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        methods::only_page("resources/templates/list", request.as_ref())?;
         Ok(resources::templates())
     }
 
@@ -149,9 +167,10 @@ impl ServerHandler for Server {
 
     async fn list_prompts(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
+        methods::only_page("prompts/list", request.as_ref())?;
         Ok(prompts::list())
     }
 
@@ -170,7 +189,7 @@ impl ServerHandler for Server {
         request: SubscribeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.subscriptions.subscribe(&self.service, &self.client, context.peer, &request.uri)
+        self.subscriptions.subscribe(&self.service, &self.client, context.peer, &request.uri).await
     }
 
     async fn unsubscribe(
@@ -207,6 +226,10 @@ impl ServerHandler for Server {
         fn to_value(value: impl serde::Serialize) -> Result<Value, ErrorData> {
             serde_json::to_value(value).map_err(|e| ErrorData::internal_error(e.to_string(), None))
         }
+        let own = OWN.iter().find(|(method, _)| *method == request.method);
+        if let Some((method, command)) = own.filter(|_| !self.client.is_command_line()) {
+            return Err(methods::of_the_command_line(method, command));
+        }
         match request.method.as_str() {
             STATUS_METHOD => Ok(CustomResult(to_value(self.service.daemon_status())?)),
             PLUGINS_METHOD => Ok(CustomResult(to_value(self.service.plugins.list().await)?)),
@@ -231,16 +254,7 @@ impl ServerHandler for Server {
                 let params = request.params.unwrap_or_default();
                 attach::resize(&self.service, &self.client, params).await.map(CustomResult).map_err(refused)
             }
-            // A request that has a known method and ended up here does not have its form.
-            "tools/call" => Err(ErrorData::invalid_params(
-                "tools/call takes params {\"name\": \"TOOL\", \"arguments\": {…}}; tools/list has the names",
-                None,
-            )),
-            method => Err(ErrorData::new(
-                ErrorCode::METHOD_NOT_FOUND,
-                format!("no method `{method}`; this server has tools, resources, prompts and completions"),
-                None,
-            )),
+            method => Err(methods::refused(method, context.protocol_version().as_ref())),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::resources::watch::{Subject, Watch};
-use super::resources::{Target, not_found, unknown};
+use super::resources::{self, Target};
 use crate::daemon::service::{Client, Service};
 
 /// The same thing is told again after this long, so twice a second at most.
@@ -35,15 +35,15 @@ impl Subscriptions {
     /// `resources/subscribe`. To do so again changes nothing.
     ///
     /// # Errors
-    /// When there is no such resource, or there are too many subscriptions.
-    pub(super) fn subscribe(
+    /// When there is no such resource, as reading it would say; or there are too many subscriptions.
+    pub(super) async fn subscribe(
         &self,
         service: &Arc<Service>,
         client: &Arc<Client>,
         peer: Peer<RoleServer>,
         uri: &str,
     ) -> Result<(), ErrorData> {
-        let target = existing(service, client, uri).ok_or_else(|| not_found(uri, &unknown(uri)))?;
+        let (target, _) = resources::found(service, client, uri).await?;
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Subscribed::Uri(uri.to_owned());
         if all.contains_key(&key) {
@@ -108,7 +108,17 @@ pub(super) fn granted(
     let mut granted = SubscriptionFilter::new();
     granted.resources_list_changed = requested.resources_list_changed;
     granted.resource_subscriptions = requested.resource_subscriptions.as_ref().map(|uris| {
-        uris.iter().filter(|uri| existing(service, client, uri).is_some()).take(MAX).cloned().collect()
+        // rmcp asks for this without waiting, and the database says which errors there are.
+        let look = async {
+            let mut there = Vec::new();
+            for uri in uris.iter().take(MAX) {
+                if exists(service, client, uri).await {
+                    there.push(uri.clone());
+                }
+            }
+            there
+        };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(look))
     });
     granted
 }
@@ -153,8 +163,11 @@ async fn updated(sink: &SubscriptionSink, uri: &str) -> bool {
     sink.notify_resource_updated(uri).await.is_ok()
 }
 
-fn existing(service: &Service, client: &Client, uri: &str) -> Option<Target> {
-    Target::parse(uri).filter(|target| target.exists(service, client))
+async fn exists(service: &Service, client: &Client, uri: &str) -> bool {
+    match Target::parse(uri) {
+        Some(target) => target.exists(service, client).await,
+        None => false,
+    }
 }
 
 /// Tells of each change, of several within the interval once. Ends when nobody listens any more: whether

@@ -47,6 +47,10 @@ fn coerce_object(value: &mut Value, schema: &Map<String, Value>, path: &str) -> 
     {
         *value = parsed;
     }
+    // A text where an object may have only one field that matters, if the tool says which.
+    if let (Value::String(text), Some(Value::String(only))) = (&*value, schema.get("x-or-only")) {
+        *value = Value::Object(Map::from_iter([(only.clone(), Value::String(text.clone()))]));
+    }
     let Value::Object(fields) = value else {
         return Err(mismatch(path, value, &object_with(schema)));
     };

@@ -36,8 +36,9 @@ pub struct CreateGroup {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Known processes.
+    /// Known processes; a name alone will do.
     #[serde(default)]
+    #[schemars(transform = or_names)]
     pub members: Vec<MemberArgs>,
     /// Order of a stop (default reverse: dependents first).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +46,14 @@ pub struct CreateGroup {
     /// Project, when not the one of the client's directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
+}
+
+/// Where members are listed, the name of one stands for it, and one for a list.
+fn or_names(schema: &mut schemars::Schema) {
+    schema.insert("x-or-one".to_owned(), true.into());
+    if let Some(serde_json::Value::Object(member)) = schema.get_mut("items") {
+        member.insert("x-or-only".to_owned(), "process".into());
+    }
 }
 
 /// `add_to_group`.
@@ -151,6 +160,9 @@ pub struct MemberView {
     /// Why, where it does not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The member that has to be mended before a blocked one starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<String>,
     /// Main process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,

@@ -41,6 +41,9 @@ fn shorten(schema: &mut Schema) {
     if object.get("additionalProperties").is_some_and(Value::is_boolean) {
         object.remove("additionalProperties");
     }
+    // How leniently it is read is said in words.
+    object.remove("x-or-one");
+    object.remove("x-or-only");
     // What the items are, the description of their list says.
     if let Some(Value::Object(items)) = object.get_mut("items") {
         items.remove("description");

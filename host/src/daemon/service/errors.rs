@@ -71,6 +71,14 @@ impl Service {
         Ok(ErrorList { errors, occurrences: None, next_cursor, note: self.degraded.with_note(note) })
     }
 
+    /// Whether there is an error of this id.
+    pub(crate) async fn has_error(&self, id: &str) -> bool {
+        match parse_id(id) {
+            Ok(id) => self.store.error_group(id).await.is_ok_and(|group| group.is_some()),
+            Err(_) => false,
+        }
+    }
+
     fn nothing(&self, request: &GetErrors) -> String {
         let filtered = request.process.is_some()
             || request.category.is_some()

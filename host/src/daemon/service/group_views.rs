@@ -63,6 +63,10 @@ pub(super) fn member_view(member: &Member, standing: &Standing, process: Option<
         process: member.process.to_string(),
         status,
         why,
+        blocked_by: match standing {
+            Standing::Blocked { by, .. } => Some(by.to_string()),
+            _ => None,
+        },
         pid: process.and_then(|e| e.handle.snapshot().lifecycle.state.pid()).map(|p| p.0),
         health: health(standing),
         depends_on: conditions.keys().cloned().collect(),

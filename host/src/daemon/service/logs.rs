@@ -6,6 +6,7 @@ use hostler_api::ToolError;
 use hostler_api::logs::{GetLogs, Level, LogFormat, LogPage, Order, StreamFilter};
 use hostler_api::time::parse_instant;
 use hostler_model::event::Severity;
+use hostler_model::text::readable;
 use hostler_model::{ProcessId, RunNo, Stream, Timestamp};
 use hostler_store::{LogPoint, LogQuery, LogRow};
 
@@ -63,6 +64,22 @@ impl Service {
         let (lines, text) = render(&rows, &form, entries.len() > 1);
         let note = self.degraded.with_note(note);
         Ok(LogPage { lines, text, count, next_cursor, truncated, note })
+    }
+
+    /// The newest lines of a process as it wrote them, newest first: before any parser took them apart.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub(crate) async fn written(
+        &self,
+        client: &Client,
+        process: &str,
+        lines: usize,
+    ) -> Result<Vec<String>, ToolError> {
+        let entry = self.entry(client, None, process).await?;
+        entry.caught_up().await;
+        let page = self.store.logs(LogQuery::newest(entry.id, lines)).await.map_err(store_error)?;
+        Ok(page.rows.iter().map(|row| readable(&row.raw)).collect())
     }
 
     /// The processes that were named, with commas between them, or the members of the group.

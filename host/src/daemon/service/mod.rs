@@ -116,6 +116,12 @@ pub(crate) struct Client {
 const CLIENT_NAME: usize = 60;
 
 impl Client {
+    /// Whether it is hostler's own command line, by what it said of itself: on the socket, which only this user can
+    /// reach. Whoever comes over HTTP or `hostler mcp` is not.
+    pub(crate) fn is_command_line(&self) -> bool {
+        self.sort == "cli"
+    }
+
     /// Who it is, for the record.
     pub(crate) fn who(&self) -> String {
         match (self.sort.as_str(), &self.name) {

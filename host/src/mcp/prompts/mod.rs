@@ -5,7 +5,6 @@ mod evidence;
 mod monitoring;
 
 use hostler_api::ToolError;
-use hostler_api::view::ProcessView;
 use hostler_model::nearest::nearest;
 use rmcp::model::{
     CacheScope, ErrorData, GetPromptResult, JsonObject, ListPromptsResult, Prompt, PromptArgument,
@@ -15,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::tools::ToolDef;
 use crate::daemon::service::{Client, Service};
+use advice::{About, Subject};
 use evidence::Evidence;
 
 /// The prompts change with the version only.
@@ -70,6 +70,14 @@ pub(super) fn catalogue() -> impl Iterator<Item = (&'static str, &'static str, &
     ALL.into_iter().map(|(_, name, _, description, (argument, _))| (name, argument, description))
 }
 
+/// The argument of a prompt.
+///
+/// # Errors
+/// When there is no such prompt; the message names those that there are.
+pub(super) fn argument_of(name: &str) -> Result<&'static str, String> {
+    ALL.into_iter().find(|p| p.1 == name).map(|(.., (argument, _))| argument).ok_or_else(|| unknown(name))
+}
+
 /// `prompts/list`.
 pub(super) fn list() -> ListPromptsResult {
     let prompt = |(_, name, title, description, (argument, required)): Shown| {
@@ -123,62 +131,69 @@ fn unknown(name: &str) -> String {
 async fn write(
     task: Task,
     service: &Service,
-    mut evidence: Evidence<'_>,
+    evidence: Evidence<'_>,
     given: Option<&str>,
 ) -> Result<String, ToolError> {
     match (task, given) {
-        (Task::DebugProcess, given) => {
-            let process = given.unwrap_or_default();
-            let (view, plugins) = evidence.process(process).await?;
-            evidence
-                .add("get_errors", json!({"process": process, "resolved": false, "limit": 3}), 1_800)
-                .await;
-            if view.health.is_some() {
-                evidence.add("check_process_health", json!({"process": process, "history": 5}), 1_300).await;
-            }
-            evidence.plugins(Some(&plugins), 500).await;
-            evidence.add("get_process_stats", json!({"process": process, "points": 5}), 1_200).await;
-            evidence.add_end("tail_logs", json!({"process": process, "lines": 40}), 2_500).await;
-            let task = format!("Find out why the process `{process}` misbehaves, and fix it.");
-            Ok(evidence.told(&task, &advice::debug(&view)))
-        }
-        (Task::OptimizePerformance, Some(process)) => {
-            let (view, _) = evidence.process(process).await?;
-            evidence.add("get_process_stats", json!({"process": process, "points": 12}), 2_500).await;
-            evidence.add("get_system_stats", json!({"top": 5}), 1_500).await;
-            evidence.add_end("tail_logs", json!({"process": process, "lines": 20}), 1_200).await;
-            let task = format!("Find out what makes the process `{process}` slow or large, and improve it.");
-            Ok(evidence.told(&task, &advice::optimize(Some(&view.name))))
-        }
-        (Task::OptimizePerformance, None) => {
-            evidence.add("get_system_stats", json!({"top": 10}), 3_500).await;
-            evidence.add("list_processes", json!({"detail": "full"}), 4_000).await;
-            let task = "Find out which processes use the machine's CPU and memory, and what to do about it.";
-            Ok(evidence.told(task, &advice::optimize(None)))
-        }
-        (Task::SetupMonitoring, given) => {
-            let process = given.unwrap_or_default();
-            let (view, _) = evidence.process(process).await?;
-            evidence.add_end("tail_logs", json!({"process": process, "lines": 15}), 1_500).await;
-            evidence.plugins(None, 1_500).await;
-            let proposal = monitoring::propose(service, &view, &evidence.lines(process).await).await;
-            let task = format!(
-                "Set up health checks and log parsing for the process `{process}`.\n\n{}",
-                proposal.reasons()
-            );
-            Ok(evidence.told(&task, &proposal.steps(process)))
-        }
-        (Task::TroubleshootGroup, given) => {
-            let group = given.unwrap_or_default();
-            let members: Vec<ProcessView> = evidence.members(group).await?;
-            for view in members.iter().filter(|v| advice::is_in_trouble(v)).take(3) {
-                evidence.add_end("tail_logs", json!({"process": view.id, "lines": 15}), 1_200).await;
-                let errors = json!({"process": view.id, "resolved": false, "limit": 1});
-                evidence.add("get_errors", errors, 700).await;
-            }
-            let task =
-                format!("Find out why the group `{group}` does not work as a whole, and make it work.");
-            Ok(evidence.told(&task, &advice::group(group, &members)))
-        }
+        (Task::DebugProcess, given) => debug(evidence, given.unwrap_or_default()).await,
+        (Task::OptimizePerformance, Some(process)) => optimize(evidence, process).await,
+        (Task::OptimizePerformance, None) => optimize_all(evidence).await,
+        (Task::SetupMonitoring, given) => monitor(service, evidence, given.unwrap_or_default()).await,
+        (Task::TroubleshootGroup, given) => troubleshoot(evidence, given.unwrap_or_default()).await,
     }
+}
+
+async fn debug(mut evidence: Evidence<'_>, process: &str) -> Result<String, ToolError> {
+    let (view, plugins) = evidence.process(process).await?;
+    let errors = evidence.errors(process, 3, 1_800).await;
+    if view.health.is_some() {
+        evidence.health(process, 1_300).await;
+    }
+    evidence.plugins(Some(&plugins), 500).await;
+    evidence.add("get_process_stats", json!({"process": process, "points": 5}), 1_200).await;
+    evidence.add_end("tail_logs", json!({"process": process, "lines": 40}), 2_500).await;
+    let name = evidence.name_of(&view);
+    let steps = advice::debug(&Subject { view: &view, name: &name, errors: &errors });
+    let task = format!("Find out why the process `{name}` misbehaves, and fix it.");
+    Ok(evidence.told(&task, &About::Process(&name), &steps))
+}
+
+async fn optimize(mut evidence: Evidence<'_>, process: &str) -> Result<String, ToolError> {
+    let (view, _) = evidence.process(process).await?;
+    evidence.add("get_process_stats", json!({"process": process, "points": 12}), 2_500).await;
+    evidence.add("get_system_stats", json!({"top": 5}), 1_500).await;
+    evidence.add_end("tail_logs", json!({"process": process, "lines": 20}), 1_200).await;
+    let name = evidence.name_of(&view);
+    let steps = advice::optimize(&Subject { view: &view, name: &name, errors: &[] });
+    let task = format!("Find out what makes the process `{name}` slow or large, and improve it.");
+    Ok(evidence.told(&task, &About::Process(&name), &steps))
+}
+
+async fn optimize_all(mut evidence: Evidence<'_>) -> Result<String, ToolError> {
+    let processes = evidence.processes(json!({"limit": 500})).await?;
+    evidence.add("get_system_stats", json!({"top": 10}), 3_500).await;
+    evidence.add("list_processes", json!({"detail": "full"}), 4_000).await;
+    let task = "Find out which processes use the machine's CPU and memory, and what to do about it.";
+    Ok(evidence.told(task, &About::All, &advice::optimize_all(&processes)))
+}
+
+async fn monitor(service: &Service, mut evidence: Evidence<'_>, process: &str) -> Result<String, ToolError> {
+    let (view, _) = evidence.process(process).await?;
+    evidence.add_end("tail_logs", json!({"process": process, "lines": 15}), 1_500).await;
+    evidence.plugins(None, 1_500).await;
+    let name = evidence.name_of(&view);
+    let proposal = monitoring::propose(service, &view, &evidence.lines(process).await).await;
+    let task =
+        format!("Set up health checks and log parsing for the process `{name}`.\n\n{}", proposal.reasons());
+    Ok(evidence.told(&task, &About::Process(&name), &proposal.steps(&name)))
+}
+
+async fn troubleshoot(mut evidence: Evidence<'_>, name: &str) -> Result<String, ToolError> {
+    let (group, causes) = evidence.group(name).await?;
+    let errors = evidence.causes(&causes).await;
+    if causes.is_empty() {
+        evidence.add("list_processes", json!({"group": name, "detail": "full"}), 2_500).await;
+    }
+    let task = format!("Find out why the group `{name}` does not work as a whole, and make it work.");
+    Ok(evidence.told(&task, &About::Group(name), &advice::group(&group, &causes, &errors)))
 }

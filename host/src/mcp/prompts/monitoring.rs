@@ -2,6 +2,7 @@
 
 use hostler_api::process::{HealthArgs, LogArgs, SpecArgs};
 use hostler_api::view::ProcessView;
+use hostler_model::text::clip;
 use serde_json::{Map, Value, json};
 
 use super::advice::{Step, step};
@@ -10,17 +11,23 @@ use crate::daemon::service::Service;
 /// So many of the sampled lines must have a form before it is taken for theirs: of ten.
 const MOST: usize = 6;
 
+/// A reason is cut here.
+const REASON_CHARS: usize = 400;
+
 /// What is proposed, and why.
 pub(super) struct Proposal {
     checks: Vec<HealthArgs>,
     parsers: Vec<String>,
     reasons: Vec<String>,
+    /// It has checks, whatever is proposed.
+    is_checked: bool,
 }
 
 /// Proposes what fits, as far as it is valid here: a plugin may be missing or not permitted.
 pub(super) async fn propose(service: &Service, view: &ProcessView, lines: &[String]) -> Proposal {
-    let mut proposal = Proposal { checks: Vec::new(), parsers: Vec::new(), reasons: Vec::new() };
-    if view.health.is_some() {
+    let is_checked = view.health.is_some();
+    let mut proposal = Proposal { checks: Vec::new(), parsers: Vec::new(), reasons: Vec::new(), is_checked };
+    if is_checked {
         let reason = "it has checks already, whose place these would take: pass on those that serve it";
         proposal.reasons.push(reason.to_owned());
     }
@@ -55,7 +62,8 @@ pub(super) async fn propose(service: &Service, view: &ProcessView, lines: &[Stri
 impl Proposal {
     /// What was found, in words.
     pub(super) fn reasons(&self) -> String {
-        let list: Vec<String> = self.reasons.iter().map(|reason| format!("- {reason}")).collect();
+        let list: Vec<String> =
+            self.reasons.iter().map(|reason| format!("- {}", clip(reason.clone(), REASON_CHARS))).collect();
         format!("What fits it, checked against the plugins that are there:\n{}", list.join("\n"))
     }
 
@@ -68,19 +76,31 @@ impl Proposal {
         if !self.parsers.is_empty() {
             arguments["log"] = json!({"parsers": self.parsers});
         }
-        vec![
-            step("restart_process", arguments, "Restart it with these; leave out what does not fit"),
-            step(
-                "check_process_health",
-                json!({"process": process}),
-                "See whether the checks say what they should",
-            ),
-            step(
-                "get_logs",
-                json!({"process": process, "format": "records", "limit": 5}),
-                "See whether levels and fields are found",
-            ),
-        ]
+        let mut steps = Vec::new();
+        if !self.checks.is_empty() || !self.parsers.is_empty() {
+            steps.push(step(
+                "restart_process",
+                arguments,
+                "Restart it with these; leave out what does not fit",
+            ));
+        }
+        let check = step(
+            "check_process_health",
+            json!({"process": process}),
+            "See whether the checks say what they should",
+        );
+        match (self.is_checked, self.checks.is_empty()) {
+            (true, _) => steps.push(check),
+            // Without those that are proposed there is none to be made.
+            (false, false) => steps.push(check.after("restart_process")),
+            (false, true) => {}
+        }
+        steps.push(step(
+            "get_logs",
+            json!({"process": process, "format": "records", "limit": 5}),
+            "See whether levels and fields are found",
+        ));
+        steps
     }
 }
 

@@ -67,6 +67,20 @@ pub(super) fn catalogue() -> impl Iterator<Item = (&'static str, &'static str, &
     FIXED.into_iter().chain(TEMPLATES)
 }
 
+/// The argument of a template.
+///
+/// # Errors
+/// When there is no such template; the message names those that there are.
+pub(super) fn argument_of(template: &str) -> Result<&'static str, String> {
+    let argument = |uri: &'static str| uri.split_once('{').map(|(_, rest)| rest.trim_end_matches('}'));
+    let found = TEMPLATES.iter().find(|(uri, ..)| *uri == template);
+    found.and_then(|(uri, ..)| argument(uri)).ok_or_else(|| {
+        let shown: String = template.chars().take(100).collect();
+        let known: Vec<&str> = TEMPLATES.iter().map(|(uri, ..)| *uri).collect();
+        format!("no template `{shown}` with an argument; there are {}", known.join(", "))
+    })
+}
+
 impl Target {
     /// Reads a URI. In a name, `/` may be written as it is or as `%2F`.
     pub(super) fn parse(uri: &str) -> Option<Self> {
@@ -105,10 +119,11 @@ impl Target {
         }
     }
 
-    /// Whether there is something to read now.
-    pub(super) fn exists(&self, service: &Service, client: &Client) -> bool {
+    /// Whether there is something to read now. Reads the database, where that is needed to know.
+    pub(super) async fn exists(&self, service: &Service, client: &Client) -> bool {
         match self {
             Self::Group(name) => service.group_names(client).contains(name),
+            Self::Error(id) => service.has_error(id).await,
             _ => self.process().is_none_or(|name| service.lookup(client, name).is_some()),
         }
     }
@@ -153,26 +168,39 @@ pub(super) async fn read(
     client: &Arc<Client>,
     uri: &str,
 ) -> Result<ReadResourceResult, ErrorData> {
+    let (_, mut content) = found(service, client, uri).await?;
+    service.errors.redactor().redact_json(&mut content);
+    let contents = ResourceContents::text(content.to_string(), uri).with_mime_type(JSON);
+    Ok(ReadResourceResult::new(vec![contents]).with_ttl_ms(READ_TTL_MS).with_cache_scope(CacheScope::Private))
+}
+
+/// What a URI stands for, and what is to be read there now.
+///
+/// # Errors
+/// When there is nothing: what there is instead.
+pub(super) async fn found(
+    service: &Arc<Service>,
+    client: &Arc<Client>,
+    uri: &str,
+) -> Result<(Target, Value), ErrorData> {
     let target = Target::parse(uri).ok_or_else(|| not_found(uri, &unknown(uri)))?;
-    let mut content = target.content(service, client).await.map_err(|error| match error.kind {
+    let content = target.content(service, client).await.map_err(|error| match error.kind {
         ErrorKind::NotFound => not_found(uri, &error.message),
         ErrorKind::InvalidInput | ErrorKind::Forbidden | ErrorKind::Conflict | ErrorKind::NotConfigured => {
             ErrorData::invalid_params(error.message, None)
         }
         ErrorKind::Internal => ErrorData::internal_error(error.message, None),
     })?;
-    service.errors.redactor().redact_json(&mut content);
-    let contents = ResourceContents::text(content.to_string(), uri).with_mime_type(JSON);
-    Ok(ReadResourceResult::new(vec![contents]).with_ttl_ms(READ_TTL_MS).with_cache_scope(CacheScope::Private))
+    Ok((target, content))
 }
 
 /// Nothing is to be read at a URI.
-pub(super) fn not_found(uri: &str, message: &str) -> ErrorData {
+fn not_found(uri: &str, message: &str) -> ErrorData {
     ErrorData::resource_not_found(message.to_owned(), Some(json!({"uri": uri})))
 }
 
-/// What is said of a URI that is none of ours, or of none that lives.
-pub(super) fn unknown(uri: &str) -> String {
+/// What is said of a URI that is none of ours.
+fn unknown(uri: &str) -> String {
     let shown: String = uri.chars().take(100).collect();
     let known: Vec<&str> = FIXED.iter().chain(&TEMPLATES).map(|(uri, ..)| *uri).collect();
     format!("no resource `{shown}`; there are {}", known.join(", "))

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::groups::CreateGroup;
 use crate::logs::{GetLogs, Order};
 use crate::process::{ListProcesses, StartProcess, WaitFor};
 use crate::schema::schema_of;
@@ -111,4 +112,23 @@ proptest! {
             prop_assert!(message.starts_with("start_process: ") && message.chars().count() < 1_000, "{}", message);
         }
     }
+}
+
+#[test]
+fn members_of_a_group_may_be_names() {
+    let members = |members: Value| -> Result<Vec<(String, Vec<String>)>, String> {
+        let Value::Object(arguments) = json!({"name": "all", "members": members}) else {
+            panic!("not an object")
+        };
+        let group: CreateGroup =
+            read("create_group", &schema_of::<CreateGroup>(), arguments).map_err(|e| e.message)?;
+        Ok(group.members.into_iter().map(|m| (m.process, m.depends_on)).collect())
+    };
+    let web = || ("web".to_owned(), Vec::new());
+    assert_eq!(members(json!(["web"])), Ok(vec![web()]));
+    assert_eq!(members(json!("web")), Ok(vec![web()]));
+    let api = ("api".to_owned(), vec!["web".to_owned()]);
+    assert_eq!(members(json!(["web", {"process": "api", "depends_on": ["web"]}])), Ok(vec![web(), api]));
+    assert!(members(json!([["web"]])).unwrap_err().contains("`members[0]` must be an object with"));
+    assert!(members(json!([{"proces": "web"}])).unwrap_err().contains("did you mean `process`"));
 }
