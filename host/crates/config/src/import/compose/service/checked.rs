@@ -38,7 +38,7 @@ impl Service<'_> {
                 let found = checks::of_command(&words);
                 Ok(Some(match self.home {
                     Home::Here(_) => found,
-                    Home::Container => self.from_outside(found).unwrap_or_else(|| self.inside(words)),
+                    Home::Container => self.made_here(found).unwrap_or_else(|| self.inside(words)),
                 }))
             }
             [kind, line] if test.is_list() && kind == "CMD-SHELL" => self.shell_test(line).map(Some),
@@ -53,7 +53,7 @@ impl Service<'_> {
         if let Home::Here(_) = self.home {
             return words.map(|words| checks::of_command(&words));
         }
-        let made = words.as_ref().ok().and_then(|words| self.from_outside(checks::of_command(words)));
+        let made = words.as_ref().ok().and_then(|words| self.made_here(checks::of_command(words)));
         match (made, words) {
             (Some(made), _) => Ok(made),
             (None, Ok(words)) => Ok(self.inside(words)),
@@ -80,7 +80,7 @@ impl Service<'_> {
     }
 
     /// A check as it is made from here, by the port that the container publishes.
-    fn from_outside(&self, mut check: HealthArgs) -> Option<HealthArgs> {
+    fn made_here(&self, mut check: HealthArgs) -> Option<HealthArgs> {
         let field = ["address", "url"].into_iter().find(|field| check.config.contains_key(*field))?;
         let text = check.config.get(field)?.as_str()?;
         let plain = text.replace("127.0.0.1", "localhost").replace("0.0.0.0", "localhost");
