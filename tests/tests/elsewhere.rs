@@ -72,6 +72,9 @@ fn import_writes_a_file_and_says_what_is_missing() {
     );
     let imported = env.cli(&["import"]).ok();
     assert!(imported.stdout.contains("2 processes"), "{imported:?}");
+    assert!(imported.stdout.contains("hostler.schema.json, by which"), "{imported:?}");
+    let schema = std::fs::read_to_string(env.in_project("hostler.schema.json")).unwrap();
+    assert_eq!(schema, env.cli(&["schema"]).ok().stdout, "the first line of the file leads to it");
     assert!(imported.stderr.contains("line 6: `cap_add` of `web` is not carried over"), "{imported:?}");
     let text = std::fs::read_to_string(env.in_project("hostler.toml")).unwrap();
     assert!(text.starts_with("#:schema "), "{text}");
@@ -94,4 +97,39 @@ fn import_writes_a_file_and_says_what_is_missing() {
     let svg = std::fs::read_to_string(env.in_project("shop.svg")).unwrap();
     assert!(svg.starts_with("<svg ") && svg.contains("web is running"), "{svg}");
     assert_eq!(env.cli(&["graph", "shpo"]).code, Some(3));
+}
+
+/// The files of other tools that imports are tested with.
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/crates/config/src/import/fixtures");
+
+#[test]
+fn whatever_is_imported_can_be_brought_up() {
+    let env = Env::new();
+    let mut seen = 0;
+    for dir in std::fs::read_dir(FIXTURES).unwrap().map(|dir| dir.unwrap().path()) {
+        for file in std::fs::read_dir(&dir).unwrap().map(|file| file.unwrap().path()) {
+            let name = file.file_name().unwrap().to_str().unwrap();
+            // A project each, with what a file of them says must be set.
+            let place = format!("{}-{seen}", dir.file_name().unwrap().to_str().unwrap());
+            std::fs::create_dir(env.project().join(&place)).unwrap();
+            env.write(&format!("{place}/{name}"), std::fs::read(&file).unwrap());
+            env.write(&format!("{place}/.env"), "NODE_ENV=test\n");
+            env.write(&format!("{place}/hostler.schema.json"), "{}");
+            let _ = env.cli(&["import", &format!("{place}/{name}")]).ok();
+            let toml = format!("{place}/hostler.toml");
+            let _ = env.cli(&["trust", &toml]).ok();
+            let plan = env.cli(&["up", &toml, "--dry-run", "--json"]).ok().json();
+            assert_eq!(plan["trusted"], true, "{plan}");
+            let changes = plan["changes"].as_array().unwrap();
+            assert!(
+                !changes.is_empty() && changes.iter().all(|c| c["action"] == "create"),
+                "{place}: {plan}"
+            );
+            let schema =
+                std::fs::read_to_string(env.in_project(&format!("{place}/hostler.schema.json"))).unwrap();
+            assert_eq!(schema, "{}", "what is there stays");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 12, "{seen}");
 }

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hostler_model::programs::{SHELLS, WRAPPERS};
 use serde::Deserialize;
 
 /// `policy.toml`.
@@ -63,17 +64,6 @@ const DANGEROUS: [&str; 18] = [
     "shred",
     "mkswap",
     "swapoff",
-];
-
-const SHELLS: [&str; 14] = [
-    "sh", "bash", "dash", "zsh", "fish", "ksh", "mksh", "ash", "csh", "tcsh", "rbash", "busybox", "nu",
-    "pwsh",
-];
-
-/// Programs that execute one of their arguments.
-const WRAPPERS: [&str; 19] = [
-    "env", "nice", "nohup", "setsid", "timeout", "stdbuf", "time", "sudo", "doas", "xargs", "ionice", "chrt",
-    "taskset", "unshare", "nsenter", "chroot", "runuser", "setpriv", "su",
 ];
 
 /// What is known of a program that is asked for.

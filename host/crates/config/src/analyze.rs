@@ -60,6 +60,8 @@ pub struct Proposal {
     pub toml: String,
     /// What is not sure, and what was left out.
     pub notes: Vec<String>,
+    /// What the file says of all processes.
+    pub(crate) frame: DraftFile,
     /// Whether the directory has a `hostler.toml` that can be read: then that is what is proposed.
     pub is_declared: bool,
 }
@@ -134,7 +136,7 @@ fn found(directory: &Directory) -> Proposal {
         proposal.notes.push(format!("more than {MOST} were found; left out: {}", left.join(", ")));
     }
     if !proposal.processes.is_empty() {
-        proposal.write();
+        proposal.write(&directory.name);
     }
     proposal
 }
@@ -158,7 +160,7 @@ fn remark(directory: &Directory, proposal: &mut Proposal) {
 
 impl Proposal {
     /// Writes the file, with names that are valid and nobody who waits for who is not there.
-    fn write(&mut self) {
+    fn write(&mut self, directory: &str) {
         let names: Vec<String> = self.processes.iter().map(|p| p.draft.name.clone()).collect();
         for proposed in &mut self.processes {
             proposed.draft.depends_on.retain(|on, _| names.contains(on));
@@ -168,8 +170,9 @@ impl Proposal {
             proposed.draft.comments.insert(0, proposed.why.clone());
         }
         let drafts = self.processes.iter().map(|p| p.draft.clone()).collect();
-        let mut file = DraftFile { env: BTreeMap::new(), processes: drafts };
+        let mut file = DraftFile { processes: drafts, ..self.frame.clone() };
         file.make_names_valid();
+        file.part_name_from_groups(directory);
         for (proposed, draft) in self.processes.iter_mut().zip(&file.processes) {
             proposed.draft = draft.clone();
         }

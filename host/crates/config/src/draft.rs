@@ -32,6 +32,8 @@ impl fmt::Display for Note {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Draft {
     pub(crate) name: String,
+    /// Where it stands in the file that was read.
+    pub(crate) line: Option<usize>,
     /// Said of it in the file, a line each.
     pub(crate) comments: Vec<String>,
     pub(crate) command: String,
@@ -43,16 +45,36 @@ pub(crate) struct Draft {
     pub(crate) health: Vec<HealthArgs>,
     pub(crate) parsers: Vec<String>,
     pub(crate) restart: Option<&'static str>,
-    pub(crate) max_restarts: Option<u64>,
-    pub(crate) backoff_ms: Option<u64>,
+    pub(crate) max_restarts: Option<u32>,
+    /// The first delay of a restart, and the longest.
+    pub(crate) backoff_ms: Option<(u64, u64)>,
+    pub(crate) schedule: Option<Cron>,
+    pub(crate) watch: Option<Watch>,
     pub(crate) stop_signal: Option<String>,
     pub(crate) grace_ms: Option<u64>,
     pub(crate) memory_bytes: Option<u64>,
     pub(crate) cpu_percent: Option<u64>,
     pub(crate) pty: bool,
     pub(crate) autostart: Option<bool>,
+    /// Groups that it is a member of.
+    pub(crate) groups: Vec<String>,
     /// It runs in a container; the file does not say it, but its command does.
     pub(crate) container: Option<Container>,
+}
+
+/// When a process is started, in place of at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Cron {
+    pub(crate) cron: String,
+    /// One that still runs is restarted.
+    pub(crate) restarts: bool,
+}
+
+/// For which files a process is restarted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Watch {
+    pub(crate) paths: Vec<String>,
+    pub(crate) debounce_ms: Option<u64>,
 }
 
 /// The container of a process.
@@ -66,6 +88,8 @@ pub(crate) struct Container {
 /// The processes, and what is to be said of them all.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct DraftFile {
+    /// The name of the whole stack, when it is not that of the directory.
+    pub(crate) name: Option<String>,
     /// Variables of every process.
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) processes: Vec<Draft>,
@@ -95,15 +119,16 @@ impl DraftFile {
             }
             taken.push(unique);
         }
+        // One that kept its name has it, whoever had the same.
+        let kept: Vec<&String> =
+            taken.iter().filter(|name| renamed.iter().all(|(_, new)| new != *name)).collect();
         for draft in &mut self.processes {
             let depends_on = std::mem::take(&mut draft.depends_on);
-            draft.depends_on = depends_on
-                .into_iter()
-                .map(|(on, condition)| {
-                    let new = renamed.iter().find(|(old, _)| *old == on).map(|(_, new)| new.clone());
-                    (new.unwrap_or(on), condition)
-                })
-                .collect();
+            let now = |on: String| match renamed.iter().find(|(old, _)| *old == on) {
+                Some((_, new)) if !kept.contains(&&on) => new.clone(),
+                _ => on,
+            };
+            draft.depends_on = depends_on.into_iter().map(|(on, condition)| (now(on), condition)).collect();
         }
         renamed
     }
@@ -114,6 +139,9 @@ impl DraftFile {
         for remark in remarks {
             let _ = writeln!(out, "# {}", on_one_line(remark));
         }
+        if let Some(name) = &self.name {
+            let _ = writeln!(out, "\nname = {}", basic(name));
+        }
         if !self.env.is_empty() {
             out.push_str("\n[env]\n");
             for (name, value) in &self.env {
@@ -123,7 +151,34 @@ impl DraftFile {
         for draft in &self.processes {
             draft.write(&mut out);
         }
+        for (group, members) in self.groups() {
+            let _ = writeln!(out, "\n[groups.{}]", key(&group));
+            line(&mut out, "members", list(&members));
+        }
         out
+    }
+
+    /// The groups by valid names, with their members in the order of the file.
+    pub(crate) fn groups(&self) -> BTreeMap<String, Vec<String>> {
+        let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for draft in &self.processes {
+            for group in draft.groups.iter().filter_map(|group| ProcessName::suggest(group)) {
+                let members = groups.entry(String::from(group)).or_default();
+                if !members.contains(&draft.name) {
+                    members.push(draft.name.clone());
+                }
+            }
+        }
+        groups
+    }
+
+    /// Gives the stack a name of its own where a group has that of the directory, which it would have; whether it did.
+    pub(crate) fn part_name_from_groups(&mut self, directory: &str) -> bool {
+        let name = self.name.clone().or_else(|| ProcessName::suggest(directory).map(String::from));
+        let Some(name) = name.filter(|name| self.groups().contains_key(name)) else { return false };
+        let stem: String = name.chars().take(56).collect();
+        self.name = Some(format!("{stem}-stack"));
+        true
     }
 }
 
@@ -144,13 +199,17 @@ impl Draft {
             (on.as_str(), Some(toml_of(&condition)))
         });
         line(out, "depends_on", inline(conditions));
-        let number = |n: Option<u64>| n.map(|n| n.to_string());
+        // TOML has no larger one.
+        let number = |n: Option<u64>| n.map(|n| n.min(i64::MAX.unsigned_abs()).to_string());
         let restart = [
             ("policy", self.restart.map(basic)),
-            ("max_restarts", number(self.max_restarts)),
-            ("backoff_initial_ms", number(self.backoff_ms)),
+            ("max_restarts", number(self.max_restarts.map(u64::from))),
+            ("backoff_initial_ms", number(self.backoff_ms.map(|(initial, _)| initial))),
+            ("backoff_max_ms", number(self.backoff_ms.map(|(_, most)| most))),
         ];
         line(out, "restart", inline(restart));
+        line(out, "schedule", self.schedule.as_ref().map(schedule));
+        line(out, "watch", self.watch.as_ref().and_then(watch));
         let checks: Vec<String> = self.health.iter().map(check).collect();
         line(out, "health", (!checks.is_empty()).then(|| format!("[{}]", checks.join(", "))));
         line(out, "log", inline([("parsers", list(&self.parsers))]));
@@ -161,6 +220,21 @@ impl Draft {
         line(out, "pty", self.pty.then(|| "true".to_owned()));
         line(out, "autostart", self.autostart.map(|autostart| autostart.to_string()));
     }
+}
+
+fn schedule(schedule: &Cron) -> String {
+    match schedule.restarts {
+        true => format!("{{ cron = {}, overlap = \"restart\" }}", basic(&schedule.cron)),
+        false => basic(&schedule.cron),
+    }
+}
+
+fn watch(watch: &Watch) -> Option<String> {
+    let paths = list(&watch.paths)?;
+    Some(match watch.debounce_ms {
+        Some(ms) => format!("{{ paths = {paths}, debounce_ms = {ms} }}"),
+        None => paths,
+    })
 }
 
 fn check(check: &HealthArgs) -> String {

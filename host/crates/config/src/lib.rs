@@ -21,7 +21,7 @@ mod units;
 mod tests;
 
 pub use draft::Note;
-pub use import::{IMPORTABLE, Imported, NotImported, import};
+pub use import::{IMPORTABLE, Imported, NotImported, Place, import};
 pub use mistake::Mistake;
 pub use plan::{Change, Current, PlannedChange, plan};
 pub use read::{env_profile, read, variables};

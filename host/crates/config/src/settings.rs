@@ -104,7 +104,7 @@ settings! {
     /// When it is started, in place of at once: a cron expression, or a table.
     #[schemars(with = "Option<ScheduleShape>")]
     schedule: ScheduleSetting,
-    /// For which files it is restarted: globs, or a table.
+    /// For which files it is restarted: a glob, several, or a table.
     #[schemars(with = "Option<WatchShape>")]
     watch: WatchSetting,
     /// Health checks.

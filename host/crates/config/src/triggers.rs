@@ -73,6 +73,8 @@ pub(crate) enum ScheduleShape {
 #[serde(untagged)]
 #[allow(dead_code, reason = "it only has a schema")]
 pub(crate) enum WatchShape {
+    /// A glob.
+    Path(String),
     /// Globs.
     Paths(Vec<String>),
     /// With what else is to say.

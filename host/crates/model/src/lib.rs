@@ -18,6 +18,7 @@ pub mod limits;
 pub mod lines;
 pub mod nearest;
 pub mod oom;
+pub mod programs;
 pub mod restart;
 pub mod schedule;
 pub mod signal;

@@ -103,7 +103,7 @@ fn read(path: &Path) -> Option<String> {
 }
 
 fn result(path: &Path, proposal: Proposal, is_cut: bool) -> AnalysisResult {
-    let Proposal { processes, toml, mut notes, is_declared } = proposal;
+    let Proposal { processes, toml, mut notes, is_declared, .. } = proposal;
     let more = notes.len().saturating_sub(NOTES);
     notes.truncate(NOTES);
     notes = notes.into_iter().map(|note| clip(note, NOTE_CHARS)).collect();

@@ -1,16 +1,14 @@
 //! From the arguments of a start to declared health checks.
 
+use std::ops::RangeInclusive;
+
 use hostler_api::ToolError;
 use hostler_api::process::HealthArgs;
+use hostler_model::health::bounds::{INTERVAL_MS, START_PERIOD_MS, THRESHOLD, TIMEOUT_MS};
 use hostler_model::health::{CheckSpec, Schedule};
 
 /// Checks of one process.
 const MAX_CHECKS: usize = 16;
-const DAY_MS: u64 = 86_400_000;
-/// Bounds of intervals, of the time that one check may take, and of thresholds.
-const INTERVAL_MS: (u64, u64) = (100, DAY_MS);
-const TIMEOUT_MS: (u64, u64) = (1, 50_000);
-const THRESHOLD: (u32, u32) = (1, 1_000);
 
 /// The checks as they are declared, every default filled in.
 ///
@@ -29,30 +27,30 @@ pub(super) fn declared(args: &[HealthArgs]) -> Result<Vec<CheckSpec>, ToolError>
 fn one(at: usize, args: &HealthArgs) -> Result<CheckSpec, ToolError> {
     let usual = Schedule::default();
     let bounds = Bounds { at };
-    let interval_ms = bounds.of("interval_ms", args.interval_ms, usual.interval_ms, INTERVAL_MS)?;
+    let interval_ms = bounds.of("interval_ms", args.interval_ms, usual.interval_ms, &INTERVAL_MS)?;
     Ok(CheckSpec {
         plugin: args.plugin.clone(),
         config: args.config.clone(),
         schedule: Schedule {
             interval_ms,
-            timeout_ms: bounds.of("timeout_ms", args.timeout_ms, usual.timeout_ms, TIMEOUT_MS)?,
+            timeout_ms: bounds.of("timeout_ms", args.timeout_ms, usual.timeout_ms, &TIMEOUT_MS)?,
             start_period_ms: bounds.of(
                 "start_period_ms",
                 args.start_period_ms,
                 usual.start_period_ms,
-                (0, DAY_MS),
+                &START_PERIOD_MS,
             )?,
             failure_threshold: bounds.of(
                 "failure_threshold",
                 args.failure_threshold,
                 usual.failure_threshold,
-                THRESHOLD,
+                &THRESHOLD,
             )?,
             success_threshold: bounds.of(
                 "success_threshold",
                 args.success_threshold,
                 usual.success_threshold,
-                THRESHOLD,
+                &THRESHOLD,
             )?,
         },
         on_unhealthy: args.on_unhealthy.unwrap_or_default(),
@@ -70,13 +68,13 @@ impl Bounds {
         key: &str,
         given: Option<T>,
         usual: T,
-        (least, most): (T, T),
+        allowed: &RangeInclusive<T>,
     ) -> Result<T, ToolError> {
         let value = given.unwrap_or(usual);
-        if value >= least && value <= most {
+        if allowed.contains(&value) {
             return Ok(value);
         }
-        let at = self.at;
+        let (at, least, most) = (self.at, allowed.start(), allowed.end());
         Err(ToolError::invalid(format!("`health[{at}].{key}` is {value}; use {least} to {most}")))
     }
 }

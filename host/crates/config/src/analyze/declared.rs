@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Confidence, Directory, Proposal, Proposed, port_in};
-use crate::draft::{Draft, literal};
-use crate::{FILE_NAME, import};
+use crate::draft::{Draft, DraftFile, literal};
+use crate::{FILE_NAME, Imported, NotImported, Place, import};
 
 /// Files that say what is to run; the first that is there counts.
 const DECLARATIONS: [&str; 6] = [
@@ -53,6 +53,7 @@ pub(super) fn in_hostler_toml(directory: &Directory, text: &str) -> Result<Propo
         toml: text.to_owned(),
         notes: vec![format!("{FILE_NAME} is there already: apply_config starts what it declares")],
         is_declared: true,
+        ..Proposal::default()
     })
 }
 
@@ -60,8 +61,10 @@ pub(super) fn in_hostler_toml(directory: &Directory, text: &str) -> Result<Propo
 pub(super) fn find(directory: &Directory, proposal: &mut Proposal) -> bool {
     let found = DECLARATIONS.iter().find_map(|path| Some((*path, directory.text(path)?)));
     let Some((path, text)) = found else { return false };
-    match import(path, text, directory.has(".env")) {
+    match imported(directory, path, text) {
         Ok(imported) => {
+            // What all of them have, and how the stack is called.
+            proposal.frame = DraftFile { processes: Vec::new(), ..imported.file.clone() };
             proposal.notes.extend(imported.notes.iter().map(|note| format!("{path}, {note}")));
             for draft in imported.file.processes {
                 let ports = port_in(&without_defaults(&draft.command)).into_iter().collect();
@@ -82,7 +85,7 @@ pub(super) fn add_compose(directory: &Directory, proposal: &mut Proposal) {
     let Some((path, text)) = COMPOSE.iter().find_map(|path| Some((*path, directory.text(path)?))) else {
         return;
     };
-    let imported = match import(path, text, directory.has(".env")) {
+    let imported = match imported(directory, path, text) {
         Ok(imported) => imported,
         Err(why) => return proposal.notes.push(format!("{path}: {why}")),
     };
@@ -114,6 +117,10 @@ pub(super) fn add_compose(directory: &Directory, proposal: &mut Proposal) {
         .iter()
         .filter(|note| !replaced.iter().any(|name| note.text.contains(&format!("`{name}`"))));
     proposal.notes.extend(told.map(|note| format!("{path}, {note}")));
+}
+
+fn imported(directory: &Directory, path: &str, text: &str) -> Result<Imported, NotImported> {
+    import(path, text, Place { directory: &directory.name, has_env: directory.has(".env") })
 }
 
 /// With the defaults of its variables in their place.

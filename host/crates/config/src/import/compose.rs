@@ -7,7 +7,7 @@ mod service;
 use std::collections::BTreeMap;
 
 use super::yaml::Node;
-use super::{Imported, NotImported};
+use super::{Imported, NotImported, stack_name};
 use ports::Ports;
 use service::{Home, Service};
 
@@ -23,18 +23,18 @@ pub(super) fn read(file_name: &str, root: &Node) -> Result<Imported, NotImported
         return Err(NotImported("it has no `services`".to_owned()));
     };
     imported.unknown(root.entries().iter().map(|e| (e.line, e.key.as_str())), &FILE, "the file");
+    imported.file.name = root.text_of("name").filter(|name| !name.contains('$')).and_then(stack_name);
     let file = (!FOUND.contains(&file_name)).then(|| file_name.to_owned());
     let services: Vec<Service<'_>> =
         services.entries().iter().map(|entry| Service::of(entry, file.as_deref())).collect();
     let hosts: BTreeMap<&str, (&Home, &Ports)> =
         services.iter().map(|service| (service.name, (&service.home, &service.ports))).collect();
     for service in &services {
-        if let Some(mut draft) = service.draft(&mut imported) {
-            if matches!(service.home, Home::Here(_)) {
-                reach_others(&mut draft, &hosts, service.line, &mut imported);
-            }
-            imported.file.processes.push(draft);
+        let mut draft = service.draft(&mut imported);
+        if matches!(service.home, Home::Here(_)) {
+            reach_others(&mut draft, &hosts, service.line, &mut imported);
         }
+        imported.file.processes.push(draft);
     }
     Ok(imported)
 }

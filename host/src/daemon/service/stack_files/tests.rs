@@ -96,3 +96,25 @@ fn an_edit_changes_what_it_is_about_and_nothing_else() {
     ");
     insta::assert_snapshot!(edited(BEFORE, &[("EDIT_DEBUG", "--debug"), ("OTHER", "1")]), @"api restart args");
 }
+
+/// What other tools' files become is more than readable: it can be declared.
+#[test]
+fn what_is_imported_can_be_planned() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/config/src/import/fixtures");
+    let files =
+        std::fs::read_dir(fixtures).unwrap().flat_map(|dir| std::fs::read_dir(dir.unwrap().path()).unwrap());
+    let mut planned = 0;
+    for path in files.map(|file| file.unwrap().path()) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let place = hostler_config::Place { directory: "shop", has_env: true };
+        let imported = hostler_config::import(&name, &text, place).unwrap();
+        // One of them must be set, which the file it comes from demands as well.
+        let wanted = specs(&imported.to_toml(), &[("NODE_ENV", "test")]);
+        let changes = hostler_config::plan(&BTreeMap::new(), &wanted);
+        assert!(changes.iter().all(|step| step.change == Change::Create), "{}", path.display());
+        assert_eq!(changes.len(), imported.len(), "{}", path.display());
+        planned += 1;
+    }
+    assert!(planned >= 12, "{planned}");
+}

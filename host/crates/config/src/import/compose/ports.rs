@@ -2,41 +2,57 @@
 
 use super::super::yaml::Node;
 use super::{Home, variables};
+use crate::checks;
 
-/// What a service publishes: the port in its container, and the one here, which may be a variable.
+/// What a service publishes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Ports(Vec<(String, String)>);
+pub(super) struct Ports {
+    /// The port in its container, and the one here, which may be a variable.
+    pairs: Vec<(String, String)>,
+    /// The first one here that can be connected to.
+    first: Option<String>,
+}
 
 impl Ports {
     /// From `ports`, short and long.
     pub(super) fn of(ports: Option<&Node>) -> Self {
-        Self(ports.map(Node::items).unwrap_or_default().iter().filter_map(published).collect())
+        let mut found = Self::default();
+        for port in ports.map(Node::items).unwrap_or_default() {
+            let Some((inside, here)) = published(port) else { continue };
+            let protocol = port.text_of("protocol").or_else(|| Some(port.text()?.split_once('/')?.1));
+            if protocol.is_none_or(|protocol| protocol == "tcp") {
+                found.first.get_or_insert_with(|| here.clone());
+            }
+            found.pairs.push((inside, here));
+        }
+        found
     }
 
     /// The port here of one in the container.
     pub(super) fn here(&self, inside: &str) -> Option<&str> {
-        self.0.iter().find(|(target, _)| target == inside).map(|(_, here)| here.as_str())
+        self.pairs.iter().find(|(target, _)| target == inside).map(|(_, here)| here.as_str())
     }
 
     /// The first port here.
     pub(super) fn first(&self) -> Option<&str> {
-        self.0.first().map(|(_, here)| here.as_str())
+        self.first.as_deref()
     }
 }
 
 /// `[[IP:]HERE:]INSIDE[/PROTOCOL]`, or a map. A port that is published at random cannot be told beforehand.
 fn published(port: &Node) -> Option<(String, String)> {
-    if let (Some(target), Some(here)) = (port.text_of("target"), port.text_of("published")) {
-        return Some((variables(target).ok()?, variables(here).ok()?));
-    }
-    let text = variables(port.text()?).ok()?;
-    let parts = apart(text.split('/').next().unwrap_or_default());
-    match &parts[..] {
-        [.., here, inside] if !inside.contains('-') || inside.contains('{') => {
-            Some((inside.clone(), here.clone()))
+    let (inside, here) = match (port.text_of("target"), port.text_of("published")) {
+        (Some(inside), Some(here)) => (variables(inside).ok()?, variables(here).ok()?),
+        _ => {
+            let text = variables(port.text()?).ok()?;
+            match &apart(text.split('/').next().unwrap_or_default())[..] {
+                [.., here, inside] => (inside.clone(), here.clone()),
+                _ => return None,
+            }
         }
-        _ => None,
-    }
+    };
+    let is_one = |port: &str| checks::has_port(&format!("localhost:{port}"), None);
+    (is_one(&inside) && is_one(&here)).then_some((inside, here))
 }
 
 /// Splits at colons that are not in a variable.
@@ -104,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_service_is_reached_by_its_port_here() {
-        let ports = Ports(vec![("5432".into(), "${DB_PORT:-5433}".into())]);
+        let ports =
+            Ports { pairs: vec![("5432".into(), "${DB_PORT:-5433}".into())], first: Some("1".into()) };
         let with = |text| with_host(text, "db", &Home::Container, &ports);
         assert_eq!(with("db"), Some(("localhost".into(), true)));
         assert_eq!(
@@ -123,9 +140,12 @@ mod tests {
 
     #[test]
     fn ports_are_short_or_long() {
-        let text = "- 80\n- '8080:80'\n- 127.0.0.1:${P:-90}:91/tcp\n- {target: 1, published: 2}\n- 3000-3001:3000-3001\n";
+        let text = "- 80\n- '53:53/udp'\n- '8080:80'\n- 127.0.0.1:${P:-90}:91/tcp\n- {target: 1, published: 2}\n\
+                    - 3000-3001:3000-3001\n- 127.0.0.1::70\n- ${RANDOM_PORT}:71\n";
         let node = super::super::super::yaml::parse(text).unwrap();
-        let wanted = [("80", "8080"), ("91", "${P:-90}"), ("1", "2")];
-        assert_eq!(Ports::of(Some(&node)).0, wanted.map(|(a, b)| (a.to_owned(), b.to_owned())));
+        let wanted = [("53", "53"), ("80", "8080"), ("91", "${P:-90}"), ("1", "2")];
+        let ports = Ports::of(Some(&node));
+        assert_eq!(ports.pairs, wanted.map(|(a, b)| (a.to_owned(), b.to_owned())));
+        assert_eq!(ports.first(), Some("8080"), "nobody connects to one of UDP");
     }
 }
