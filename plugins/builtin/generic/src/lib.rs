@@ -30,6 +30,7 @@ impl ErrorCategorizer for Generic {
         if text.trim().is_empty() {
             return None;
         }
+        let text = beginning(text);
         let exceptions = trace::read(text);
         let (category, confidence) = category::of(text, &exceptions);
         Some(Verdict {
@@ -42,6 +43,14 @@ impl ErrorCategorizer for Generic {
             fingerprint: Vec::new(),
         })
     }
+}
+
+/// Longest text that is looked at, bytes: what tells errors apart stands in the beginning.
+const LONGEST: usize = 256 * 1024;
+
+fn beginning(text: &str) -> &str {
+    let end = (0..=LONGEST).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    if text.len() > LONGEST { &text[..end] } else { text }
 }
 
 /// The longest title.

@@ -11,10 +11,10 @@ use std::fmt;
 
 use super::fault::{Exception, Fault, Frame};
 use super::names;
-use super::parameterize::wording;
+use super::parameterize::{earlier_wording, wording};
 
 /// The version of the algorithm. The first one took two assertions of one function for the same, and wordings that differ
-/// in a word. The second one told long lines apart by where their titles were cut.
+/// in a word. The second one told long lines apart by where their titles were cut, and large numbers from small ones.
 pub const VERSION: u16 = 3;
 
 /// A stack this deep is a recursion, of which a runtime shows only a part.
@@ -63,22 +63,22 @@ impl Identity {
     /// The identity of an error with this text.
     #[must_use]
     pub fn of(fault: &Fault, text: &str) -> Self {
-        let (_, mut hash, wording) = Self::by_title(fault, &fault.title, text);
-        let first = Fingerprint { version: 1, hash: hash.and_wording(&wording) };
+        let (_, mut hash, words) = Self::by_title(fault, &fault.title, text, earlier_wording);
+        let first = Fingerprint { version: 1, hash: hash.and_wording(&words) };
         add_conditions(fault, &mut hash);
-        let second = Fingerprint { version: 2, hash: hash.and_wording(&wording) };
+        let second = Fingerprint { version: 2, hash: hash.and_wording(&words) };
         // Where a title is cut says nothing, and may be in the midst of a value.
         let title = if fault.title.ends_with('…') { "" } else { &fault.title };
-        let (basis, mut hash, wording) = Self::by_title(fault, title, text);
+        let (basis, mut hash, wording) = Self::by_title(fault, title, text, wording);
         add_conditions(fault, &mut hash);
         Self { basis, family: hash.0, wording, earlier: vec![second, first] }
     }
 
-    fn by_title(fault: &Fault, title: &str, text: &str) -> (Basis, Hash, Vec<String>) {
+    fn by_title(fault: &Fault, title: &str, text: &str, words: Words) -> (Basis, Hash, Vec<String>) {
         let mut hash = Hash::new();
         if fault.parts.is_empty() {
-            let found = by_stack(fault, &mut hash);
-            let (basis, wording) = found.unwrap_or_else(|| by_message(fault, title, text, &mut hash));
+            let found = by_stack(fault, words, &mut hash);
+            let (basis, wording) = found.unwrap_or_else(|| by_message(fault, title, text, words, &mut hash));
             return (basis, hash, wording);
         }
         hash.add("parts");
@@ -92,6 +92,9 @@ impl Identity {
         Fingerprint { version: VERSION, hash: Hash(self.family).and_wording(wording) }
     }
 }
+
+/// How a message becomes words that are compared.
+type Words = fn(&str) -> Vec<String>;
 
 fn add_conditions(fault: &Fault, hash: &mut Hash) {
     for condition in fault.exceptions.iter().filter_map(condition) {
@@ -111,7 +114,7 @@ fn condition(exception: &Exception) -> Option<String> {
 }
 
 /// The kinds of all exceptions and the way through the program to each; `None` when no frame is the program's.
-fn by_stack(fault: &Fault, hash: &mut Hash) -> Option<(Basis, Vec<String>)> {
+fn by_stack(fault: &Fault, words: Words, hash: &mut Hash) -> Option<(Basis, Vec<String>)> {
     let paths: Vec<Vec<String>> = fault.exceptions.iter().map(|e| path(&e.frames)).collect();
     if paths.iter().all(Vec::is_empty) {
         return None;
@@ -125,7 +128,7 @@ fn by_stack(fault: &Fault, hash: &mut Hash) -> Option<(Basis, Vec<String>)> {
     let message = fault.exceptions.first().map_or("", |e| first_line(&e.message));
     // Where no function has a name, the stack says where, and the message what.
     let named = fault.exceptions.iter().flat_map(|e| &e.frames).any(|f| f.in_app && is_name(&f.function));
-    let wording = wording(message);
+    let wording = words(message);
     if !named {
         shape(&wording, hash);
         return Some((Basis::Message, wording));
@@ -145,7 +148,7 @@ fn shape(wording: &[String], hash: &mut Hash) {
     hash.add(wording.first().map_or("", String::as_str));
 }
 
-fn by_message(fault: &Fault, title: &str, text: &str, hash: &mut Hash) -> (Basis, Vec<String>) {
+fn by_message(fault: &Fault, title: &str, text: &str, words: Words, hash: &mut Hash) -> (Basis, Vec<String>) {
     hash.add("message");
     fault.exceptions.iter().for_each(|exception| hash.add(&kind(exception)));
     let message = match fault.exceptions.iter().find(|e| !e.message.trim().is_empty()) {
@@ -153,7 +156,7 @@ fn by_message(fault: &Fault, title: &str, text: &str, hash: &mut Hash) -> (Basis
         None if !fault.exceptions.is_empty() => "",
         None => [title, text].into_iter().map(first_line).find(|l| !l.is_empty()).unwrap_or(""),
     };
-    let wording = wording(message);
+    let wording = words(message);
     shape(&wording, hash);
     (Basis::Message, wording)
 }
@@ -292,7 +295,7 @@ mod tests {
         // What the second version stored is found by what it called it.
         let stored =
             Fault { title: "connect to upstream failed, request: \"GE…".into(), ..Fault::default() };
-        let old = Identity::by_title(&stored, &stored.title, "");
+        let old = Identity::by_title(&stored, &stored.title, "", earlier_wording);
         assert_eq!(one.earlier[0], Fingerprint { version: 2, hash: old.1.and_wording(&old.2) });
     }
 

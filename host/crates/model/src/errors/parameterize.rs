@@ -66,11 +66,20 @@ fn placeholder(found: &Captures<'_>) -> String {
 }
 
 /// The words of a message with placeholders for its values, as they are compared: without punctuation around them, and
-/// with one placeholder for a list of values.
+/// with one placeholder for a list of values. A number is one whether it looks hexadecimal or not.
 #[must_use]
 pub fn wording(message: &str) -> Vec<String> {
+    words(&parameterize(message).replace("<hex>", "<number>"))
+}
+
+/// As the first versions had it: a number of seven digits or more was of another kind than a small one.
+pub(super) fn earlier_wording(message: &str) -> Vec<String> {
+    words(&parameterize(message))
+}
+
+fn words(message: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for word in parameterize(message).split_whitespace() {
+    for word in message.split_whitespace() {
         let word = word.trim_matches(|c: char| "()[]{},;:.!?\"'`=|*-".contains(c));
         let placeholder = word.starts_with('<') && word.ends_with('>');
         if word.is_empty() || (placeholder && words.last().is_some_and(|last| last == word)) {
@@ -134,7 +143,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn numbers_never_matter(a in any::<u32>(), b in any::<u32>()) {
+        fn numbers_never_matter(a in any::<u32>(), digits in 0..32_u32) {
+            let b = a >> digits;
             prop_assert_eq!(wording(&format!("job {a} failed")), wording(&format!("job {b} failed")));
             prop_assert_eq!(wording(&format!("at {a:#x}: gone")), wording(&format!("at {b:#x}: gone")));
         }
