@@ -25,6 +25,8 @@ pub struct Directory {
     pub name: String,
     /// The files.
     pub files: BTreeMap<String, Option<String>>,
+    /// What `${NAME}` may mean in its `hostler.toml`.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// How sure a proposal is.
@@ -170,6 +172,7 @@ impl Proposal {
         let drafts = self.processes.iter().map(|p| p.draft.clone()).collect();
         let mut file = DraftFile { env: BTreeMap::new(), processes: drafts };
         file.make_names_valid();
+        file.make_conditions_valid();
         for (proposed, draft) in self.processes.iter_mut().zip(&file.processes) {
             proposed.draft = draft.clone();
         }

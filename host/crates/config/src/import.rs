@@ -112,6 +112,12 @@ impl Imported {
         for (old, new) in self.file.make_names_valid() {
             self.note(None, format!("the name `{old}` became `{new}`"));
         }
+        for (name, on) in self.file.make_conditions_valid() {
+            self.note(
+                None,
+                format!("`{name}` waits for `{on}` to be ready: without health checks it is never healthy"),
+            );
+        }
         self.notes.sort_by_key(|note| note.line.unwrap_or(usize::MAX));
     }
 
