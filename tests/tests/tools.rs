@@ -185,6 +185,11 @@ fn an_answer_has_its_limits(era: Era) {
     });
     let members: Vec<Value> = names.iter().map(|name| json!({"process": name})).collect();
     mcp.done("create_group", json!({"name": "all", "members": members}));
+    let declared = names
+        .iter()
+        .map(|name| format!("[processes.{name}]\ncommand = {:?}\n", format!("{} run", env.fault())));
+    env.write("hostler.toml", declared.collect::<String>());
+    let _ = env.cli(&["trust"]).ok();
     for (tool, arguments) in [
         ("list_processes", json!({})),
         ("list_processes", json!({"detail": "full"})),
@@ -207,6 +212,10 @@ fn an_answer_has_its_limits(era: Era) {
         ("get_process_stats", json!({"process": "noisy"})),
         ("get_system_stats", json!({})),
         ("start_group", json!({"group": "all"})),
+        ("analyze_project", json!({})),
+        ("apply_config", json!({"dry_run": true})),
+        ("apply_config", json!({})),
+        ("apply_config", json!({})),
         (
             "start_process",
             json!({"name": "bad", "command": env.fault(), "args": ["exit", "3", "x".repeat(9_000)]}),

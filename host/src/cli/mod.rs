@@ -155,7 +155,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { message, code }) => {
             if !message.is_empty() {
-                eprintln!("hostler: {message}");
+                render::note(&format!("hostler: {message}"));
             }
             ExitCode::from(code)
         }

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use hostler_api::logs::LogRecord;
 use hostler_api::process::ProcessInfo;
 use hostler_api::view::{ExitView, ProcessView, Status};
-use hostler_model::Stream;
 use hostler_model::text::readable;
+use hostler_model::{Stream, visible};
 use serde_json::Value;
 
 /// The tool's result, as one line.
@@ -19,7 +19,7 @@ pub(super) fn json(value: &Value) {
 
 /// A remark beside the result.
 pub(super) fn note(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", visible::on_its_lines(text));
 }
 
 /// One process on one line.
@@ -54,15 +54,34 @@ pub(super) fn table(processes: &[ProcessView], with_project: bool) {
     }
 }
 
-/// Rows of cells, the first of which are the heads of the columns.
+/// Rows of cells, the first of which are the heads of the columns. The last cell of a row may have several lines.
 pub(super) fn columns<const N: usize>(rows: &[[String; N]]) {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
+    print!("{}", in_columns(rows));
+}
+
+fn in_columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut lines: Vec<[String; N]> = Vec::new();
     for row in rows {
-        let line: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        println!("{}", line.join("  ").trim_end());
+        let [.., last] = row.as_slice() else { continue };
+        for (at, part) in last.split('\n').enumerate() {
+            let cell = |column: usize| match (column + 1 == N, at) {
+                (true, _) => visible::on_one_line(part),
+                (false, 0) => visible::on_one_line(&row[column]),
+                (false, _) => String::new(),
+            };
+            lines.push(std::array::from_fn(cell));
+        }
     }
+    let width = |column: usize| lines.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut out = String::new();
+    for line in &lines {
+        let cells: Vec<String> =
+            line.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
 }
 
 fn row(p: &ProcessView, with_project: bool) -> Vec<String> {
@@ -99,9 +118,9 @@ fn command_line(p: &ProcessView) -> String {
     on_one_line(&words.join(" "))
 }
 
-/// Line feeds become visible: a table has one line for each row.
-fn on_one_line(text: &str) -> String {
-    text.replace('\n', "\u{240a}")
+/// Line feeds become visible, for a table has one line for each row, and so does what would act on the terminal.
+pub(super) fn on_one_line(text: &str) -> String {
+    visible::on_one_line(text)
 }
 
 /// All about one process.
@@ -250,6 +269,16 @@ pub(super) fn bytes(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_cell_of_a_row_may_have_lines_and_no_cell_acts_on_the_terminal() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned);
+        let rows = [row(["web", "failed", "exit code 1\nlast\u{1b}[2K"]), row(["a\nb", "up", ""])];
+        assert_eq!(
+            in_columns(&rows),
+            "web  failed  exit code 1\n             last\u{241b}[2K\na\u{240a}b  up\n"
+        );
+    }
 
     #[test]
     fn numbers_are_short() {

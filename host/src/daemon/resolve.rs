@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use hostler_model::ProcessSpec;
 use hostler_model::nearest::nearest;
 use hostler_model::spec::Limits;
+use hostler_plugin_host::Digest;
 use hostler_shim::launch::{Resource, Rlimit};
 use hostler_supervisor::{LaunchError, Program};
 
@@ -37,6 +38,15 @@ pub(crate) fn resolve(home: &Home, project: &Path, spec: &ProcessSpec) -> Result
         env: env.into_iter().map(|(n, v)| (n.into(), v.into())).collect(),
         rlimits: rlimits(&spec.limits),
     })
+}
+
+/// A path of a declaration as an absolute one.
+pub(crate) fn absolute(base: &Path, path: &str) -> String {
+    let joined = match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => base.join(path),
+    };
+    joined.to_string_lossy().into_owned()
 }
 
 /// Checks that a directory can be worked in.
@@ -151,12 +161,30 @@ fn environment(spec: &ProcessSpec, cwd: &Path) -> Result<BTreeMap<String, String
         .collect();
     env.insert("PATH".to_owned(), spec.search_path.clone());
     env.insert("PWD".to_owned(), spec.cwd.clone());
-    let profile = spec.env_profile.iter().flat_map(|p| profile_files(cwd, p)).filter(|f| f.exists());
-    for file in profile.chain(spec.env_files.iter().map(PathBuf::from)) {
+    for file in environment_files(cwd, spec.env_profile.as_deref(), &spec.env_files) {
         env.extend(read_variables(&file)?);
     }
     env.extend(spec.env.clone());
     Ok(env)
+}
+
+/// The environment files of a process, later ones over earlier ones; of those of a profile, the ones that there are.
+pub(crate) fn environment_files(cwd: &Path, profile: Option<&str>, files: &[String]) -> Vec<PathBuf> {
+    let of_profile = profile.into_iter().flat_map(|p| profile_files(cwd, p)).filter(|f| f.exists());
+    of_profile.chain(files.iter().map(PathBuf::from)).collect()
+}
+
+/// A digest of what the environment files of a process say to it now; none when it has none, or one cannot be read.
+pub(crate) fn env_digest(spec: &ProcessSpec) -> Option<String> {
+    if spec.env_files.is_empty() && spec.env_profile.is_none() {
+        return None;
+    }
+    let mut said = BTreeMap::new();
+    for file in environment_files(Path::new(&spec.cwd), spec.env_profile.as_deref(), &spec.env_files) {
+        said.extend(read_variables(&file).ok()?);
+    }
+    said.retain(|name, _| !spec.env.contains_key(name));
+    Some(Digest::of(&serde_json::to_vec(&said).ok()?).to_string())
 }
 
 /// What `${NAME}` may mean in a file of this directory: the environment, and what its `.env` files say on top.
@@ -251,6 +279,34 @@ mod tests {
         let limits = Limits { processes: Some(50), open_files: Some(64), ..Limits::default() };
         let files = Rlimit { resource: Resource::OpenFiles, soft: 64, hard: 64 };
         assert_eq!(rlimits(&limits), [files]);
+    }
+
+    #[test]
+    fn a_digest_is_of_what_environment_files_say_and_not_of_how() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("app.env");
+        let spec = |env_files: &[&Path], env: &[(&str, &str)]| -> ProcessSpec {
+            let text = serde_json::json!({
+                "command": "x", "args": [], "cwd": dir.path(), "search_path": "", "env_files": env_files,
+                "env": env.iter().copied().collect::<BTreeMap<_, _>>(),
+                "restart": hostler_model::RestartPolicy::default(),
+                "stop": hostler_model::spec::StopSpec::default(),
+            });
+            serde_json::from_value(text).unwrap()
+        };
+        let said = |text: &str, spec: &ProcessSpec| {
+            std::fs::write(&file, text).unwrap();
+            env_digest(spec)
+        };
+        let plain = spec(&[&file], &[]);
+        let first = said("A=1\nB=2\n", &plain);
+        assert!(first.is_some());
+        assert_eq!(said("# a comment\nB='2'\nA=1\n", &plain), first);
+        assert_ne!(said("A=1\nB=3\n", &plain), first);
+        let own = spec(&[&file], &[("B", "0")]);
+        assert_eq!(said("A=1\nB=3\n", &own), said("A=1\nB=2\n", &own), "what it sets itself counts");
+        assert_eq!(env_digest(&spec(&[], &[])), None);
+        assert_eq!(env_digest(&spec(&[&dir.path().join("gone")], &[])), None);
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Surroundings for Workbench {
                 env: std::collections::BTreeMap::new(),
                 env_files: Vec::new(),
                 env_profile: None,
+                env_digest: None,
                 restart: hostler_model::RestartPolicy::default(),
                 schedule: None,
                 watch: None,

@@ -6,7 +6,7 @@ use hostler_model::groups::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::process::HealthArgs;
+use crate::process::{Detail, HealthArgs};
 
 /// `analyze_project`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +15,8 @@ pub struct AnalyzeProject {
     /// The directory (default: that of the project).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// How much of each (default concise).
+    pub detail: Detail,
 }
 
 /// How sure a proposal is.
@@ -53,6 +55,7 @@ pub struct ProposedView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// What speaks for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
     /// How sure that is.
     pub confidence: Confidence,
@@ -75,11 +78,12 @@ pub struct ProposedView {
 pub struct AnalysisResult {
     /// The directory.
     pub directory: String,
-    /// Whether its hostler.toml is what is shown.
+    /// Whether its hostler.toml declares them.
     pub declared: bool,
     /// The processes.
     pub processes: Vec<ProposedView>,
     /// The proposed file. It was written nowhere.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hostler_toml: String,
     /// What is not sure, what was left out, and the next step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

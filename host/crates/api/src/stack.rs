@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::groups::MemberView;
+use crate::process::Detail;
 
 /// `apply_config`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +25,8 @@ pub struct ApplyConfig {
     pub dry_run: bool,
     /// Stop and forget all that came from the file.
     pub down: bool,
+    /// How much of each (default concise).
+    pub detail: Detail,
     /// Longest wait (default 30000, at most 55000); then done is false and the start goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
@@ -73,6 +76,21 @@ pub struct ChangeView {
     /// What is executed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// What else becomes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A group or a plugin in a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PartView {
+    /// As in the file: `groups.front`, `plugins.mine`.
+    pub part: String,
+    /// What becomes of it.
+    pub action: Action,
+    /// What of it changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
 }
 
 /// Answer of `apply_config`.
@@ -80,6 +98,9 @@ pub struct ChangeView {
 pub struct ApplyResult {
     /// The file.
     pub file: String,
+    /// Digest of the content that was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     /// Name of the project.
     pub project: String,
     /// The group of the whole stack.
@@ -88,6 +109,9 @@ pub struct ApplyResult {
     pub trusted: bool,
     /// The plan.
     pub changes: Vec<ChangeView>,
+    /// Groups and plugins that change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartView>,
     /// Each process, once the plan was carried out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<MemberView>,

@@ -25,6 +25,8 @@ pub struct Directory {
     pub name: String,
     /// The files.
     pub files: BTreeMap<String, Option<String>>,
+    /// What `${NAME}` may mean in its `hostler.toml`.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// How sure a proposal is.
@@ -173,6 +175,7 @@ impl Proposal {
         let mut file = DraftFile { processes: drafts, ..self.frame.clone() };
         file.make_names_valid();
         file.part_name_from_groups(directory);
+        file.make_conditions_valid();
         for (proposed, draft) in self.processes.iter_mut().zip(&file.processes) {
             proposed.draft = draft.clone();
         }

@@ -133,6 +133,23 @@ impl DraftFile {
         renamed
     }
 
+    /// Lets nobody wait for the health of what has no checks, which could not be read again: for it to be ready, in place
+    /// of that. Answers who waits for whom.
+    pub(crate) fn make_conditions_valid(&mut self) -> Vec<(String, String)> {
+        let unchecked = self.processes.iter().filter(|draft| draft.health.is_empty());
+        let unchecked: Vec<String> = unchecked.map(|draft| draft.name.clone()).collect();
+        let mut changed = Vec::new();
+        for draft in &mut self.processes {
+            for (on, condition) in &mut draft.depends_on {
+                if *condition == Condition::Healthy && unchecked.contains(on) {
+                    *condition = Condition::Ready;
+                    changed.push((draft.name.clone(), on.clone()));
+                }
+            }
+        }
+        changed
+    }
+
     /// The text of the file; `remarks` stand at its top.
     pub(crate) fn to_toml(&self, remarks: &[String]) -> String {
         let mut out = SCHEMA.to_owned();

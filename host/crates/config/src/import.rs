@@ -183,6 +183,12 @@ impl Imported {
                 format!("the stack as a whole is `{name}`: a group has the name that it would have had");
             self.note(None, text);
         }
+        for (name, on) in self.file.make_conditions_valid() {
+            self.note(
+                None,
+                format!("`{name}` waits for `{on}` to be ready: without health checks it is never healthy"),
+            );
+        }
         self.notes.sort_by_key(|note| note.line.unwrap_or(usize::MAX));
     }
 

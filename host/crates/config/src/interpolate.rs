@@ -18,7 +18,8 @@ pub(crate) fn table(
     table.iter_mut().try_for_each(|(_, v)| value(text, v, variables))
 }
 
-fn value(
+/// Replaces the variables in all strings of a value.
+pub(crate) fn value(
     text: &str,
     spanned: &mut Spanned<DeValue<'_>>,
     variables: &BTreeMap<String, String>,
@@ -81,7 +82,7 @@ fn variable(inside: &str, variables: &BTreeMap<String, String>) -> Result<String
         (_, Some(default)) => Ok(default.to_owned()),
         (None, None) => {
             let near = nearest(name, variables.keys().map(String::as_str));
-            let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+            let hint = near.map_or_else(|| ".".to_owned(), |n| format!("; did you mean `{n}`?"));
             Err(format!(
                 "the variable `{name}` is not set{hint} It can stand in .env, in [env], or have a default: ${{{name}:-…}}"
             ))
@@ -106,9 +107,12 @@ mod tests {
         ] {
             assert_eq!(interpolate(text, &variables).as_deref(), Ok(wanted), "{text}");
         }
-        for (text, wanted) in
-            [("${PROT}", "did you mean `PORT`"), ("${PORT", "never closed"), ("${a-b}", "no variable")]
-        {
+        for (text, wanted) in [
+            ("${PROT}", "is not set; did you mean `PORT`? It can stand in"),
+            ("${ZZZ}", "is not set. It can stand in"),
+            ("${PORT", "never closed"),
+            ("${a-b}", "no variable"),
+        ] {
             let message = interpolate(text, &variables).unwrap_err();
             assert!(message.contains(wanted), "{text}: {message}");
         }

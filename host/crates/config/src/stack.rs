@@ -11,6 +11,7 @@ use hostler_model::{Group, ProcessName, Schedule, WatchSpec};
 use toml::Spanned;
 
 use crate::mistake::Mistake;
+use crate::places::Places;
 use crate::settings::{File, GroupTable, ProcessTable, Settings};
 
 /// A process of a stack.
@@ -28,6 +29,8 @@ pub struct Declared {
     pub delay_ms: u64,
     /// Whether the start of the whole stack starts it.
     pub autostart: bool,
+    /// The templates that it has settings from, nearest first.
+    pub extends: Vec<String>,
 }
 
 /// All that a file declares.
@@ -41,16 +44,33 @@ pub struct Stack {
     pub groups: Vec<Group>,
     /// The plugins of the project.
     pub plugins: BTreeMap<String, toml::Table>,
+    /// Where it all stands.
+    pub places: Places,
+}
+
+impl Stack {
+    /// What is wrong with a process, at its place in the text: the setting that the message names in backticks, else
+    /// `otherwise`, else the process.
+    #[must_use]
+    pub fn mistake(&self, text: &str, process: &ProcessName, message: &str, otherwise: &str) -> Mistake {
+        let extends = self.processes.get(process).map_or(&[][..], |declared| declared.extends.as_slice());
+        let templates = extends.iter().map(|name| ["templates", name.as_str()]);
+        let is_in = |group: &&Group| group.member(process.as_str()).is_some();
+        let groups = self.groups.iter().filter(is_in).map(|group| ["groups", group.name().as_str()]);
+        let from: Vec<[&str; 2]> = templates.chain(groups).collect();
+        self.places.of_process(text, process.as_str(), &from, message, otherwise)
+    }
 }
 
 /// Fills in templates and defaults, and checks what refers to what.
-pub(crate) fn resolve(text: &str, dir: &str, file: File) -> Result<Stack, Mistake> {
+pub(crate) fn resolve(text: &str, dir: &str, file: File, places: Places) -> Result<Stack, Mistake> {
     let reader = Reader { text, dir, file: &file };
     let mut processes = BTreeMap::new();
     for (key, table) in &file.processes {
         let name = reader.name(key.get_ref(), key.span())?;
         processes.insert(name, reader.process(key, table)?);
     }
+    reader.check_conditions(&processes)?;
     let whole_name = match &file.name {
         Some(name) => reader.name(name.get_ref(), name.span())?,
         None => directory_name(dir),
@@ -70,7 +90,7 @@ pub(crate) fn resolve(text: &str, dir: &str, file: File) -> Result<Stack, Mistak
         let members = table.members.iter().map(|m| reader.known(m)).collect::<Result<_, _>>()?;
         groups.push(reader.group(name, table, members, &processes, key.span())?);
     }
-    Ok(Stack { processes, whole, groups, plugins: file.plugins })
+    Ok(Stack { processes, whole, groups, plugins: file.plugins, places })
 }
 
 fn directory_name(dir: &str) -> ProcessName {
@@ -124,6 +144,7 @@ impl Reader<'_> {
             depends_on,
             delay_ms: table.delay_ms.unwrap_or(0),
             autostart: table.autostart.unwrap_or(true),
+            extends: table.extends.iter().rev().map(|name| name.get_ref().clone()).collect(),
         })
     }
 
@@ -161,6 +182,29 @@ impl Reader<'_> {
                 Err(Mistake::at(self.text, second.span(), message))
             }
         }
+    }
+
+    /// Refuses to wait for the health of what has no checks: it would be waited for without end.
+    fn check_conditions(&self, processes: &BTreeMap<ProcessName, Declared>) -> Result<(), Mistake> {
+        let has_checks = |on: &str| {
+            let found = processes.iter().find(|(name, _)| name.as_str() == on);
+            found.is_some_and(|(_, declared)| declared.args.health.iter().flatten().next().is_some())
+        };
+        for (key, table) in &self.file.processes {
+            for (on, condition) in &table.depends_on.0 {
+                let condition = condition.or(table.condition).unwrap_or_default();
+                if condition == Condition::Healthy && !has_checks(on.get_ref()) {
+                    let (process, on_name) = (key.get_ref(), on.get_ref());
+                    let message = format!(
+                        "`{process}` would wait without end for `{on_name}` to be healthy, for `{on_name}` has no health \
+                         checks: give it some, such as health = [{{ plugin = \"tcp\", config = {{ address = \
+                         \"localhost:5432\" }} }}], or wait until it is `ready`, `started` or `completed`"
+                    );
+                    return Err(Mistake::at(self.text, on.span(), message));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A path of the file as an absolute one.

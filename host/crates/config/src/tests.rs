@@ -7,7 +7,7 @@ use hostler_model::restart::RestartWhen;
 use hostler_model::spec::StopSpec;
 use hostler_model::{ProcessName, ProcessSpec, RestartPolicy};
 
-use crate::{Change, Current, Stack, plan, read};
+use crate::{Change, Current, PlannedPart, Stack, Wanted, changed_groups, plan, read};
 
 fn name(text: &str) -> ProcessName {
     ProcessName::try_from(text.to_owned()).unwrap()
@@ -165,12 +165,104 @@ fn mistakes_are_told_with_their_place_and_the_nearest_right_word() {
             "did you mean `plugin`?",
         ),
         ("[groups.g]\nparsers = [\"json\"]", "unknown field `parsers`"),
+        ("[processes.a]\ncommand = \"x\"\nlog = \"json\"", "expected a table"),
+        ("[processes.a]\ncommand = \"x\"\nlease_ms = \"1\"", "expected a whole number from 0 on"),
+        ("[processes.a]\ncommand = \"x\"\nlimits = { memory = 1 }", "did you mean `memory_bytes`?"),
+        (
+            "[processes.a]\ncommand = \"x\"\n[processes.b]\ncommand = \"y\"\ndepends_on = { a = \"healthy\" }",
+            "line 5, column 16: `b` would wait without end for `a` to be healthy",
+        ),
+        (
+            "[processes.a]\ncommand = \"x\"\n[processes.b]\ncommand = \"y\"\ncondition = \"healthy\"\ndepends_on = [\"a\"]",
+            "line 6, column 15: `b` would wait",
+        ),
         ("[processes", "line 1"),
         ("ü = 1", "line 1, column 1"),
     ] {
         let message = mistake(text);
         assert!(message.contains(wanted), "{text}: {message}");
     }
+}
+
+#[test]
+fn a_check_by_a_template_is_one_to_wait_for() {
+    let text = "[templates.t]\nhealth = [{ plugin = \"tcp\" }]\n[processes.a]\ncommand = \"x\"\nextends = [\"t\"]\n\
+                [processes.b]\ncommand = \"y\"\ndepends_on = { a = \"healthy\" }\n";
+    assert_eq!(
+        stack(text).processes[&name("b")].depends_on,
+        BTreeMap::from([(name("a"), Condition::Healthy)])
+    );
+}
+
+#[test]
+fn variables_that_nothing_sets_are_named_and_keep_nobody_from_the_plugins() {
+    let text = "[env]\nOWN = \"${SHELL_ONLY}\"\nURL = \"http://a\"\n\
+                [processes.web]\ncommand = \"x ${SHELL_ONLY} ${SET} ${DEFAULT:-1} ${OWN}\"\n\
+                [plugins.mine]\nsource = \"builtin:http\"\nconfig = { url = \"${URL}/${SET}\" }\n";
+    let set = BTreeMap::from([("SET".to_owned(), "set".to_owned())]);
+    let unset: Vec<String> = crate::unset_variables(text, &set).into_iter().collect();
+    assert_eq!(unset, ["SHELL_ONLY"]);
+    assert!(read(text, "/srv/shop", None, &set).is_err());
+    let plugins = crate::plugins(text, &set).unwrap();
+    assert_eq!(plugins["mine"]["config"]["url"].as_str(), Some("http://a/set"));
+    let message = crate::plugins(&text.replace("${URL}", "${OWN}"), &set).unwrap_err().to_string();
+    assert!(message.contains("line 8") && message.contains("`OWN` is not set"), "{message}");
+}
+
+#[test]
+fn an_environment_file_that_says_something_else_is_a_reason_to_restart() {
+    let spec = |files: &[&str], digest: Option<&str>| ProcessSpec {
+        env_files: files.iter().map(|file| (*file).to_owned()).collect(),
+        env_digest: digest.map(str::to_owned),
+        ..spec(&["a"])
+    };
+    let change = |now: ProcessSpec, wanted: ProcessSpec| {
+        let now = Current { spec: now, from_file: true, member: None };
+        let now = BTreeMap::from([(name("web"), now)]);
+        let wanted = BTreeMap::from([(name("web"), Wanted { spec: wanted, member: None })]);
+        plan(&now, &wanted)[0].change.clone()
+    };
+    let restart = |field: &str| Change::Restart { fields: vec![field.to_owned()] };
+    let one = spec(&["a.env"], Some("1"));
+    assert_eq!(change(one.clone(), one.clone()), Change::Unchanged);
+    assert_eq!(change(one.clone(), spec(&["a.env"], Some("2"))), restart("content of environment files"));
+    assert_eq!(change(one.clone(), spec(&["b.env"], Some("2"))), restart("env_files"));
+    // Nobody looked yet, or nobody can.
+    assert_eq!(change(spec(&["a.env"], None), one.clone()), Change::Unchanged);
+    assert_eq!(change(one, spec(&["a.env"], None)), Change::Unchanged);
+}
+
+#[test]
+fn what_changes_in_groups_is_told() {
+    let text = |more: &str| {
+        format!(
+            "[processes.a]\ncommand = \"x\"\n[processes.b]\ncommand = \"y\"\n[groups.front]\nmembers = [\"a\"]\n{more}"
+        )
+    };
+    let told = |now: Option<&str>, wanted: &str| {
+        let groups =
+            |stack: &Stack| stack.groups.iter().chain(Some(&stack.whole)).cloned().collect::<Vec<_>>();
+        let now = now.map(|text| groups(&stack(text))).unwrap_or_default();
+        let wanted = stack(wanted);
+        let now = now.into_iter().map(|group| (group.name().clone(), group)).collect();
+        let parts = changed_groups(&now, groups(&wanted).iter(), wanted.whole.name());
+        let told = parts.iter().map(|PlannedPart { part, change }| format!("{part} {change:?}"));
+        told.collect::<Vec<_>>().join(", ")
+    };
+    let plain = text("");
+    assert_eq!(told(None, &plain), "groups.front Create");
+    assert_eq!(told(Some(&plain), &plain), "");
+    let described = text("description = \"those\"\nstop_strategy = \"parallel\"\n");
+    assert_eq!(
+        told(Some(&plain), &described),
+        "groups.front Update { fields: [\"description\", \"stop_strategy\"] }"
+    );
+    let more = plain.replace("[\"a\"]", "[\"a\", \"b\"]");
+    assert_eq!(told(Some(&plain), &more), "groups.front Update { fields: [\"members\"] }");
+    let other = plain.replace("groups.front", "groups.back");
+    assert_eq!(told(Some(&plain), &other), "groups.back Create, groups.front Remove");
+    let renamed = format!("name = \"all\"\n{plain}");
+    assert_eq!(told(Some(&plain), &renamed), "groups.all Create, groups.shop Remove");
 }
 
 fn spec(args: &[&str]) -> ProcessSpec {
@@ -183,7 +275,7 @@ fn spec(args: &[&str]) -> ProcessSpec {
 
 #[test]
 fn a_plan_changes_what_differs_and_removes_only_what_came_from_the_file() {
-    let current = |args: &[&str], from_file| Current { spec: spec(args), from_file };
+    let current = |args: &[&str], from_file| Current { spec: spec(args), from_file, member: None };
     let now = BTreeMap::from([
         (name("same"), current(&["a"], true)),
         (name("edited"), current(&["a"], true)),
@@ -201,14 +293,19 @@ fn a_plan_changes_what_differs_and_removes_only_what_came_from_the_file() {
         (name("new"), spec(&[])),
         (name("taken-over"), spec(&["a"])),
     ]);
+    let wanted = wanted.into_iter().map(|(name, spec)| (name, Wanted { spec, member: None })).collect();
     let changes = plan(&now, &wanted);
-    let told: Vec<String> = changes.iter().map(|c| format!("{} {:?}", c.process, c.change)).collect();
+    let told = changes.iter().map(|c| {
+        let taken_over = if c.taken_over { " taken over" } else { "" };
+        format!("{} {:?}{taken_over}", c.process, c.change)
+    });
+    let told: Vec<String> = told.collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
     edited Restart { fields: ["args"] }
     new Create
     patient Update { fields: ["stop"] }
     same Unchanged
-    taken-over Unchanged
+    taken-over Update { fields: [] } taken over
     gone Remove
     "#);
     assert!(!changes.iter().any(|c| c.change == Change::Remove && c.process == name("by-hand")));

@@ -27,6 +27,7 @@ pub mod templates;
 pub mod text;
 pub mod time;
 pub mod usage;
+pub mod visible;
 pub mod watch;
 pub mod words;
 

@@ -30,6 +30,10 @@ pub struct ProcessSpec {
     /// Adds `.env`, `.env.local`, `.env.PROFILE` and `.env.PROFILE.local` of `cwd`, before `env_files`.
     #[serde(default)]
     pub env_profile: Option<String>,
+    /// A digest of what those files said when it was declared by a `hostler.toml`: they may change, and the declaration
+    /// does not. Absent where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_digest: Option<String>,
     /// When to start it again by itself.
     pub restart: RestartPolicy,
     /// When to start it, in place of at once.

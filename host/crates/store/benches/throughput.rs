@@ -28,6 +28,7 @@ fn spec() -> ProcessSpec {
         env: BTreeMap::new(),
         env_files: Vec::new(),
         env_profile: None,
+        env_digest: None,
         restart: RestartPolicy::default(),
         schedule: None,
         watch: None,

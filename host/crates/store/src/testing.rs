@@ -59,6 +59,7 @@ pub(crate) fn spec() -> ProcessSpec {
         env: BTreeMap::from([("PORT".into(), "80".into())]),
         env_files: Vec::new(),
         env_profile: None,
+        env_digest: None,
         restart: RestartPolicy::default(),
         schedule: None,
         watch: None,

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::Args as ClapArgs;
-use hostler_api::stack::{Action, ApplyConfig, ApplyResult};
+use hostler_api::process::Detail;
+use hostler_api::stack::{Action, ApplyConfig, ApplyResult, ChangeView};
+use hostler_plugin_host::Digest;
 
 use crate::cli::client::{Client, parse};
 use crate::cli::exit::{Failure, Outcome};
@@ -30,7 +32,7 @@ pub(in crate::cli) struct UpArgs {
     /// Only show what would change
     #[arg(long)]
     dry_run: bool,
-    /// Apply it again whenever it, or an .env file beside it, changes
+    /// Apply it again whenever it, an .env file beside it, or an environment file of its processes changes
     #[arg(long)]
     watch: bool,
     /// Longest wait for the processes, milliseconds
@@ -84,7 +86,7 @@ pub(in crate::cli) fn up(args: UpArgs) -> Outcome {
 /// What a watched file depends on.
 #[derive(PartialEq)]
 struct Look {
-    /// When it, and then the files of its variables, were written, and how long they are.
+    /// When it, and then the files of its variables and of its processes', were written, and how long they are.
     written: Vec<Option<(SystemTime, u64)>>,
     /// Somebody may trust it meanwhile.
     is_trusted: bool,
@@ -96,10 +98,32 @@ impl Look {
         let profile = args.profile.clone().or_else(|| hostler_config::env_profile(&content).ok().flatten());
         let dir = file.parent().unwrap_or(Path::new("/"));
         let beside = resolve::variable_files(dir, profile.as_deref());
-        let written = std::iter::once(file.to_owned()).chain(beside).map(|file| modified(&file)).collect();
+        let of_processes = environment_files(file, &content, profile.as_deref());
+        let files = std::iter::once(file.to_owned()).chain(beside).chain(of_processes);
+        let written = files.map(|file| modified(&file)).collect();
         let is_trusted = Home::find().is_ok_and(|home| trust::is_trusted(&home, file, content.as_bytes()));
         Self { written, is_trusted }
     }
+}
+
+/// The environment files that its processes name, whether they are there or not.
+fn environment_files(file: &Path, content: &str, profile: Option<&str>) -> Vec<PathBuf> {
+    let dir = file.parent().unwrap_or(Path::new("/"));
+    let mut variables = resolve::variables(dir, profile).unwrap_or_default();
+    variables.extend(self::variables(content));
+    // A mistake is told by who applies it, and the file is read again once it is mended.
+    let Ok(stack) = hostler_config::read(content, &dir.to_string_lossy(), profile, &variables) else {
+        return Vec::new();
+    };
+    let mut files = Vec::new();
+    for declared in stack.processes.values() {
+        let cwd = resolve::absolute(dir, declared.args.cwd.as_deref().unwrap_or("."));
+        let named = declared.args.env_files.iter().flatten();
+        files.extend(named.map(|name| PathBuf::from(resolve::absolute(Path::new(&cwd), name))));
+        let of_profile = declared.args.env_profile.as_deref();
+        files.extend(of_profile.into_iter().flat_map(|p| resolve::variable_files(Path::new(&cwd), Some(p))));
+    }
+    files
 }
 
 fn report(outcome: Outcome) {
@@ -120,8 +144,9 @@ fn up_once(file: &Path, args: &UpArgs) -> Outcome {
     let request = ApplyConfig {
         path: Some(shown(file)),
         profile: args.profile.clone(),
-        env: variables(file),
+        env: variables(&std::fs::read_to_string(file).unwrap_or_default()),
         dry_run: true,
+        detail: Detail::Full,
         ..ApplyConfig::default()
     };
     let planned = client.call("apply_config", &request)?.result;
@@ -132,10 +157,12 @@ fn up_once(file: &Path, args: &UpArgs) -> Outcome {
         render::json(&planned);
     }
     if args.dry_run {
+        plan.note.iter().filter(|_| !args.json).for_each(|note| render::note(note));
         return Ok(());
     }
-    if !plan.trusted {
-        ask_for_trust(file)?;
+    // Nobody is asked about what nobody was shown.
+    if !plan.trusted && !args.json {
+        ask_for_trust(file, &plan)?;
     }
     let deadline = std::time::Instant::now() + Duration::from_millis(args.timeout_ms);
     loop {
@@ -165,49 +192,74 @@ fn up_once(file: &Path, args: &UpArgs) -> Outcome {
 
 /// What the shell of the user has for the variables that the file asks for. A file that cannot be read is the daemon's
 /// to tell of.
-fn variables(file: &Path) -> BTreeMap<String, String> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+fn variables(text: &str) -> BTreeMap<String, String> {
     let set = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
-    hostler_config::variables(&text).into_iter().filter_map(set).collect()
+    hostler_config::variables(text).into_iter().filter_map(set).collect()
 }
 
-/// Without a terminal nobody is asked: the daemon refuses, and says what to do.
-fn ask_for_trust(file: &Path) -> Outcome {
+/// Without a terminal nobody is asked: the daemon refuses, and says what to do. Trust is in what was shown, which the
+/// file may not say any more when the answer comes.
+fn ask_for_trust(file: &Path, plan: &ApplyResult) -> Outcome {
     if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
         return Ok(());
     }
-    print!("{} is new or has changed. Run what it says? [y/N] ", file.display());
+    let shown = render::on_one_line(&file.display().to_string());
+    print!("{shown} is new or has changed. Run what it says? [y/N] ");
     let _ = std::io::stdout().flush();
     let mut answer = String::new();
     let _ = std::io::stdin().read_line(&mut answer);
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        return remember(file).map(drop);
+    if !matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Err(Failure::failed("nothing was changed"));
     }
-    Err(Failure::failed("nothing was changed"))
+    let content = content(file)?;
+    if plan.sha256 != Some(Digest::of(&content).to_string()) {
+        return Err(Failure::failed(format!(
+            "{shown} changed meanwhile, and nothing was done; look again at what it says: `hostler up` shows it"
+        )));
+    }
+    remember(file, &content).map(drop)
 }
 
 fn show_plan(plan: &ApplyResult) {
     let rows: Vec<[String; 3]> = plan
         .changes
         .iter()
-        .map(|change| {
-            let detail = match (&change.action, &change.command) {
-                (Action::Create, Some(command)) => command.clone(),
-                _ if change.fields.is_empty() => String::new(),
-                _ => format!("changed: {}", change.fields.join(", ")),
-            };
-            [format!("  {}", change.process), change.action.as_str().to_owned(), detail]
-        })
+        .map(|change| [format!("  {}", change.process), change.action.as_str().to_owned(), detail(change)])
+        .chain(
+            plan.parts.iter().map(|part| {
+                [format!("  {}", part.part), part.action.as_str().to_owned(), changed(&part.fields)]
+            }),
+        )
         .collect();
-    println!("{} ({})", plan.group, plan.file);
+    println!("{} ({})", plan.group, render::on_one_line(&plan.file));
     render::columns(&rows);
     println!();
 }
 
+/// What is to be known of a change before somebody says yes to it, on one line.
+fn detail(change: &ChangeView) -> String {
+    let what = match (&change.action, &change.command) {
+        (Action::Create, Some(command)) => command.clone(),
+        // What is executed is more than that something of it differs.
+        (Action::Restart, Some(command)) if change.fields.iter().any(|f| f == "command" || f == "args") => {
+            format!("{}: {command}", changed(&change.fields))
+        }
+        _ => changed(&change.fields),
+    };
+    let parts: Vec<&str> = [what.as_str(), change.note.as_deref().unwrap_or_default()].into();
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    render::on_one_line(&parts.join("; "))
+}
+
+fn changed(fields: &[String]) -> String {
+    if fields.is_empty() { String::new() } else { format!("changed: {}", fields.join(", ")) }
+}
+
 pub(in crate::cli) fn down(args: DownArgs) -> Outcome {
-    let file = find(args.file.as_deref()).or_else(|e| args.file.clone().map(absolute).ok_or(e))?;
-    let (path, dry_run) = (Some(shown(&file)), args.dry_run);
-    let request = ApplyConfig { path, dry_run, down: true, ..ApplyConfig::default() };
+    // Without a file, the daemon knows which one there was.
+    let file = find(args.file.as_deref()).ok().or_else(|| args.file.clone().map(absolute));
+    let (path, dry_run) = (file.as_deref().map(shown), args.dry_run);
+    let request = ApplyConfig { path, dry_run, down: true, detail: Detail::Full, ..ApplyConfig::default() };
     let result = Client::connect()?.call("apply_config", &request)?.result;
     if args.json {
         render::json(&result);
@@ -223,16 +275,18 @@ pub(in crate::cli) fn down(args: DownArgs) -> Outcome {
 
 pub(in crate::cli) fn trust(args: TrustArgs) -> Outcome {
     let file = find(args.file.as_deref())?;
-    let digest = remember(&file)?;
+    let digest = remember(&file, &content(&file)?)?;
     println!("trusted {} (sha256 {digest}); `hostler up` runs it until it changes", file.display());
     Ok(())
 }
 
-fn remember(file: &Path) -> Result<String, Failure> {
-    let cannot = |e: std::io::Error| Failure::failed(format!("{}: {e}", file.display()));
-    let content = std::fs::read(file).map_err(cannot)?;
+fn content(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file).map_err(|e| Failure::failed(format!("{}: {e}", file.display())))
+}
+
+fn remember(file: &Path, content: &[u8]) -> Result<String, Failure> {
     let home = Home::find().map_err(Failure::unreachable)?;
-    trust::trust(&home, file, &content)
+    trust::trust(&home, file, content)
         .map_err(|e| Failure::failed(format!("{} cannot be written: {e}", home.trusted().display())))
 }
 

@@ -130,6 +130,21 @@ impl Plugins {
         self.inner.projects.put(project, file, declared)
     }
 
+    /// What a file of a project declares.
+    pub(crate) fn declared(&self, project: &Project, file: &Path) -> Declared {
+        self.inner.projects.of_file(project.id, file)
+    }
+
+    /// Remembers why what a file of a project declares is not there.
+    pub(crate) fn not_declared(&self, project: &Project, file: &Path, why: String) {
+        self.inner.projects.fail(project, file, why);
+    }
+
+    /// Why what files of projects declare is not there.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.inner.projects.failures()
+    }
+
     /// The plugin of a name, with the configuration of this use over its own. Everything is checked: what this
     /// returns takes calls.
     ///

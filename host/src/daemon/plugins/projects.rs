@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use hostler_config::{Change, PlannedPart};
 use hostler_plugin_host::{Digest, Grants};
 use hostler_store::Project;
 
@@ -16,18 +17,39 @@ use crate::daemon::config::{Config, did_you_mean};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Declared(BTreeMap<String, Declaration>);
 
+/// What is wrong with the table of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("[plugins.{plugin}]: {why}")]
+pub(crate) struct WrongTable {
+    /// Its name.
+    pub(crate) plugin: String,
+    /// What, and what to write.
+    pub(crate) why: String,
+}
+
 impl Declared {
     /// Reads the tables of a file in `dir`.
     ///
     /// # Errors
     /// What is wrong, with the name of the plugin and what to write.
-    pub(crate) fn read(tables: &BTreeMap<String, toml::Table>, dir: &Path) -> Result<Self, String> {
+    pub(crate) fn read(tables: &BTreeMap<String, toml::Table>, dir: &Path) -> Result<Self, WrongTable> {
         let read = |(name, table): (&String, &toml::Table)| {
-            let declaration =
-                of_project(name, table, dir).map_err(|why| format!("[plugins.{name}]: {why}"))?;
-            Ok((name.clone(), declaration))
+            let wrong = |why| WrongTable { plugin: name.clone(), why };
+            Ok((name.clone(), of_project(name, table, dir).map_err(wrong)?))
         };
-        tables.iter().map(read).collect::<Result<_, String>>().map(Self)
+        tables.iter().map(read).collect::<Result<_, WrongTable>>().map(Self)
+    }
+
+    /// What changes for it to be as another one.
+    pub(crate) fn changes_to(&self, wanted: &Self) -> Vec<PlannedPart> {
+        let part = |name: &String, change| PlannedPart { part: format!("plugins.{name}"), change };
+        let declared = wanted.0.iter().filter_map(|(name, declaration)| match self.0.get(name) {
+            None => Some(part(name, Change::Create)),
+            Some(now) if now == declaration => None,
+            Some(_) => Some(part(name, Change::Update { fields: Vec::new() })),
+        });
+        let gone = self.0.keys().filter(|name| !wanted.has(name)).map(|name| part(name, Change::Remove));
+        declared.chain(gone).collect()
     }
 
     /// Whether there is one of this name.
@@ -61,20 +83,41 @@ pub(super) struct Projects(Mutex<BTreeMap<i64, OfProject>>);
 struct OfProject {
     name: String,
     files: BTreeMap<PathBuf, Declared>,
+    /// Why what a file declares is not there.
+    failed: BTreeMap<PathBuf, String>,
 }
 
 impl Projects {
     /// Puts what a file declares in place of what it declared before, and answers that.
     pub(super) fn put(&self, project: &Project, file: &Path, declared: Declared) -> Declared {
         let mut projects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let OfProject { name, files } = projects.entry(project.id).or_default();
+        let OfProject { name, files, failed } = projects.entry(project.id).or_default();
         name.clone_from(&project.name);
+        failed.remove(file);
         let before = if declared == Declared::default() {
             files.remove(file)
         } else {
             files.insert(file.to_owned(), declared)
         };
         before.unwrap_or_default()
+    }
+
+    /// What a file declares.
+    pub(super) fn of_file(&self, project: i64, file: &Path) -> Declared {
+        let projects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        projects.get(&project).and_then(|of| of.files.get(file)).cloned().unwrap_or_default()
+    }
+
+    /// Remembers why what a file declares is not there, until it declares something.
+    pub(super) fn fail(&self, project: &Project, file: &Path, why: String) {
+        let mut projects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        projects.entry(project.id).or_default().failed.insert(file.to_owned(), why);
+    }
+
+    /// Why what files declare is not there.
+    pub(super) fn failures(&self) -> Vec<String> {
+        let projects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        projects.values().flat_map(|of| of.failed.values().cloned()).collect()
     }
 
     /// What is declared under a name for the processes of a project.
@@ -127,7 +170,7 @@ mod tests {
             plugins: BTreeMap<String, toml::Table>,
         }
         let file: File = toml::from_str(text).unwrap();
-        Declared::read(&file.plugins, Path::new("/srv/shop"))
+        Declared::read(&file.plugins, Path::new("/srv/shop")).map_err(|wrong| wrong.to_string())
     }
 
     #[test]
@@ -161,7 +204,11 @@ mod tests {
         let file = Path::new("/srv/shop/hostler.toml");
         let shop = Project { id: 1, root: "/srv/shop".into(), name: "shop".into() };
         let declared = read("[plugins.web]\nsource = 'builtin:http'").unwrap();
+        projects.fail(&shop, file, "it cannot be read".to_owned());
+        assert_eq!(projects.failures(), ["it cannot be read"]);
         assert_eq!(projects.put(&shop, file, declared.clone()), Declared::default());
+        assert!(projects.failures().is_empty(), "what is declared is there");
+        assert_eq!(projects.of_file(1, file), declared);
         assert!(projects.find(1, "web").is_some() && projects.find(2, "web").is_none());
         assert_eq!(projects.all()[0].0, "shop/web");
         assert_eq!(projects.put(&shop, file, Declared::default()), declared);

@@ -12,6 +12,7 @@ use hostler_model::{ProcessSpec, words};
 use hostler_store::Project;
 
 use super::checks;
+use crate::daemon::resolve::absolute;
 
 /// MAX_ARG_STRLEN of the kernel, bytes with the final NUL.
 const MAX_WORD: usize = 128 << 10;
@@ -36,6 +37,7 @@ pub(super) fn new_spec(
         env: Default::default(),
         env_files: Vec::new(),
         env_profile: None,
+        env_digest: None,
         restart: RestartPolicy::default(),
         schedule: None,
         watch: None,
@@ -191,14 +193,6 @@ fn check_env<'a>(
         }
     }
     Ok(())
-}
-
-fn absolute(base: &Path, path: &str) -> String {
-    let joined = match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => Path::new(&home).join(rest),
-        _ => base.join(path),
-    };
-    joined.to_string_lossy().into_owned()
 }
 
 fn restart_policy(base: RestartPolicy, args: &RestartArgs) -> RestartPolicy {

@@ -21,7 +21,8 @@ impl Service {
     ) -> Result<GroupResult, ToolError> {
         let project = self.project(client, request.project.as_deref()).await?;
         let name = name("name", &request.name)?;
-        let members = request.members.iter().map(|m| self.member(&project, m)).collect::<Result<_, _>>()?;
+        let members =
+            request.members.iter().map(|m| self.member(client, &project, m)).collect::<Result<_, _>>()?;
         let stop_strategy = request.stop_strategy.unwrap_or_default();
         let declared = Declared { name, description: request.description, members, stop_strategy };
         let group = Group::new(declared).map_err(|e| ToolError::invalid(format!("create_group: {e}")))?;
@@ -40,7 +41,7 @@ impl Service {
     ) -> Result<GroupResult, ToolError> {
         let _declaring = self.groups.declaring.lock().await;
         let entry = self.group(client, request.project.as_deref(), &request.group).await?;
-        let member = self.member(&entry.project, &request.member)?;
+        let member = self.member(client, &entry.project, &request.member)?;
         let group = with_member(entry.shown().group, member)?;
         self.put_group(&entry.project, group).await
     }
@@ -66,14 +67,15 @@ impl Service {
     }
 
     /// A member of known processes.
-    fn member(&self, project: &Project, args: &MemberArgs) -> Result<Member, ToolError> {
+    fn member(&self, client: &Client, project: &Project, args: &MemberArgs) -> Result<Member, ToolError> {
         if args.process.is_empty() {
             return Err(ToolError::invalid("the argument `process` is missing: name of a known process"));
         }
         let process = name("process", &args.process)?;
         if self.registry.find(project.id, process.as_str()).is_none() {
-            let mut error = self.not_found(project, process.as_str());
-            error.message.push_str("; a member is declared with start_process first");
+            let mut error = self.not_found(client, project, process.as_str());
+            let start = client.words("start_process", "`hostler start`");
+            error.message.push_str(&format!("; a member is declared with {start} first"));
             return Err(error);
         }
         let common = args.condition.unwrap_or_default();

@@ -33,17 +33,20 @@ impl Service {
             Some((project, name)) => (self.project(client, Some(project)).await?, name),
             None => (self.project(client, project).await?, group),
         };
-        self.groups.find(project.id, name).ok_or_else(|| self.no_group(&project, name))
+        self.groups.find(project.id, name).ok_or_else(|| self.no_group(client, &project, name))
     }
 
-    fn no_group(&self, project: &Project, group: &str) -> ToolError {
+    fn no_group(&self, client: &Client, project: &Project, group: &str) -> ToolError {
         let all = self.groups.all();
         let of_project = all.iter().filter(|g| g.project.id == project.id);
         let names: Vec<String> = of_project.map(|g| g.shown().group.name().to_string()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let next = match nearest(group, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if names.is_empty() => "the project has none yet; create_group makes one".to_owned(),
+            None if names.is_empty() => {
+                let make = client.words("create_group", "`hostler group create`");
+                format!("the project has none yet; {make} makes one")
+            }
             None => format!("there are: {}", list(&names)),
         };
         let shown: String = group.chars().take(100).collect();
@@ -62,10 +65,11 @@ impl Service {
     ) -> Result<MembersResult, ToolError> {
         let entry = self.group(client, request.project.as_deref(), &request.group).await?;
         let timeout = request.timeout_ms.map_or(DEFAULT, Duration::from_millis).min(LONGEST);
-        self.start_members(client, &entry, request.wait_for, timeout, patience).await
+        let again = client.words("call start_group again", "`hostler group start` again");
+        self.start_members(client, &entry, request.wait_for, timeout, patience, again).await
     }
 
-    /// Starts a group, and waits for it.
+    /// Starts a group, and waits for it; `again` says how to wait on.
     pub(super) async fn start_members(
         &self,
         client: &Client,
@@ -73,6 +77,7 @@ impl Service {
         goal: Option<WaitFor>,
         timeout: Duration,
         patience: &Patience,
+        again: &str,
     ) -> Result<MembersResult, ToolError> {
         let members = self.members_of(entry);
         let lifetime = |process: &Entry| process.handle.snapshot().spec.lifetime;
@@ -93,8 +98,16 @@ impl Service {
         }
         result.note = match done {
             Some(true) => None,
-            Some(false) => Some("not all members are up; what waits for one of them starts by itself when that does: restart_process it with what it lacks, or look with get_logs".to_owned()),
-            None => Some("the start goes on; call start_group again to wait on".to_owned()),
+            Some(false) => {
+                let next = client.words(
+                    "restart_process it with what it lacks, or look with get_logs",
+                    "`hostler restart` it with what it lacks, or look with `hostler logs`",
+                );
+                Some(format!(
+                    "not all members are up; what waits for one of them starts by itself when that does: {next}"
+                ))
+            }
+            None => Some(format!("the start goes on; {again} to wait on")),
         };
         Ok(result)
     }
@@ -116,7 +129,8 @@ impl Service {
         let done = wait(&entry, timeout, patience, all_rest).await == Some(true);
         let mut result = self.members_result(&entry, done);
         if !done {
-            result.note = Some("the stop goes on; call stop_group again to wait on".to_owned());
+            let again = client.words("call stop_group again", "`hostler group stop` again");
+            result.note = Some(format!("the stop goes on; {again} to wait on"));
         } else if request.remove {
             let _declaring = self.groups.declaring.lock().await;
             self.groups.remove(entry.id).await.map_err(store_error)?;

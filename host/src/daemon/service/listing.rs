@@ -70,7 +70,7 @@ impl Service {
         }
         let end = start + processes.len();
         let next_cursor = (end < total).then(|| format!("o{end}"));
-        let note = note(&processes, &request, &project.name, total, end);
+        let note = note(client, &processes, &request, &project.name, total, end);
         let note = self.degraded.with_note(note);
         Ok(ProcessList { processes, next_cursor, note })
     }
@@ -152,6 +152,7 @@ fn offset(cursor: Option<&str>) -> Result<usize, ToolError> {
 }
 
 fn note(
+    client: &Client,
     processes: &[ProcessView],
     request: &ListProcesses,
     project: &str,
@@ -165,9 +166,13 @@ fn note(
         return None;
     }
     let filtered = request.status.is_some() || request.name.is_some();
-    let advice = if filtered { "none match the filters" } else { "start_process with a `command` makes one" };
+    let make =
+        client.words("start_process with a `command` makes one", "`hostler start NAME -- COMMAND` makes one");
+    let advice = if filtered { "none match the filters" } else { make };
     let scope = if request.all_projects { "no project".to_owned() } else { format!("project {project}") };
-    let elsewhere = if request.all_projects { "" } else { "; `all_projects` shows those of other projects" };
+    let all = client.words("`all_projects`", "`--all-projects`");
+    let elsewhere = format!("; {all} shows those of other projects");
+    let elsewhere = if request.all_projects { "" } else { elsewhere.as_str() };
     Some(format!("no processes in {scope}: {advice}{elsewhere}"))
 }
 

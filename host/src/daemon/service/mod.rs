@@ -24,7 +24,10 @@ mod logs_tail;
 mod operate;
 mod overview;
 mod ports;
+mod stack_answer;
 mod stack_files;
+mod stack_order;
+mod stack_plan;
 mod stacks;
 mod stats;
 mod surroundings;
@@ -132,6 +135,11 @@ impl Client {
         }
     }
 
+    /// What to do next, in the words of who asks: tools for an agent, commands for a person at the command line.
+    pub(crate) fn words<'a>(&self, tools: &'a str, commands: &'a str) -> &'a str {
+        if self.sort == "cli" { commands } else { tools }
+    }
+
     /// The same client under the name that it gave itself with a call.
     pub(crate) fn named(&self, name: &str) -> Self {
         let name = clip(readable(name.trim().as_bytes()), CLIENT_NAME);
@@ -207,7 +215,7 @@ impl Service {
         if let Some(entry) = &found {
             self.leases.renew(entry.id);
         }
-        found.ok_or_else(|| self.not_found(&project, name))
+        found.ok_or_else(|| self.not_found(client, &project, name))
     }
 
     /// The process of this name, as far as the daemon has it at hand; does not wait, and renews no lease.
@@ -244,7 +252,7 @@ impl Service {
         self.process_names(client)
     }
 
-    fn not_found(&self, project: &Project, name: &str) -> ToolError {
+    fn not_found(&self, client: &Client, project: &Project, name: &str) -> ToolError {
         let all = self.registry.all();
         let names: Vec<&str> =
             all.iter().filter(|e| e.project.id == project.id).map(|e| e.name.as_str()).collect();
@@ -253,7 +261,8 @@ impl Service {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, Some(full)) => format!("there is `{full}` in another project"),
             (None, None) if names.is_empty() => {
-                "the project has no processes yet; start_process with a `command` makes one".to_owned()
+                let make = client.words("start_process with a `command`", "`hostler start NAME -- COMMAND`");
+                format!("the project has no processes yet; {make} makes one")
             }
             (None, None) => format!("there are: {}", list(&names)),
         };

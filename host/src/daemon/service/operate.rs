@@ -8,7 +8,7 @@ use super::waiting::{LONGEST, Waited, Wish};
 use super::{Client, Patience, Service, declare, gone, store_error, views};
 use crate::daemon::groups::GroupEntry;
 use crate::daemon::registry::Entry;
-use crate::daemon::resolve::resolve;
+use crate::daemon::resolve::{self, resolve};
 use hostler_api::process::{
     KillProcess, KillResult, RestartProcess, SpecArgs, StartProcess, StartResult, StopProcess, StopResult,
 };
@@ -81,7 +81,7 @@ impl Service {
         wish: &Wish,
     ) -> Result<(Arc<Entry>, Redeclared), ToolError> {
         if args.command.is_none() {
-            let mut error = self.not_found(project, name.as_str());
+            let mut error = self.not_found(client, project, name.as_str());
             error.message.push_str("; to start a new one, give its `command`");
             return Err(error);
         }
@@ -164,11 +164,13 @@ impl Service {
         } else {
             declare::changed_spec(old.clone(), args, &entry.project)?
         };
+        let spec = looked_anew(&old, spec);
         if let State::Starting { .. } | State::Running { .. } = lifecycle.state {
             wish.suits(&old)?;
             // The PATH of another client is no wish for another declaration.
-            let same = spec == ProcessSpec { search_path: spec.search_path.clone(), ..old };
-            return Ok(Redeclared { note: Some(already_running(same).to_owned()), ..Redeclared::default() });
+            let (search_path, env_digest) = (spec.search_path.clone(), spec.env_digest.clone());
+            let same = spec == ProcessSpec { search_path, env_digest, ..old };
+            return Ok(Redeclared { note: Some(already_running(client, same)), ..Redeclared::default() });
         }
         self.check_lifetime(Some(entry.id), spec.lifetime, client)?;
         wish.suits(&spec)?;
@@ -197,7 +199,7 @@ impl Service {
         self.count_start()?;
         let declaring = self.declaring.lock().await;
         let old = entry.handle.snapshot().spec;
-        let spec = declare::changed_spec(old.clone(), &request.spec, &entry.project)?;
+        let spec = looked_anew(&old, declare::changed_spec(old.clone(), &request.spec, &entry.project)?);
         self.check_lifetime(Some(entry.id), spec.lifetime, client)?;
         wish.suits(&spec)?;
         // Looked at before the old run is ended: a restart that cannot work must not stop what does.
@@ -413,13 +415,19 @@ struct Redeclared {
     note: Option<String>,
 }
 
-fn already_running(same: bool) -> &'static str {
+fn already_running(client: &Client, same: bool) -> String {
     if same {
-        "it was already running; nothing was changed"
-    } else {
-        "it was already running, with another declaration, and nothing was changed; restart_process with the new \
-         parameters changes it"
+        return "it was already running; nothing was changed".to_owned();
     }
+    let change =
+        client.words("restart_process with the new parameters", "`hostler restart` with the new options");
+    format!("it was already running, with another declaration, and nothing was changed; {change} changes it")
+}
+
+/// What is started now reads its environment files now; where a stack remembers what they say, it is told.
+fn looked_anew(old: &ProcessSpec, spec: ProcessSpec) -> ProcessSpec {
+    let env_digest = old.env_digest.as_ref().and_then(|_| resolve::env_digest(&spec));
+    ProcessSpec { env_digest, ..spec }
 }
 
 /// The run that a start brings about, or that already runs.

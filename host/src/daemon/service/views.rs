@@ -193,6 +193,7 @@ pub(super) fn specification(spec: &ProcessSpec) -> Map<String, Value> {
     }
     let Ok(Value::Object(mut fields)) = serde_json::to_value(&redacted) else { return Map::new() };
     fields.remove("search_path");
+    fields.remove("env_digest");
     for field in fields.values_mut() {
         if let Value::Object(inner) = field {
             inner.retain(|_, value| !value.is_null());

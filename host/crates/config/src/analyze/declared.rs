@@ -27,8 +27,10 @@ pub(super) fn wants(name: &str) -> bool {
 /// # Errors
 /// The mistake in it.
 pub(super) fn in_hostler_toml(directory: &Directory, text: &str) -> Result<Proposal, String> {
-    let env = directory.text(".env").and_then(|text| hostler_model::dotenv::parse(text).ok());
-    let variables: BTreeMap<String, String> = env.into_iter().flatten().collect();
+    let unset = crate::unset_variables(text, &directory.variables);
+    let mut variables = directory.variables.clone();
+    // `up` takes those from the shell of its user: here they stay as they are.
+    variables.extend(unset.iter().map(|name| (name.clone(), format!("${{{name}}}"))));
     let dir = format!("/{}", directory.name);
     let stack = crate::read(text, &dir, None, &variables).map_err(|mistake| mistake.to_string())?;
     let processes = stack.processes.iter().map(|(name, declared)| {
@@ -48,13 +50,14 @@ pub(super) fn in_hostler_toml(directory: &Directory, text: &str) -> Result<Propo
         let why = format!("declared in {FILE_NAME}");
         Proposed { draft, why, confidence: Confidence::High, ports }
     });
-    Ok(Proposal {
-        processes: processes.collect(),
-        toml: text.to_owned(),
-        notes: vec![format!("{FILE_NAME} is there already: apply_config starts what it declares")],
-        is_declared: true,
-        ..Proposal::default()
-    })
+    let mut notes =
+        vec![format!("{FILE_NAME} is there already and declares these: apply_config starts them")];
+    if !unset.is_empty() {
+        let names: Vec<String> = unset.iter().map(|name| format!("`{name}`")).collect();
+        notes.push(format!("not set here, and asked for by {FILE_NAME}: {}", names.join(", ")));
+    }
+    // Who wants to see the file reads it.
+    Ok(Proposal { processes: processes.collect(), notes, is_declared: true, ..Proposal::default() })
 }
 
 /// The processes of a file that says what is to run; whether there is one.

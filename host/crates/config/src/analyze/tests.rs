@@ -7,7 +7,7 @@ use super::*;
 fn directory(files: &[(&str, &str)]) -> Directory {
     let files =
         files.iter().map(|(path, text)| ((*path).to_owned(), wants(path).then(|| (*text).to_owned())));
-    Directory { name: "shop".to_owned(), files: files.collect() }
+    Directory { name: "shop".to_owned(), files: files.collect(), ..Directory::default() }
 }
 
 /// Each process on a line, and the notes; the file was read back.
@@ -128,6 +128,11 @@ fn a_declaration_counts_more_than_what_is_guessed() {
     ]));
     let declared = "[processes.web]\ncommand = \"npm start --port 81\"\ncwd = \"app\"\n";
     insta::assert_snapshot!(told(&[("hostler.toml", declared), ("Procfile", "a: b\n")]));
+    let variable = told(&[("hostler.toml", "[processes.web]\ncommand = \"${HOME}/x ${B:-c}\"\n")]);
+    assert!(
+        variable.starts_with("web [${HOME}/x c]") && variable.contains("asked for by hostler.toml: `HOME`"),
+        "{variable}"
+    );
     let broken = told(&[("hostler.toml", "[processes.web]\ncomand = 1\n"), ("Procfile", "a: b\n")]);
     assert!(broken.starts_with("a [b]") && broken.contains("cannot be read"), "{broken}");
 }
