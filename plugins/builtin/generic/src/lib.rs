@@ -49,8 +49,11 @@ impl ErrorCategorizer for Generic {
 const LONGEST: usize = 256 * 1024;
 
 fn beginning(text: &str) -> &str {
+    if text.len() <= LONGEST {
+        return text;
+    }
     let end = (0..=LONGEST).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    if text.len() > LONGEST { &text[..end] } else { text }
+    &text[..end]
 }
 
 /// The longest title.
