@@ -108,6 +108,7 @@ fn every_way_to_say_something_is_valid() {
         depends_on = { c = "healthy" }
         [processes.c]
         command = "c"
+        health = [{ plugin = "process" }]
         [groups.g]
         description = "x"
         members = ["a"]
