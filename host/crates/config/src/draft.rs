@@ -134,8 +134,8 @@ impl DraftFile {
     }
 
     /// Lets nobody wait for the health of what has no checks, which could not be read again: for it to be ready, in place
-    /// of that. Answers who waits for whom.
-    pub(crate) fn make_conditions_valid(&mut self) -> Vec<(String, String)> {
+    /// of that. Answers who waits for whom, with the line that who waits comes from.
+    pub(crate) fn make_conditions_valid(&mut self) -> Vec<(Option<usize>, String, String)> {
         let unchecked = self.processes.iter().filter(|draft| draft.health.is_empty());
         let unchecked: Vec<String> = unchecked.map(|draft| draft.name.clone()).collect();
         let mut changed = Vec::new();
@@ -143,7 +143,7 @@ impl DraftFile {
             for (on, condition) in &mut draft.depends_on {
                 if *condition == Condition::Healthy && unchecked.contains(on) {
                     *condition = Condition::Ready;
-                    changed.push((draft.name.clone(), on.clone()));
+                    changed.push((draft.line, draft.name.clone(), on.clone()));
                 }
             }
         }

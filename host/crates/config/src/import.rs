@@ -183,33 +183,17 @@ impl Imported {
                 format!("the stack as a whole is `{name}`: a group has the name that it would have had");
             self.note(None, text);
         }
-        for (name, on) in self.file.make_conditions_valid() {
-            self.note(
-                None,
-                format!("`{name}` waits for `{on}` to be ready: without health checks it is never healthy"),
-            );
-        }
         self.notes.sort_by_key(|note| note.line.unwrap_or(usize::MAX));
     }
 
     /// Who waits for the health of a process without checks would wait for ever.
     fn without_checks_that_nobody_makes(&mut self) {
-        let unchecked: Vec<String> =
-            self.file.processes.iter().filter(|d| d.health.is_empty()).map(|d| d.name.clone()).collect();
-        let mut changed = Vec::new();
-        for draft in &mut self.file.processes {
-            for (on, condition) in &mut draft.depends_on {
-                if *condition == Condition::Healthy && unchecked.contains(on) {
-                    *condition = Condition::Ready;
-                    let text = format!(
-                        "`{}` waits until `{on}` is ready, not healthy: it has no health check",
-                        draft.name
-                    );
-                    changed.push((draft.line, text));
-                }
-            }
+        for (line, name, on) in self.file.make_conditions_valid() {
+            self.note(
+                line,
+                format!("`{name}` waits until `{on}` is ready, not healthy: it has no health check"),
+            );
         }
-        changed.into_iter().for_each(|(line, text)| self.note(line, text));
     }
 
     /// What no environment can have.
