@@ -144,9 +144,12 @@ impl Actor {
     /// Looks for ports of the members that are waited for until they are ready.
     fn listen(&self, members: &mut [Watched]) {
         let shown = self.shown.borrow();
+        let wanted = shown.run.is_wanted();
         for member in members {
-            let awaited = self.ready_wanted || shown.group.waits_for(&member.name, Condition::Ready);
-            member.listen(awaited && shown.run.is_wanted());
+            // Asked only of those that run and have said nothing: in a large group most have.
+            member.listen(|name| {
+                wanted && (self.ready_wanted || shown.group.waits_for(name, Condition::Ready))
+            });
         }
     }
 
@@ -206,14 +209,14 @@ impl Watched {
     }
 
     /// Looks for ports of the run that goes on, when it has not said yet that it is ready, for as long as that counts.
-    fn listen(&mut self, awaited: bool) {
-        let silent = self.process.as_ref().filter(|_| awaited).and_then(|(entry, snapshots)| {
+    fn listen(&mut self, is_awaited: impl FnOnce(&ProcessName) -> bool) {
+        let silent = self.process.as_ref().and_then(|(entry, snapshots)| {
             let snapshot = snapshots.borrow();
             let run = snapshot.lifecycle.state.running()?;
             let said = snapshot.lifecycle.state.ready(run).is_some() || snapshot.health().is_some();
             (!said).then(|| (run, entry.clone()))
         });
-        let Some((run, entry)) = silent else {
+        let Some((run, entry)) = silent.filter(|_| is_awaited(&self.name)) else {
             self.listening = None;
             return;
         };
