@@ -1,11 +1,13 @@
 //! From the bytes that a program wrote to text that a person or an agent can read.
 
+use std::borrow::Cow;
+
 /// Readable text: terminal escapes removed, invalid UTF-8 shown as U+FFFD, other control characters as
 /// their Unicode pictures (NUL as `␀`), tabs kept. What a carriage return overwrote is left out, as on a
 /// terminal. The raw bytes stay in the store.
 #[must_use]
 pub fn readable(raw: &[u8]) -> String {
-    let text = String::from_utf8_lossy(raw);
+    let text = lossy(raw);
     if !text.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return text.into_owned();
     }
@@ -23,6 +25,13 @@ pub fn readable(raw: &[u8]) -> String {
         }
     }
     out
+}
+
+/// Bytes as text, with a replacement character for what is no UTF-8. The standard library's own goes byte by byte also
+/// where all is well, as nearly always.
+#[must_use]
+pub fn lossy(raw: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Borrowed)
 }
 
 /// Whether readable text is the same as these bytes, which may be several lines.

@@ -135,6 +135,7 @@ impl Engine {
         }
         let component = wasmtime::component::Component::from_binary(engine, wasm)
             .map_err(|error| ComponentError::Invalid(reason(&error)))?;
+        crate::heap::give_back();
         if let Some(cache) = &self.inner.cache {
             let kept = component
                 .serialize()

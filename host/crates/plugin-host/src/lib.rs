@@ -18,6 +18,7 @@ mod config;
 mod engine;
 mod error;
 mod grants;
+mod heap;
 mod http;
 mod info;
 mod inspect;

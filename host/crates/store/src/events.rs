@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use hostler_model::Timestamp;
 use hostler_model::event::{Event, Severity};
 use hostler_model::lines::Stream;
+use hostler_model::text::lossy;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::chunks;
@@ -232,7 +233,7 @@ pub(crate) fn read(events: &Events, at: usize, raw: &[u8]) -> Result<LogEvent, S
     let event = events.get(at)?;
     let message = match event.message {
         Message::Text(text) => text,
-        Message::Within(range) => String::from_utf8_lossy(raw.get(range).unwrap_or_default()).into_owned(),
+        Message::Within(range) => lossy(raw.get(range).unwrap_or_default()).into_owned(),
     };
     Ok(LogEvent { last_seq: event.last_seq, event_time: event.event_time, message, fields: event.fields })
 }

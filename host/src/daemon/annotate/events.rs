@@ -4,6 +4,7 @@ use hostler_model::{Event, Severity, Stream, Timestamp};
 use hostler_plugin_host::{Parsed, Row, TextBatch};
 
 use hostler_model::chain::Line;
+use hostler_model::text::lossy;
 
 /// Makes the events of an answer that stand. `lines` are those of the batch, and `time` says when one came.
 pub(in crate::daemon) fn events_of(
@@ -45,7 +46,7 @@ fn ends(row: &Row, lines: &[Line]) -> Option<(u64, u64)> {
 }
 
 fn text(batch: &TextBatch, span: std::ops::Range<u32>) -> String {
-    String::from_utf8_lossy(batch.slice(span).unwrap_or_default()).into_owned()
+    lossy(batch.slice(span).unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]

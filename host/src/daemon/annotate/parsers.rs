@@ -63,14 +63,14 @@ impl Parsers {
         Self { stream, chain, parsers, last_line: Instant::now(), batch: TextBatch::new() }
     }
 
-    /// A line comes.
-    pub(super) fn push(&mut self, seq: u64, is_gap: bool) {
+    /// A line comes, at this time.
+    pub(super) fn push(&mut self, seq: u64, is_gap: bool, now: Instant) {
         if is_gap {
             self.chain.part();
             return;
         }
         self.chain.push(seq);
-        self.last_line = Instant::now();
+        self.last_line = now;
     }
 
     /// Forgets the lines.

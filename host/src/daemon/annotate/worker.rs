@@ -194,8 +194,9 @@ impl Worker {
         self.parts.plugins.keep_current().await;
         let lines = self.unread.take(BATCH_LINES, BATCH_BYTES);
         let more = more || !self.unread.is_empty();
+        let now = Instant::now();
         for (seq, row) in lines.iter() {
-            self.streams[row.stream as usize].push(seq, row.flags.is_gap());
+            self.streams[row.stream as usize].push(seq, row.flags.is_gap(), now);
             self.next_read = seq + 1;
         }
         self.window.extend(lines);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use hostler_model::errors::Fingerprint;
 use hostler_model::{Event, Timestamp};
 use hostler_store::{NewKind, NewOccurrence, RunKey, StoreError, Stretch};
 
@@ -10,7 +11,7 @@ use super::Errors;
 use super::candidate::{self, Candidate};
 use super::categorize::Read;
 
-/// Texts of which it is remembered how they were read.
+/// Texts of which it is remembered how they were read, and groups of which it is when they were sampled.
 const REMEMBERED: usize = 1_024;
 /// Texts that are read in one call.
 const BATCH: usize = 64;
@@ -23,20 +24,16 @@ pub(crate) struct Detector {
     errors: Errors,
     project: Option<i64>,
     /// By the text without its numbers; `None` for what is no error.
-    seen: HashMap<String, Option<Seen>>,
+    seen: HashMap<String, Option<Arc<NewKind>>>,
     /// The categorizers that read it.
     read_by: Vec<String>,
-}
-
-#[derive(Debug)]
-struct Seen {
-    kind: Arc<NewKind>,
-    sampled: Option<Timestamp>,
+    /// When a group got its last sample from here.
+    sampled: HashMap<Fingerprint, Timestamp>,
 }
 
 impl Detector {
     pub(super) fn new(errors: Errors) -> Self {
-        Self { errors, project: None, seen: HashMap::new(), read_by: Vec::new() }
+        Self { errors, project: None, seen: HashMap::new(), read_by: Vec::new(), sampled: HashMap::new() }
     }
 
     /// Finds what of these events are errors. `rows` are the lines they were made of, and some before them, in order.
@@ -57,15 +54,46 @@ impl Detector {
         let Some(project) = self.project_of(run).await? else { return Ok(Vec::new()) };
         candidates.sort_by_key(|candidate| candidate.event.first_seq);
         let keys: Vec<String> = candidates.iter().map(|c| candidate::key(&c.text)).collect();
-        let mut fresh = self.read(project, &candidates, &keys).await?;
+        let fresh = self.read(project, &candidates, &keys).await?;
         let mut occurrences = Vec::new();
         for (candidate, key) in candidates.iter().zip(&keys) {
-            let known = fresh.get_mut(key).or_else(|| self.seen.get_mut(key));
-            if let Some(seen) = known.and_then(Option::as_mut) {
-                occurrences.push(occurrence(&self.errors, run, candidate, rows, seen));
+            let known = fresh.get(key).or_else(|| self.seen.get(key));
+            if let Some(kind) = known.and_then(Option::clone) {
+                occurrences.push(self.occurrence(run, candidate.event, rows, kind));
             }
         }
         Ok(occurrences)
+    }
+
+    fn occurrence(
+        &mut self,
+        run: RunKey,
+        event: &Event,
+        rows: &Stretch,
+        kind: Arc<NewKind>,
+    ) -> NewOccurrence {
+        let due = self.is_sample_due(kind.member.fingerprint, event.time);
+        NewOccurrence {
+            run,
+            stream: event.stream,
+            first_seq: event.first_seq,
+            last_seq: event.last_seq,
+            time: event.time,
+            kind,
+            sample: due.then(|| candidate::sample(event, rows, &self.errors.redactor())),
+        }
+    }
+
+    fn is_sample_due(&mut self, group: Fingerprint, now: Timestamp) -> bool {
+        let last = self.sampled.get(&group);
+        let due = last.is_none_or(|last| now.ms_since(*last) >= SAMPLE_EVERY_MS);
+        if due {
+            if self.sampled.len() >= REMEMBERED {
+                self.sampled.clear();
+            }
+            self.sampled.insert(group, now);
+        }
+        due
     }
 
     async fn project_of(&mut self, run: RunKey) -> Result<Option<i64>, StoreError> {
@@ -81,7 +109,7 @@ impl Detector {
         project: i64,
         candidates: &[Candidate<'_>],
         keys: &[String],
-    ) -> Result<HashMap<String, Option<Seen>>, StoreError> {
+    ) -> Result<HashMap<String, Option<Arc<NewKind>>>, StoreError> {
         let names = self.errors.0.config.current().errors.categorizers.clone();
         if names != self.read_by || self.seen.len() > REMEMBERED {
             self.seen.clear();
@@ -102,15 +130,12 @@ impl Detector {
             for (((key, candidate), text), read) in part.iter().zip(&texts).zip(answers) {
                 let is_error = !candidate.needs_stack || is_trace(&read, text);
                 let unsure_of_it = read.is_unsure();
-                let seen = match is_error {
-                    true => {
-                        let kind = self.errors.kind(project, read.fault, text).await?;
-                        Some(Seen { kind: Arc::new(kind), sampled: None })
-                    }
+                let kind = match is_error {
+                    true => Some(Arc::new(self.errors.kind(project, read.fault, text).await?)),
                     false => None,
                 };
                 let memory = if unsure_of_it { &mut unsure } else { &mut self.seen };
-                memory.insert((*key).clone(), seen);
+                memory.insert((*key).clone(), kind);
             }
         }
         Ok(unsure)
@@ -123,27 +148,4 @@ fn is_trace(read: &Read, text: &str) -> bool {
         || (!read.understood
             && read.is_unsure()
             && ["\n    at ", "\n\tat ", "Traceback (most"].iter().any(|m| text.contains(m)))
-}
-
-fn occurrence(
-    errors: &Errors,
-    run: RunKey,
-    candidate: &Candidate<'_>,
-    rows: &Stretch,
-    seen: &mut Seen,
-) -> NewOccurrence {
-    let event = candidate.event;
-    let due = seen.sampled.is_none_or(|last| event.time.ms_since(last) >= SAMPLE_EVERY_MS);
-    if due {
-        seen.sampled = Some(event.time);
-    }
-    NewOccurrence {
-        run,
-        stream: event.stream,
-        first_seq: event.first_seq,
-        last_seq: event.last_seq,
-        time: event.time,
-        kind: Arc::clone(&seen.kind),
-        sample: due.then(|| candidate::sample(event, rows, &errors.redactor())),
-    }
 }

@@ -8,7 +8,7 @@ use hostler_api::logs::{Level, LogFormat, LogRecord};
 use hostler_api::time::{rfc3339, time_of_day};
 use hostler_model::Stream;
 use hostler_model::errors::Redactor;
-use hostler_model::text::{clip, is_readable, readable};
+use hostler_model::text::{clip, is_readable, lossy, readable};
 use hostler_store::LogRow;
 
 use crate::daemon::registry::Entry;
@@ -53,7 +53,7 @@ impl Form {
         let Some(redactor) = self.raw.as_ref().filter(|_| row.raw != message.as_bytes()) else {
             return (None, None);
         };
-        let text = String::from_utf8_lossy(&row.raw);
+        let text = lossy(&row.raw);
         let kept = without_secrets(redactor, &text);
         let is_text = std::str::from_utf8(&row.raw).is_ok();
         // Nobody finds a secret in Base64, so it is given where there is none only.

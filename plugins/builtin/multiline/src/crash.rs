@@ -2,10 +2,12 @@
 //! reports of sanitizers.
 
 use hostler_plugin::prefix;
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memrchr};
+
+use crate::words::{Beginnings, find, has, rfind};
 
 /// Beginnings of lines that only a crash writes.
-const BEGINS: &[&[u8]] = &[
+static BEGINS: Beginnings = Beginnings::of(&[
     b"Segmentation fault",
     b"Bus error",
     b"Illegal instruction",
@@ -33,10 +35,10 @@ const BEGINS: &[&[u8]] = &[
     b"Error response from daemon: ",
     b"make: *** ",
     b"parse error: ",
-];
+]);
 
 /// What the C library calls the errors of the system, without their first letter, which Go writes small.
-const SYSTEM: &[&[u8]] = &[
+static SYSTEM: Beginnings = Beginnings::of(&[
     b"o such file or directory",
     b"ermission denied",
     b"peration not permitted",
@@ -65,13 +67,13 @@ const SYSTEM: &[&[u8]] = &[
     b"o such host",
     b"ommand not found",
     b"nbound variable",
-];
+]);
 
 /// Whether a line tells of a crash all by itself.
 pub(crate) fn is_crash(line: &[u8]) -> bool {
     match line.first() {
         None | Some(b' ' | b'\t' | b'{') => false,
-        _ if BEGINS.iter().any(|begin| line.starts_with(begin)) => true,
+        _ if BEGINS.begin(line) => true,
         _ if line.ends_with(b"failed.") => is_assertion(line),
         _ if is_ruby(line) => true,
         Some(_) if ends_as_perl(line) && is_perl(line) => true,
@@ -81,8 +83,7 @@ pub(crate) fn is_crash(line: &[u8]) -> bool {
 
 /// Whether a logger wrote it, which knows better how grave it is.
 fn has_level(line: &[u8]) -> bool {
-    prefix::read(line).is_some_and(|prefix| prefix.severity.is_some())
-        || memmem::find(line, b"level=").is_some()
+    prefix::read(line).is_some_and(|prefix| prefix.severity.is_some()) || has!(line, b"level=")
 }
 
 /// Whether a program without a logger says that something failed: by the name of an error of the system behind the last
@@ -100,7 +101,7 @@ fn is_complaint(line: &[u8]) -> bool {
 fn is_of_compiler(line: &[u8]) -> bool {
     let placed = memchr(b':', line)
         .is_some_and(|at| line[..at].ends_with(b")") && line[at..].starts_with(b": error "));
-    placed || (line.ends_with(b"'") && memmem::find(line, b": undefined reference to ").is_some())
+    placed || (line.ends_with(b"'") && has!(line, b": undefined reference to "))
 }
 
 /// `No such file or directory`, or with more behind it in parentheses.
@@ -110,7 +111,7 @@ fn is_system(text: &[u8]) -> bool {
         return false;
     }
     let ends = |rest: &[u8]| rest.is_empty() || rest == b"." || rest.starts_with(b" (");
-    SYSTEM.iter().any(|name| rest.strip_prefix(*name).is_some_and(ends))
+    SYSTEM.behind(rest).any(ends)
 }
 
 /// `deploy.sh: line 12: TARGET: unbound variable`, `sh: 3: terraform: not found`
@@ -138,22 +139,21 @@ fn is_of_tool(line: &[u8]) -> bool {
         return false;
     }
     let code = name == b"curl" && rest.starts_with(b"(");
-    let words: [&[u8]; 6] =
-        [b"error: ", b"fatal: ", b"*** ", b"fatal error: ", b"cannot ", b"No module named "];
-    code || words.iter().any(|word| rest.starts_with(word))
+    static WORDS: Beginnings =
+        Beginnings::of(&[b"error: ", b"fatal: ", b"*** ", b"fatal error: ", b"cannot ", b"No module named "]);
+    code || WORDS.begin(rest)
 }
 
 /// What the kernel says of programs that it ended.
 fn is_of_kernel(line: &[u8]) -> bool {
     // This is asked of many lines, and few end so.
     let ends = matches!(line.last(), Some(b']' | b')' | b'0'..=b'9'));
-    let parts: [&[u8]; 2] = [b": segfault at ", b"Out of memory: Killed process "];
-    ends && parts.iter().any(|part| memmem::find(line, part).is_some())
+    ends && has!(line, b": segfault at ", b"Out of memory: Killed process ")
 }
 
 /// ``prog: file.c:12: main: Assertion `x > 0' failed.``, and with other quotes in the library of C++.
 fn is_assertion(line: &[u8]) -> bool {
-    [&b": Assertion `"[..], b": Assertion '"].iter().any(|begin| memmem::find(line, begin).is_some())
+    has!(line, b": Assertion `", b": Assertion '")
 }
 
 /// `app.rb:3:in 'Integer#/': divided by 0 (ZeroDivisionError)`
@@ -162,18 +162,18 @@ pub(crate) fn is_ruby(line: &[u8]) -> bool {
     if !line.ends_with(b")") {
         return false;
     }
-    let Some(at) = memmem::find(line, b":in ") else { return false };
+    let Some(at) = find!(line, b":in ") else { return false };
     let number = line[..at].iter().rev().take_while(|b| b.is_ascii_digit()).count();
     let place = number > 0 && !line[..at].contains(&b' ');
     let kind = line.iter().rposition(|b| *b == b'(').is_some_and(|open| {
         line.get(open + 1).is_some_and(u8::is_ascii_uppercase) || line.ends_with(b"(fatal)")
     });
-    place && kind && memmem::find(&line[at..], b": ").is_some()
+    place && kind && has!(&line[at..], b": ")
 }
 
 /// The place in `file.c:10:5: runtime error: signed integer overflow`.
 pub(crate) fn undefined_at(line: &[u8]) -> Option<&[u8]> {
-    let at = memmem::find(line, b": runtime error: ")?;
+    let at = find!(line, b": runtime error: ")?;
     Some(&line[..at]).filter(|place| place.last().is_some_and(u8::is_ascii_digit))
 }
 
@@ -184,8 +184,8 @@ fn ends_as_perl(line: &[u8]) -> bool {
 
 /// `no such order at shop.pl line 12.`
 pub(crate) fn is_perl(line: &[u8]) -> bool {
-    let Some(end) = memmem::rfind(line, b" line ") else { return false };
-    let Some(at) = memmem::rfind(&line[..end], b" at ") else { return false };
+    let Some(end) = rfind!(line, b" line ") else { return false };
+    let Some(at) = rfind!(&line[..end], b" at ") else { return false };
     let number = &line[end + 6..];
     let numbered = number.first().is_some_and(u8::is_ascii_digit);
     let file = line[at + 4..end].split(|b| *b == b' ').next().unwrap_or_default();
@@ -193,15 +193,18 @@ pub(crate) fn is_perl(line: &[u8]) -> bool {
         || file == b"-e"
         || file == b"(eval";
     // What Perl warns of by itself.
-    const WARNINGS: [&[u8]; 6] = [
-        b"Use of uninit",
-        b"isn't numeric",
-        b" redefined at",
-        b"masks earlier",
-        b"once: possible typo",
-        b"deprecated",
-    ];
-    numbered && script && !WARNINGS.iter().any(|words| memmem::find(line, words).is_some())
+    let warns = || {
+        has!(
+            line,
+            b"Use of uninit",
+            b"isn't numeric",
+            b" redefined at",
+            b"masks earlier",
+            b"once: possible typo",
+            b"deprecated",
+        )
+    };
+    numbered && script && !warns()
 }
 
 /// `==12345==ERROR: AddressSanitizer: …` and its relatives.
@@ -213,6 +216,5 @@ pub(crate) fn is_sanitizer(line: &[u8]) -> bool {
         }
         None => line,
     };
-    let begins = text.starts_with(b"ERROR: ") || text.starts_with(b"WARNING: ");
-    begins && memmem::find(text, b"Sanitizer: ").is_some()
+    (text.starts_with(b"ERROR: ") || text.starts_with(b"WARNING: ")) && has!(text, b"Sanitizer: ")
 }

@@ -6,6 +6,7 @@
 mod crash;
 mod start;
 mod trace;
+mod words;
 
 use hostler_plugin::{Batch, BatchParser, Error, Events, NoConfig, Plugin, Row, prefix, severity};
 use start::Start;

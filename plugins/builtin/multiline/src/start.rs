@@ -2,7 +2,7 @@
 
 use crate::crash;
 use crate::trace::{Kind, is_frame, is_grave, is_joint, opens_properties};
-use memchr::memmem;
+use crate::words::{find, has};
 
 /// What a line begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +42,7 @@ pub(crate) fn by_itself(line: &[u8]) -> Option<Kind> {
         b'+' if text.starts_with(b"+ Exception Group Traceback (most") => Some(Kind::PythonGroup),
         b'p' if text.starts_with(b"panic: ") => Some(Kind::Go),
         b'f' if text.starts_with(b"fatal error: ") => Some(Kind::Go),
-        b't' if text.starts_with(b"thread '") && memmem::find(text, b" panicked at ").is_some() => {
-            Some(Kind::Rust)
-        }
+        b't' if text.starts_with(b"thread '") && has!(text, b" panicked at ") => Some(Kind::Rust),
         b't' if text.starts_with(b"thread '") && text.ends_with(b" has overflowed its stack") => {
             Some(Kind::RustAbort)
         }
@@ -58,9 +56,7 @@ pub(crate) fn by_itself(line: &[u8]) -> Option<Kind> {
         b'=' | b'W' if crash::is_sanitizer(line) => Some(Kind::Sanitizer),
         b'#' if line.starts_with(b"# A fatal error has been detected by") => Some(Kind::JavaFatal),
         b't' if line.starts_with(b"terminate called ") => Some(Kind::Terminate),
-        b'#' if text.starts_with(b"#<Thread:")
-            && memmem::find(text, b" terminated with exception").is_some() =>
-        {
+        b'#' if text.starts_with(b"#<Thread:") && has!(text, b" terminated with exception") => {
             Some(Kind::Ruby)
         }
         b'/' | b'f' | b'n' | b'<' | b'e' | b'[' | b'C'..=b'Z' if is_node_place(line) => Some(Kind::Node),
@@ -76,7 +72,7 @@ fn by_next(line: &[u8], next: &[u8]) -> Option<Kind> {
     if text.is_empty() && line.starts_with(b"Error: ") {
         return Some(Kind::Report);
     }
-    if text.is_empty() && memmem::find(line, b"LoggingFailureAnalysisReporter").is_some() {
+    if text.is_empty() && has!(line, b"LoggingFailureAnalysisReporter") {
         return Some(Kind::Spring);
     }
     if crash::is_ruby(line) {
@@ -99,9 +95,7 @@ fn by_shape(line: &[u8], next: &[u8], text: &[u8]) -> Option<Kind> {
         b'"' if text == b"\"\"\"" && line.trim_ascii_end().ends_with(b"RemoteTraceback:") => {
             Some(Kind::Python)
         }
-        _ if indented && memmem::find(text, b" called at ").is_some() && crash::is_perl(line) => {
-            Some(Kind::Perl)
-        }
+        _ if indented && has!(text, b" called at ") && crash::is_perl(line) => Some(Kind::Perl),
         b'F' if line.starts_with(b"PHP ") && text.starts_with(b"Fatal error: ") => Some(Kind::Php),
         _ if is_dotnet_head(line) && next.starts_with(b"      ") => Some(Kind::DotnetLog),
         _ => None,
@@ -110,9 +104,8 @@ fn by_shape(line: &[u8], next: &[u8], text: &[u8]) -> Option<Kind> {
 
 /// An exception whose message has more lines, and what a logger says before it shows what it was given.
 fn may_go_on(line: &[u8], next: &[u8]) -> Option<Kind> {
-    let words: [&[u8]; 10] =
-        [b"rror", b"ERR", b"xception", b"ritical", b"CRIT", b"atal", b"FATAL", b"FTL", b"SEVERE", b"WARN"];
-    let telling = || words.iter().any(|word| memmem::find(line, word).is_some());
+    #[rustfmt::skip]
+    let telling = || has!(line, b"rror", b"ERR", b"xception", b"ritical", b"CRIT", b"atal", b"FATAL", b"FTL", b"SEVERE", b"WARN");
     if opens_properties(line) && next.starts_with(b"  ") {
         return Some(Kind::Frames);
     }
@@ -128,30 +121,30 @@ fn may_go_on(line: &[u8], next: &[u8]) -> Option<Kind> {
 
 /// Whether a line behind this one could make a trace of both: only then is it worth to wait for that line.
 fn could_begin(line: &[u8]) -> bool {
-    let telling: [&[u8]; 7] = [b"rror", b"xception", b"panic", b"hrowable", b"aught", b" (", b"atal"];
-    is_dotnet_head(line)
-        || is_grave(line)
-        || crash::is_perl(line)
-        || telling.iter().any(|word| memmem::find(line, word).is_some()) && !is_frame(line)
+    let telling = || has!(line, b"rror", b"xception", b"panic", b"hrowable", b"aught", b" (", b"atal");
+    is_dotnet_head(line) || is_grave(line) || crash::is_perl(line) || telling() && !is_frame(line)
 }
 
 /// `/app/server.js:10`, above the line of the source that threw.
 fn is_node_place(line: &[u8]) -> bool {
-    let Some(colon) = line.iter().rposition(|b| *b == b':') else { return false };
+    let Some(colon) = memchr::memrchr(b':', line) else { return false };
     let (file, number) = (&line[..colon], &line[colon + 1..]);
-    let numbered = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    // Asked of many lines, few of which end so.
+    if number.is_empty() || !number.iter().all(u8::is_ascii_digit) || file.contains(&b' ') {
+        return false;
+    }
     let endings: [&[u8]; 6] = [b".js", b".ts", b".mjs", b".cjs", b".tsx", b".jsx"];
-    let script = endings.iter().any(|ending| file.ends_with(ending)) || file.starts_with(b"node:");
-    let script =
-        script || [&b"<anonymous_script>"[..], b"evalmachine.<anonymous>", b"[eval]"].contains(&file);
-    numbered && script && !file.contains(&b' ')
+    let evaluated: [&[u8]; 3] = [b"<anonymous_script>", b"evalmachine.<anonymous>", b"[eval]"];
+    endings.iter().any(|ending| file.ends_with(ending))
+        || file.starts_with(b"node:")
+        || evaluated.contains(&file)
 }
 
 /// `from app.rb:3:in 'foo'` or the place alone.
 pub(crate) fn is_ruby_place(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     let text = text.strip_prefix(b"from ").unwrap_or(text);
-    let Some(at) = memmem::find(text, b":in ") else { return false };
+    let Some(at) = find!(text, b":in ") else { return false };
     let number = text[..at].iter().rev().take_while(|b| b.is_ascii_digit()).count();
     number > 0 && !text[..at].contains(&b' ')
 }
@@ -165,11 +158,17 @@ fn is_dotnet_head(line: &[u8]) -> bool {
 /// `com.example.OrderException: it was rejected`, above the frames.
 pub(crate) fn is_exception(line: &[u8]) -> bool {
     let name = line.split(|b| matches!(b, b':' | b' ')).next().unwrap_or_default();
-    let plain = name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$'));
-    plain && [&b"Exception"[..], b"Error", b"Throwable"].iter().any(|end| name.ends_with(end))
+    let ending: &[u8] = match name.last() {
+        Some(b'n') => b"Exception",
+        Some(b'r') => b"Error",
+        Some(b'e') => b"Throwable",
+        _ => return false,
+    };
+    name.ends_with(ending)
+        && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$'))
 }
 
 /// `File "/app/main.py", line 3`, above the line of the source that is no Python.
 fn is_python_place(text: &[u8]) -> bool {
-    memmem::find(text, b"\", line ").is_some_and(|at| text[at + 8..].iter().all(u8::is_ascii_digit))
+    find!(text, b"\", line ").is_some_and(|at| text[at + 8..].iter().all(u8::is_ascii_digit))
 }

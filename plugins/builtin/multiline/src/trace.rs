@@ -2,8 +2,8 @@
 
 use crate::crash;
 use crate::start::{self, is_exception};
+use crate::words::{Beginnings, has};
 use hostler_plugin::{prefix, severity};
-use memchr::memmem;
 
 /// Lines that a message may have between the line that begins it and the first frame.
 const MESSAGE: usize = 60;
@@ -125,7 +125,7 @@ impl Trace {
             Kind::RubyPlaces => Self::take_if(start::is_ruby_place(line)),
             Kind::Php => self.php(line),
             Kind::DotnetLog => self.dotnet_log(line),
-            Kind::Perl => Self::take_if(indented(line) && memmem::find(line, b" called at ").is_some()),
+            Kind::Perl => Self::take_if(indented(line) && has!(line, b" called at ")),
             Kind::Report => self.report(line),
             Kind::Sanitizer => self.sanitizer(line),
             Kind::Undefined => self.undefined(line),
@@ -256,7 +256,7 @@ impl Trace {
         }
         self.waiting += 1;
         self.closed |= !text.is_empty() && text.iter().all(|b| *b == b'^');
-        let thrown = self.closed || memmem::find(text, b"Error").is_some() || text.starts_with(b"Uncaught");
+        let thrown = self.closed || has!(text, b"Error") || text.starts_with(b"Uncaught");
         if self.waiting > 2 && thrown && !indented(line) && !text.is_empty() && text[0] != b'^' {
             self.braces = opens_properties(line);
             (self.told, self.closed, self.waiting) = (true, self.braces, 0);
@@ -272,7 +272,7 @@ impl Trace {
         if line.is_empty() {
             return Step::Perhaps;
         }
-        let begins: [&[u8]; 8] = [
+        static PARTS: Beginnings = Beginnings::of(&[
             b"goroutine ",
             b"\t",
             b"created by ",
@@ -281,15 +281,13 @@ impl Trace {
             b"exit status ",
             b"runtime stack:",
             b"...",
-        ];
+        ]);
         // `main.(*Server).Handle(0xc000012345, {0x1, 0x2})`
         let name = &line[..memchr::memchr(b'(', line).unwrap_or(0)];
         let call = line.ends_with(b")") && name.contains(&b'.') && !name.contains(&b' ');
-        let registers = self.closed
-            && line.len() > 8
-            && line[..7].trim_ascii_end().len() <= 6
-            && memmem::find(line, b"0x").is_some();
-        if begins.iter().any(|begin| line.starts_with(begin)) || call || registers {
+        let registers =
+            self.closed && line.len() > 8 && line[..7].trim_ascii_end().len() <= 6 && has!(line, b"0x");
+        if PARTS.begin(line) || call || registers {
             self.closed |= line.starts_with(b"goroutine ");
             Step::Take
         } else {
@@ -321,7 +319,7 @@ impl Trace {
     fn ruby(&mut self, line: &[u8]) -> Step {
         let text = line.trim_ascii_start();
         let from = indented(line) && (text.starts_with(b"from ") || text.starts_with(b"... "));
-        let cause = !indented(line) && memmem::find(text, b":in ").is_some() && text.ends_with(b")");
+        let cause = !indented(line) && has!(text, b":in ") && text.ends_with(b")");
         if from || cause {
             // What is below the first line of a cause is its message again.
             (self.closed, self.waiting) = (from, 0);
@@ -334,12 +332,12 @@ impl Trace {
 
     fn php(&mut self, line: &[u8]) -> Step {
         let text = line.trim_ascii();
-        let begins: [&[u8]; 4] = [b"Stack trace:", b"[stacktrace]", b"thrown in ", b"\"}"];
+        static PARTS: Beginnings = Beginnings::of(&[b"Stack trace:", b"[stacktrace]", b"thrown in ", b"\"}"]);
         let frame = text.strip_prefix(b"#").is_some_and(|rest| numbered(rest, b' '));
-        if frame || begins.iter().any(|begin| text.starts_with(begin)) {
+        if frame || PARTS.begin(text) {
             return Step::Take;
         }
-        let next = text.starts_with(b"Next ") && memmem::find(text, b" in ").is_some();
+        let next = text.starts_with(b"Next ") && has!(text, b" in ");
         let again =
             self.for_log && [&b"Fatal error: "[..], b"Parse error: "].iter().any(|b| text.starts_with(b));
         match text {
@@ -370,7 +368,7 @@ impl Trace {
     }
 
     fn sanitizer(&mut self, line: &[u8]) -> Step {
-        const BEGINS: [&[u8]; 22] = [
+        static BEGINS: Beginnings = Beginnings::of(&[
             b"READ of ",
             b"WRITE of ",
             b"freed by ",
@@ -393,10 +391,10 @@ impl Trace {
             b"Objects leaked",
             b"NOTE: ",
             b"Uninitialized ",
-        ];
+        ]);
         match line {
             b"" => Step::Perhaps,
-            _ if indented(line) || BEGINS.iter().any(|begin| line.starts_with(begin)) => Step::Take,
+            _ if indented(line) || BEGINS.begin(line) => Step::Take,
             _ => Step::End,
         }
     }
@@ -443,17 +441,17 @@ impl Trace {
 
     fn python_fatal(line: &[u8]) -> Step {
         let text = line.trim_ascii_start();
-        let begins: [&[u8]; 5] = [
+        static PARTS: Beginnings = Beginnings::of(&[
             b"Python runtime state",
             b"Current thread ",
             b"Thread 0x",
             b"Extension modules:",
             b"<no Python frame>",
-        ];
+        ]);
         let frame = text.starts_with(b"File \"") || text == b"...";
         match text {
             b"" => Step::Perhaps,
-            _ if frame || begins.iter().any(|begin| text.starts_with(begin)) => Step::Take,
+            _ if frame || PARTS.begin(text) => Step::Take,
             _ => Step::End,
         }
     }
@@ -475,14 +473,14 @@ pub(crate) fn is_frame(line: &[u8]) -> bool {
         && (text.starts_with(b"at ")
             || text.starts_with(b"--- End of ")
             // What Node.js leaves out.
-            || memmem::find(text, b" matching ").is_some_and(|_| text.starts_with(b"... ") || text.starts_with(b"[... "))
+            || ((text.starts_with(b"... ") || text.starts_with(b"[... ")) && has!(text, b" matching "))
             || (text.starts_with(b"... ")
                 && (text.ends_with(b" more") || text.ends_with(b" common frames omitted"))))
 }
 
 /// `[Error: no such file] {`: what Node.js knows of an error comes below.
 pub(crate) fn opens_properties(line: &[u8]) -> bool {
-    line.ends_with(b" {") && memmem::find(line, b"Error").is_some()
+    line.ends_with(b" {") && has!(line, b"Error")
 }
 
 /// Whether a line has a beginning of its own, as loggers write it: then it is no part of what stands above.
@@ -509,7 +507,7 @@ pub(crate) fn is_joint(line: &[u8]) -> bool {
 
 /// `0x7ffc5c10: note: pointer points here`, above bytes of the memory and a caret.
 fn undefined_note(line: &[u8]) -> bool {
-    line.starts_with(b"0x") && memmem::find(line, b": note: ").is_some()
+    line.starts_with(b"0x") && has!(line, b": note: ")
 }
 
 fn indented(line: &[u8]) -> bool {

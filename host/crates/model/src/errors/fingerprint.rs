@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::fault::{Exception, Fault, Frame};
 use super::names;
-use super::parameterize::{earlier_wording, wording};
+use super::parameterize::{earlier_wording_of, parameterize, wording, wording_of};
 
 /// The version of the algorithm. The first one took two assertions of one function for the same, and wordings that differ
 /// in a word. The second one told long lines apart by where their titles were cut, and large numbers from small ones.
@@ -63,27 +63,21 @@ impl Identity {
     /// The identity of an error with this text.
     #[must_use]
     pub fn of(fault: &Fault, text: &str) -> Self {
-        let (_, mut hash, words) = Self::by_title(fault, &fault.title, text, earlier_wording);
-        let first = Fingerprint { version: 1, hash: hash.and_wording(&words) };
-        add_conditions(fault, &mut hash);
-        let second = Fingerprint { version: 2, hash: hash.and_wording(&words) };
         // Where a title is cut says nothing, and may be in the midst of a value.
         let title = if fault.title.ends_with('…') { "" } else { &fault.title };
-        let (basis, mut hash, wording) = Self::by_title(fault, title, text, wording);
+        let base = Base::of(fault, title, text);
+        let said = parameterize(base.message);
+        let earlier = match title == fault.title {
+            true => base.earlier(fault, &said),
+            false => {
+                let base = Base::of(fault, &fault.title, text);
+                base.earlier(fault, &parameterize(base.message))
+            }
+        };
+        let wording = wording_of(&said);
+        let mut hash = base.family(&wording);
         add_conditions(fault, &mut hash);
-        Self { basis, family: hash.0, wording, earlier: vec![second, first] }
-    }
-
-    fn by_title(fault: &Fault, title: &str, text: &str, words: Words) -> (Basis, Hash, Vec<String>) {
-        let mut hash = Hash::new();
-        if fault.parts.is_empty() {
-            let found = by_stack(fault, words, &mut hash);
-            let (basis, wording) = found.unwrap_or_else(|| by_message(fault, title, text, words, &mut hash));
-            return (basis, hash, wording);
-        }
-        hash.add("parts");
-        fault.parts.iter().for_each(|part| hash.add(part));
-        (Basis::Parts, hash, Vec::new())
+        Self { basis: base.basis, family: hash.0, wording, earlier }
     }
 
     /// The fingerprint of a group of this family that began with this wording.
@@ -93,8 +87,44 @@ impl Identity {
     }
 }
 
-/// How a message becomes words that are compared.
-type Words = fn(&str) -> Vec<String>;
+/// What is known of an error before its message is looked at.
+struct Base<'f> {
+    basis: Basis,
+    hash: Hash,
+    /// The message that is looked at.
+    message: &'f str,
+}
+
+impl<'f> Base<'f> {
+    fn of(fault: &'f Fault, title: &'f str, text: &'f str) -> Self {
+        if fault.parts.is_empty() {
+            return by_stack(fault).unwrap_or_else(|| by_message(fault, title, text));
+        }
+        let mut hash = Hash::new();
+        hash.add("parts");
+        fault.parts.iter().for_each(|part| hash.add(part));
+        Self { basis: Basis::Parts, hash, message: "" }
+    }
+
+    /// The hash of what must be equal. Only messages that begin alike and are as long are ever taken together.
+    fn family(&self, wording: &[String]) -> Hash {
+        let mut hash = self.hash;
+        if self.basis == Basis::Message {
+            hash.add(&wording.len().to_string());
+            hash.add(wording.first().map_or("", String::as_str));
+        }
+        hash
+    }
+
+    /// What the earlier versions made of it, whose message is parameterized.
+    fn earlier(&self, fault: &Fault, message: &str) -> Vec<Fingerprint> {
+        let wording = earlier_wording_of(message);
+        let mut hash = self.family(&wording);
+        let first = Fingerprint { version: 1, hash: hash.and_wording(&wording) };
+        add_conditions(fault, &mut hash);
+        vec![Fingerprint { version: 2, hash: hash.and_wording(&wording) }, first]
+    }
+}
 
 fn add_conditions(fault: &Fault, hash: &mut Hash) {
     for condition in fault.exceptions.iter().filter_map(condition) {
@@ -114,11 +144,12 @@ fn condition(exception: &Exception) -> Option<String> {
 }
 
 /// The kinds of all exceptions and the way through the program to each; `None` when no frame is the program's.
-fn by_stack(fault: &Fault, words: Words, hash: &mut Hash) -> Option<(Basis, Vec<String>)> {
+fn by_stack(fault: &Fault) -> Option<Base<'_>> {
     let paths: Vec<Vec<String>> = fault.exceptions.iter().map(|e| path(&e.frames)).collect();
     if paths.iter().all(Vec::is_empty) {
         return None;
     }
+    let mut hash = Hash::new();
     hash.add("stack");
     for (exception, path) in fault.exceptions.iter().zip(&paths) {
         hash.add("exception");
@@ -128,12 +159,7 @@ fn by_stack(fault: &Fault, words: Words, hash: &mut Hash) -> Option<(Basis, Vec<
     let message = fault.exceptions.first().map_or("", |e| first_line(&e.message));
     // Where no function has a name, the stack says where, and the message what.
     let named = fault.exceptions.iter().flat_map(|e| &e.frames).any(|f| f.in_app && is_name(&f.function));
-    let wording = words(message);
-    if !named {
-        shape(&wording, hash);
-        return Some((Basis::Message, wording));
-    }
-    Some((Basis::Stack, wording))
+    Some(Base { basis: if named { Basis::Stack } else { Basis::Message }, hash, message })
 }
 
 /// Whether a function has a name: the code outside of all functions has none.
@@ -142,13 +168,8 @@ fn is_name(function: &str) -> bool {
     !file.contains(&function)
 }
 
-/// Only messages that begin alike and are as long are ever taken together.
-fn shape(wording: &[String], hash: &mut Hash) {
-    hash.add(&wording.len().to_string());
-    hash.add(wording.first().map_or("", String::as_str));
-}
-
-fn by_message(fault: &Fault, title: &str, text: &str, words: Words, hash: &mut Hash) -> (Basis, Vec<String>) {
+fn by_message<'f>(fault: &'f Fault, title: &'f str, text: &'f str) -> Base<'f> {
+    let mut hash = Hash::new();
     hash.add("message");
     fault.exceptions.iter().for_each(|exception| hash.add(&kind(exception)));
     let message = match fault.exceptions.iter().find(|e| !e.message.trim().is_empty()) {
@@ -156,9 +177,7 @@ fn by_message(fault: &Fault, title: &str, text: &str, words: Words, hash: &mut H
         None if !fault.exceptions.is_empty() => "",
         None => [title, text].into_iter().map(first_line).find(|l| !l.is_empty()).unwrap_or(""),
     };
-    let wording = words(message);
-    shape(&wording, hash);
-    (Basis::Message, wording)
+    Base { basis: Basis::Message, hash, message }
 }
 
 /// The kind of an exception without numbers such as that of a system error.
@@ -295,8 +314,8 @@ mod tests {
         // What the second version stored is found by what it called it.
         let stored =
             Fault { title: "connect to upstream failed, request: \"GE…".into(), ..Fault::default() };
-        let old = Identity::by_title(&stored, &stored.title, "", earlier_wording);
-        assert_eq!(one.earlier[0], Fingerprint { version: 2, hash: old.1.and_wording(&old.2) });
+        let base = Base::of(&stored, &stored.title, "");
+        assert_eq!(one.earlier[0], base.earlier(&stored, &parameterize(base.message))[0]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use regex::{Captures, Regex};
 use serde_json::Value;
 
@@ -54,6 +55,31 @@ static RULES: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
     ]
 });
 
+/// What the rules find nearby, all in one: a text is read once, not once for each word.
+static NEARBY: LazyLock<Nearby> = LazyLock::new(|| {
+    let words = || RULES.iter().enumerate().flat_map(|(rule, (near, _))| near.iter().map(move |w| (rule, w)));
+    let automaton = AhoCorasick::builder().ascii_case_insensitive(true).build(words().map(|(_, word)| word));
+    Nearby { automaton: automaton.ok(), rules: words().map(|(rule, _)| rule).collect() }
+});
+
+struct Nearby {
+    /// None if there were too many words for it: all rules are tried then.
+    automaton: Option<AhoCorasick>,
+    /// The rule of each word.
+    rules: Vec<usize>,
+}
+
+impl Nearby {
+    /// The rules that may find something in a text, in their order.
+    fn rules(&self, text: &str) -> Vec<&'static Regex> {
+        let mut near = vec![self.automaton.is_none(); RULES.len()];
+        for found in self.automaton.iter().flat_map(|automaton| automaton.find_overlapping_iter(text)) {
+            near[self.rules[found.pattern()]] = true;
+        }
+        RULES.iter().zip(near).filter(|(_, near)| *near).map(|((_, rule), _)| rule).collect()
+    }
+}
+
 /// What secrets are called, in options, variables and fields.
 const NAMES: &str = "password|passwd|passphrase|passwort|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|\
                      auth[_-]?key|encryption[_-]?key|credentials?|session[_-]?id|signature";
@@ -95,10 +121,8 @@ impl Redactor {
     /// The text without secrets.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        let lower = text.to_ascii_lowercase();
         let mut redacted = text.to_owned();
-        let built_in = RULES.iter().filter(|(near, _)| near.iter().any(|word| lower.contains(word)));
-        for rule in built_in.map(|(_, rule)| rule).chain(&self.extra) {
+        for rule in NEARBY.rules(text).into_iter().chain(&self.extra) {
             if rule.is_match(&redacted) {
                 redacted = rule.replace_all(&redacted, replacement).into_owned();
             }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use hostler_model::Timestamp;
 use hostler_model::event::Severity;
 use hostler_model::lines::Stream;
+use hostler_model::text::lossy;
 
 use super::numbers::{Numbers, put, put_signed};
 use super::{Effort, damaged, pack, unpack};
@@ -167,7 +168,7 @@ impl Events {
         let mut text = Numbers(&self.content[head.text_at..]);
         let mut word = |length: u64| -> Result<String, StoreError> {
             let bytes = text.take_bytes(usize::try_from(length).unwrap_or(usize::MAX))?;
-            Ok(String::from_utf8_lossy(bytes).into_owned())
+            Ok(lossy(bytes).into_owned())
         };
         let (start, length) = (numbers.take()?, numbers.take()?);
         let message = if start == 0 {
