@@ -75,8 +75,6 @@ pub(crate) struct Candidate {
     pub(crate) real: PathBuf,
     /// Its arguments.
     pub(crate) args: Vec<String>,
-    /// Whether it is in a directory of the client's PATH, by either path.
-    pub(crate) on_path: bool,
     /// The project's directory, all links followed.
     pub(crate) project: PathBuf,
 }
@@ -95,11 +93,17 @@ impl Policy {
         }
     }
 
-    /// Decides on a program. `file` is where the policy stands, for the message.
+    /// Decides on a program. `is_on_path` tells whether it is in a directory of the client's PATH, by either path: to
+    /// find out, all links of all of them are followed. `file` is where the policy stands, for the message.
     ///
     /// # Errors
     /// Why it may not run, and what the user can do about it.
-    pub(crate) fn judge(&self, candidate: &Candidate, file: &Path) -> Result<(), String> {
+    pub(crate) fn judge(
+        &self,
+        candidate: &Candidate,
+        is_on_path: impl FnOnce() -> bool,
+        file: &Path,
+    ) -> Result<(), String> {
         let Candidate { asked, real, .. } = candidate;
         let rules = &self.commands;
         let named = |list: &[PathBuf]| list.iter().any(|p| real.starts_with(p) || asked.starts_with(p));
@@ -125,7 +129,7 @@ impl Policy {
             }
         }
         let in_project = candidate.project.parent().is_some() && real.starts_with(&candidate.project);
-        if (rules.path && candidate.on_path) || (rules.project && in_project) || named(&rules.allow) {
+        if (rules.project && in_project) || named(&rules.allow) || (rules.path && is_on_path()) {
             return Ok(());
         }
         Err(format!(
@@ -160,13 +164,13 @@ mod tests {
             asked: asked.into(),
             real: real.into(),
             args: args.iter().map(|a| (*a).to_owned()).collect(),
-            on_path: ["/usr/bin/", "/bin/", "/usr/sbin/"].iter().any(|dir| asked.starts_with(dir)),
             project: "/home/me/shop".into(),
         }
     }
 
     fn judge(policy: &Policy, asked: &str, real: &str, args: &[&str]) -> Result<(), String> {
-        policy.judge(&candidate(asked, real, args), Path::new("/p/policy.toml"))
+        let is_on_path = || ["/usr/bin/", "/bin/", "/usr/sbin/"].iter().any(|dir| asked.starts_with(dir));
+        policy.judge(&candidate(asked, real, args), is_on_path, Path::new("/p/policy.toml"))
     }
 
     #[test]

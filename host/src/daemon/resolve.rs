@@ -28,8 +28,10 @@ pub(crate) fn resolve(home: &Home, project: &Path, spec: &ProcessSpec) -> Result
     let exec = find(&spec.command, cwd, search_path).map_err(LaunchError)?;
     let policy = Policy::load(home.policy())
         .map_err(|e| LaunchError(format!("nothing may run until the policy is repaired: {e}")))?;
+    let candidate = candidate(&exec, spec, project);
+    let is_on_path = || is_on_path(&exec, [&candidate.asked, &candidate.real], &spec.search_path);
     policy
-        .judge(&candidate(&exec, spec, project), home.policy())
+        .judge(&candidate, is_on_path, home.policy())
         .map_err(|e| LaunchError(format!("not allowed: {e}")))?;
     let argv = std::iter::once(&spec.command).chain(&spec.args).map(OsString::from).collect();
     Ok(Program {
@@ -131,13 +133,7 @@ fn candidate(exec: &Path, spec: &ProcessSpec, project: &Path) -> Candidate {
         (Some(dir), Some(name)) => canonical(dir).join(name),
         _ => exec.to_owned(),
     };
-    Candidate {
-        on_path: is_on_path(exec, [&asked, &real], &spec.search_path),
-        asked,
-        real,
-        args: spec.args.clone(),
-        project: canonical(project),
-    }
+    Candidate { asked, real, args: spec.args.clone(), project: canonical(project) }
 }
 
 /// What was found on the search path needs no further look, which would cost a start more than its policy.

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io::Read;
 
 use hostler_model::Timestamp;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -199,7 +200,10 @@ pub fn proportional_memory(pid: i32) -> Option<u64> {
 /// How often the kernel has killed a process for lack of memory since the machine started, in groups and as a whole.
 #[must_use]
 pub fn oom_kills() -> Option<u64> {
-    field(&fs::read_to_string("/proc/vmstat").ok()?, "oom_kill ")
+    // For each read the kernel counts everything anew: one buffer holds it all.
+    let mut text = String::with_capacity(16 * 1024);
+    fs::File::open("/proc/vmstat").ok()?.read_to_string(&mut text).ok()?;
+    field(&text, "oom_kill ")
 }
 
 /// The number behind a name at the beginning of a line.

@@ -110,6 +110,9 @@ pub(crate) struct Buffers {
 /// How often what a full disk refused at the beginning is tried again.
 const SETTLE: Duration = Duration::from_secs(1);
 
+/// What a restart makes in the file system would wait for what is written to the disk at the same time.
+const SYNC_LATER: Duration = Duration::from_millis(20);
+
 /// How often a tree of strangers is looked at, to see whether anybody is left.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -375,6 +378,9 @@ impl Shim {
         // The daemon first: what a process that ends leaves in the page cache is safe from everything but a
         // crash of the machine, and a restart need not wait for the disk.
         self.tell(&Event::Closed(record), false);
+        if self.daemon.is_some() {
+            std::thread::sleep(SYNC_LATER);
+        }
         self.output.sync();
         if let Some(file) = &self.exit_file {
             let _ = file.sync_data();

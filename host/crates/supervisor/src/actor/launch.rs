@@ -1,13 +1,15 @@
 //! How a run begins: from the decision to start it to a shim that was asked to.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hostler_model::lifecycle::{Input, State};
 use hostler_model::{Exit, RunNo};
 use hostler_shim::adopt::MARK;
 use hostler_shim::control::{LaunchFailure, Step};
 use hostler_shim::launch::{JournalLimits, LaunchSpec, Stdio};
-use hostler_shim::streams;
+use hostler_shim::streams::{self, Streams};
 
 use super::{Actor, grace};
 use crate::handle::RunFacts;
@@ -17,6 +19,13 @@ use crate::run_lock;
 
 /// The window of a pseudo terminal until somebody attaches to it.
 const PTY_SIZE: Stdio = Stdio::Pty { rows: 40, cols: 120 };
+
+/// All that a shim is given.
+pub(super) struct Prepared {
+    spec: LaunchSpec,
+    lock: OwnedFd,
+    streams: Streams,
+}
 
 impl<H: Host> Actor<H> {
     /// Asks a shim to start the program. The answer comes as an event; an error is what to tell the lifecycle.
@@ -30,21 +39,27 @@ impl<H: Host> Actor<H> {
         self.start_recorded = false;
         let dir = self.host.run_dir(self.id, run);
         let new_run = NewRun { run, dir: dir.clone(), cause, at: self.host.now() };
-        let Some(key) = self.host.begin_run(self.id, &new_run, &self.life, self.unrecorded.take()).await
-        else {
+        let (host, id, life, before) =
+            (Arc::clone(&self.host), self.id, self.life.clone(), self.unrecorded.take());
+        // What can be made ready without anybody noticing is, while the run is being recorded.
+        let (key, prepared) =
+            tokio::join!(host.begin_run(id, &new_run, &life, before), async { self.prepare(dir.clone()) });
+        let Some(key) = key else {
+            self.discard(prepared);
             let why = "a new run cannot be recorded now; `hostler daemon status` says why".to_owned();
             self.facts.launch_error = Some(why.clone());
             return Err(Input::NotBegun(why));
         };
         self.facts.key = Some(key);
-        let Err(why) = self.ask_shim(dir.clone()).await else { return Ok(()) };
+        let Err(why) = prepared.and_then(|prepared| self.ask_shim(prepared)) else { return Ok(()) };
         self.facts.launch_error = Some(why.clone());
         self.host.run_ended(self.never_ran(key, &why)).await;
         self.host.journal_closed(self.id, key, &dir);
         Err(Input::LaunchFailed(why))
     }
 
-    pub(super) async fn ask_shim(&mut self, dir: PathBuf) -> Result<(), String> {
+    /// Makes everything ready for a shim to be asked.
+    pub(super) fn prepare(&mut self, dir: PathBuf) -> Result<Prepared, String> {
         let mut program = match self.resolved.take() {
             Some(program) => program,
             None => self.host.resolve(&self.spec).map_err(|e| e.0)?,
@@ -75,8 +90,21 @@ impl<H: Host> Actor<H> {
             leftover_grace_ms: grace(self.spec.stop.grace_ms),
             journal: JournalLimits::default(),
         };
-        let shim = self.pool.take().map_err(|e| format!("cannot start a shim: {e}"))?;
         let streams = streams::open(spec.stdio).map_err(|e| format!("cannot open its streams: {e}"))?;
+        Ok(Prepared { spec, lock, streams })
+    }
+
+    /// Lets go of a run that does not begin.
+    fn discard(&mut self, prepared: Result<Prepared, String>) {
+        self.notify = None;
+        if let Ok(Prepared { spec, .. }) = prepared {
+            let _ = std::fs::remove_dir_all(&spec.run_dir);
+        }
+    }
+
+    pub(super) fn ask_shim(&mut self, prepared: Prepared) -> Result<(), String> {
+        let Prepared { spec, lock, streams } = prepared;
+        let shim = self.pool.take().map_err(|e| format!("cannot start a shim: {e}"))?;
         shim.launch(&spec, &lock, &streams).map_err(|e| format!("cannot reach the shim: {e}"))?;
         self.held = streams.ours;
         self.shim = Some(shim);

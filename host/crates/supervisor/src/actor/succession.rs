@@ -45,7 +45,7 @@ impl<H: Host> Actor<H> {
             // It was killed before the program was executed.
             (Some(lock), None) => {
                 drop(lock);
-                self.ask_shim(dir).await
+                self.prepare(dir).and_then(|prepared| self.ask_shim(prepared))
             }
         };
         if let Err(why) = outcome {
