@@ -379,13 +379,19 @@ impl Shim {
         // crash of the machine, and a restart need not wait for the disk.
         self.tell(&Event::Closed(record), false);
         if self.daemon.is_some() {
-            std::thread::sleep(SYNC_LATER);
+            give_way();
         }
         self.output.sync();
         if let Some(file) = &self.exit_file {
             let _ = file.sync_data();
         }
     }
+}
+
+/// Lets others use the file system first.
+#[allow(clippy::disallowed_methods, reason = "nothing is waited for that could be noticed")]
+fn give_way() {
+    std::thread::sleep(SYNC_LATER);
 }
 
 /// The record of an end that was noticed now.
